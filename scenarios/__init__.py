@@ -1,0 +1,1 @@
+"""Procedures: patients, tools, tasks and measures. Knows no window and no kernel."""
