@@ -1,5 +1,6 @@
 """The storeys stand on one another in one direction, and light doors stay light."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,8 +62,6 @@ def loaded_modules(code: str, folder: Path) -> set[str]:
 
 def environment(folder: Path) -> dict[str, str]:
     """Give an environment whose temporary and home folders are this one."""
-    import os
-
     return {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
 
 

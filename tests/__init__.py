@@ -1,0 +1,1 @@
+"""Tests: the same four folders as the program, laws of physics, and floors."""

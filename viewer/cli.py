@@ -1,0 +1,59 @@
+"""The command line: `vesalius` and its commands. Loads nothing heavy, so that `--help` answers at once."""
+
+from typing import Annotated
+
+import typer
+
+from viewer.commands.inputs import devices, labels, mesh
+from viewer.commands.looking import view
+from viewer.commands.plainly import PlainCommand
+from viewer.commands.runs import demo, rehearse, rerun
+from viewer.limits import LIMITS_OF_USE
+
+WHOLE_HELP = f"""Rehearse a procedure on a patient's own soft tissue: from a segmentation to a stent opened by its balloon.
+
+Begin with [bold cyan]vesalius demo[/]: it rehearses the embedded case and writes pictures and a report.
+
+With your own patient:
+
+  [cyan]vesalius labels seg.nii.gz[/]  -  which labels are there?
+
+  [cyan]vesalius rehearse seg.nii.gz --label aorta -o patient[/]  -  rehearse
+
+  [cyan]vesalius view patient[/]  -  orbit, and scrub through time
+
+[dim]{LIMITS_OF_USE}[/]
+"""
+
+app = typer.Typer(name="vesalius", no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"vesalius {version('vesalius')}")
+        raise typer.Exit
+
+
+@app.callback(help=WHOLE_HELP)
+def whole(
+    debug: Annotated[bool, typer.Option("--debug", help="On an unexpected error, print the whole traceback.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Hold the options that stand before any command; `viewer.commands.plainly` reads them."""
+
+
+for command in (demo, labels, mesh, rehearse, view, rerun, devices):
+    app.command(cls=PlainCommand)(command)
+
+
+def main() -> None:
+    """Run the command line with the arguments of this process."""
+    app(prog_name="vesalius")
+
+
+if __name__ == "__main__":
+    main()

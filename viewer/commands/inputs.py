@@ -1,0 +1,107 @@
+"""Commands that tell what is there: `labels`, `mesh`, `devices`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from viewer.commands.options import Labels, Output, Overwrite, Thickness, UnitsOption
+
+
+def labels(
+    file: Annotated[Path, typer.Argument(help="Label map: .nii(.gz), .nrrd, .seg.nrrd, .mha, .mhd or DICOM-SEG.")],
+) -> None:
+    """List the labels of a segmentation, with their volumes.
+
+    Example:  [cyan]vesalius labels patient_seg.nii.gz[/]
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from meshing.labels import read_labels
+
+    label_map = read_labels(file)
+    spacing = " × ".join(f"{value:.3g}" for value in label_map.spacing)
+    size = " × ".join(str(count) for count in label_map.voxels.shape)
+    table = Table(title=f"{file.name}: {size} voxels of {spacing} mm", title_justify="left")
+    for name, side in (("number", "right"), ("name", "left"), ("code", "left"), ("volume [ml]", "right"), ("pieces", "right")):
+        table.add_column(name, justify=side)
+    for label in label_map.labels():
+        code = f"{label.code.scheme} {label.code.value} {label.code.meaning}" if label.code else ""
+        table.add_row(str(label.number), label.name, code, f"{label.volume_ml:,.2f}", str(label.piece_count))
+    console = Console()
+    console.print(table)
+    tell_notes(console, label_map.notes)
+
+
+def mesh(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT", help="Label map, closed surface (.stl .vtp .ply .obj), or an embedded case such as iliac."
+        ),
+    ],
+    output: Output,
+    label: Labels = None,
+    units: UnitsOption = None,
+    thickness: Thickness = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build a vessel's wall in tetrahedra, and say how good it is.
+
+    Writes wall.vtu, lumen.vtp and centreline.vtp, which ParaView, 3D Slicer and meshio read.
+
+    Examples:
+
+      [cyan]vesalius mesh patient_seg.nii.gz --label aorta -o patient-mesh[/]
+
+      [cyan]vesalius mesh carotid.stl --units mm --thickness 0.7 -o carotid-mesh[/]
+    """
+    from rich.console import Console
+
+    from meshing.files import write_mesh
+    from meshing.quality import assess
+    from scenarios.plan import plan_wall
+    from viewer.commands.progress import progress_of
+    from viewer.exports import write_centreline, write_lumen
+    from viewer.results import prepare_folder
+
+    console = Console()
+    prepare_folder(output, overwrite=overwrite)
+    with progress_of("Wall", console) as progress:
+        lumen, wall = plan_wall(
+            source, labels=tuple(label or ()), units=units and units.value, thickness_mm=thickness, progress=progress
+        )
+    write_mesh(wall, output / "wall.vtu")
+    write_lumen(lumen, output / "lumen.vtp")
+    write_centreline(lumen.centreline, output / "centreline.vtp")
+    for sentence in assess(wall).sentences():
+        console.print(sentence, markup=False, highlight=False)
+    tell_notes(console, tuple(dict.fromkeys((*lumen.notes, *wall.notes))))
+    console.print(f"Written to {output}.", markup=False, highlight=False, soft_wrap=True)
+
+
+def devices() -> None:
+    """List the devices that can be rehearsed.
+
+    Name one to [cyan]vesalius rehearse … --device NAME[/]; without a name, the size nearest to the vessel is taken, and said.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from scenarios import catalogue
+
+    table = Table(title="Devices", title_justify="left")
+    table.add_column("name", no_wrap=True)
+    table.add_column("diameter [mm]", justify="right")
+    table.add_column("length [mm]", justify="right")
+    table.add_column("family")
+    for entry in catalogue.devices():
+        table.add_row(entry.name, f"{entry.diameter_mm:g}", f"{entry.length_mm:g}", getattr(entry, "family", ""))
+    Console().print(table)
+
+
+def tell_notes(console: Any, notes: tuple[str, ...]) -> None:
+    """Print what a person should know of how the input was understood, a line each."""
+    for note in notes:
+        console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,66 @@
+"""Arguments and options that several commands share, with the words that explain them."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Backend(str, Enum):
+    """The processors that can be asked for by name."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    vulkan = "vulkan"
+    metal = "metal"
+
+
+class Units(str, Enum):
+    """The units in which a surface without units may be written."""
+
+    mm = "mm"
+    cm = "cm"
+    m = "m"
+
+
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write to; made if it is not there.", show_default=False)
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the earlier results that lie in the folder.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="LABEL",
+        help="The vessel's label by name, number or code; give it again to join several. "
+        "Needed where a label map holds more than one; [cyan]vesalius labels FILE[/] lists them.",
+        show_default=False,
+    ),
+]
+UnitsOption = Annotated[
+    Units | None,
+    typer.Option(
+        "--units",
+        metavar="UNITS",
+        help="Units of a surface file: mm, cm or m; without it they are guessed from its size, and said.",
+        show_default=False,
+    ),
+]
+BackendOption = Annotated[
+    Backend,
+    typer.Option(
+        "--backend", metavar="NAME", help="Processor: cpu, cuda, vulkan, metal, or auto, which takes a GPU where there is one."
+    ),
+]
+Thickness = Annotated[
+    float | None,
+    typer.Option(
+        "--thickness",
+        metavar="MM",
+        min=0.01,
+        help="Thickness of the healthy wall in mm; without it, a fraction of the radius.",
+        show_default=False,
+    ),
+]

@@ -1,0 +1,141 @@
+"""Commands that rehearse: `demo`, `rehearse`, `rerun`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from viewer.commands.options import Backend, BackendOption, Labels, Output, Overwrite, Thickness, UnitsOption
+from viewer.commands.plainly import EXIT_INTERRUPTED
+
+EMBEDDED_CASE = "iliac"
+
+
+def demo(
+    output: Output = Path("vesalius-demo"),
+    backend: BackendOption = Backend.auto,
+    overwrite: Overwrite = False,
+) -> None:
+    """Rehearse the embedded case, a narrowed iliac artery.
+
+    An eccentric, partly calcified stenosis is opened by a stent on its balloon.
+    Takes a few minutes on two processor cores. Open report.html in the output folder when it is done.
+
+    Example:  [cyan]vesalius demo -o demo[/]
+    """
+    _rehearse(EMBEDDED_CASE, output, backend=backend, overwrite=overwrite)
+
+
+def rehearse(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT_OR_CASE", help="Label map, closed surface (.stl .vtp .ply .obj), or an embedded case such as iliac."
+        ),
+    ],
+    output: Output,
+    label: Labels = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Device by its name in [cyan]vesalius devices[/]; without it, the size nearest to the vessel's.",
+            show_default=False,
+        ),
+    ] = None,
+    at: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM",
+            help="Where along the centreline the stent's middle goes, in mm; without it, the narrowest place.",
+            show_default=False,
+        ),
+    ] = None,
+    branch: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Which way through a branching vessel, 0 the longest.", show_default=False),
+    ] = None,
+    thickness: Thickness = None,
+    units: UnitsOption = None,
+    backend: BackendOption = Backend.auto,
+    overwrite: Overwrite = False,
+) -> None:
+    """Rehearse a stent in a patient's vessel.
+
+    Writes pictures, measures, a report and a recording to the output folder.
+
+    Examples:
+
+      [cyan]vesalius rehearse patient_seg.nii.gz --label aorta -o patient[/]
+
+      [cyan]vesalius rehearse ct_labels.nii.gz --label 52 --label 65 --at 120 --device "balloon-expandable 8x30" -o patient[/]
+
+      [cyan]vesalius rehearse carotid.stl --units mm --branch 1 -o carotid[/]
+    """
+    choices = {
+        "labels": tuple(label or ()),
+        "device": device,
+        "at_mm": at,
+        "branch": branch,
+        "thickness_mm": thickness,
+        "units": units and units.value,
+    }
+    _rehearse(source, output, backend=backend, overwrite=overwrite, **choices)
+
+
+def rerun(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that a rehearsal wrote.")],
+    backend: Annotated[
+        Backend | None,
+        typer.Option(metavar="NAME", help="Processor to compute on; without it, the one of the recording.", show_default=False),
+    ] = None,
+) -> None:
+    """Compute a recording again and compare every tick.
+
+    Its commands are fed to a fresh solver, and the digests of the states compared.
+    Exit status 0 when all are equal, 1 when they are not.
+
+    Example:  [cyan]vesalius rerun demo[/]
+    """
+    from rich.console import Console
+
+    from scenarios.recording import rerun as run_again
+    from viewer.commands.progress import progress_of
+
+    console = Console()
+    with progress_of("Rerun", console) as progress:
+        result = run_again(folder, backend=backend and backend.value, progress=progress)
+    if not result.equal:
+        console.print(f"The rerun first differs from the recording at tick {result.first_difference_tick} of {result.ticks}.")
+        raise typer.Exit(1)
+    console.print(f"The rerun equals the recording in all {result.ticks} ticks.")
+
+
+def _rehearse(source: str, output: Path, *, backend: Backend, overwrite: bool, **choices: Any) -> None:
+    """Plan, rehearse, measure and write everything down."""
+    from rich.console import Console
+
+    from scenarios.outcome import assess
+    from scenarios.plan import plan_case
+    from scenarios.rehearsal import rehearse as run
+    from viewer.commands.inputs import tell_notes
+    from viewer.commands.progress import progress_of
+    from viewer.results import headline, prepare_folder, write_results
+
+    console = Console()
+    prepare_folder(output, overwrite=overwrite)
+    with progress_of("Plan", console) as progress:
+        case = plan_case(source, progress=progress, **choices)
+    tell_notes(console, case.notes)
+    try:
+        with progress_of("Rehearsal", console) as progress:
+            recording = run(case, output, backend=backend.value, overwrite=overwrite, progress=progress)
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What was recorded is kept; look at it with: vesalius view {output}", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    with progress_of("Report", console) as progress:
+        outcome = assess(recording)
+        write_results(recording, outcome, output, progress=progress)
+    console.print(headline(outcome), highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Report: {output / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Look:   vesalius view {output}", highlight=False, markup=False, soft_wrap=True)
