@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
+from scenarios.limits import LIMITS_OF_USE
 from viewer.commands.inputs import devices, labels, mesh
 from viewer.commands.looking import view
 from viewer.commands.plainly import PlainCommand
 from viewer.commands.runs import demo, rehearse, rerun
-from viewer.limits import LIMITS_OF_USE
 
 WHOLE_HELP = f"""Rehearse a procedure on a patient's own soft tissue: from a segmentation to a stent opened by its balloon.
 

@@ -91,14 +91,24 @@ def devices() -> None:
 
     from scenarios import catalogue
 
-    table = Table(title="Devices", title_justify="left")
-    table.add_column("name", no_wrap=True)
-    table.add_column("diameter [mm]", justify="right")
-    table.add_column("length [mm]", justify="right")
-    table.add_column("family")
-    for entry in catalogue.devices():
-        table.add_row(entry.name, f"{entry.diameter_mm:g}", f"{entry.length_mm:g}", getattr(entry, "family", ""))
-    Console().print(table)
+    console = Console()
+    for family, members in catalogue.families().items():
+        first = members[0]
+        table = Table(
+            title=f"{family}: {first.description}", title_justify="left", caption=f"Vessels: {first.vessel}", min_width=60
+        )
+        for column in ("diameter in mm", "nominal atm", "rated burst atm"):
+            table.add_column(column, justify="right")
+        table.add_column("lengths in mm")
+        by_diameter: dict[tuple[float, float, float], list[str]] = {}
+        for device in members:
+            balloon = device.balloon
+            key = (device.stent.diameter_mm, balloon.nominal_pressure_atm, balloon.rated_burst_pressure_atm)
+            by_diameter.setdefault(key, []).append(f"{device.stent.length_mm:g}")
+        for key, lengths in by_diameter.items():
+            table.add_row(*(f"{value:g}" for value in key), "  ".join(lengths))
+        console.print(table)
+        console.print(f'For example: --device "{first.name}"\n', highlight=False)
 
 
 def tell_notes(console: Any, notes: tuple[str, ...]) -> None:

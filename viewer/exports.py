@@ -1,0 +1,75 @@
+"""Files for ParaView, 3D Slicer and others: the wall as .vtu, lumen, stent and centreline as .vtp, in LPS millimetres."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenarios.limits import LIMITS_OF_USE
+from viewer.phases import kept_frames
+from viewer.shapes import stent_surface
+
+
+def write_states(recording: Any, folder: Path) -> list[Path]:
+    """Write wall, lumen and stent before, inflated and after, and give the paths.
+
+    The wall carries label, first principal Cauchy stress [kPa] and displacement since the first of these states [mm].
+    """
+    written = []
+    frames = kept_frames(recording)
+    before = np.asarray(next(iter(frames.values())).vertices)
+    mesh = recording.case.mesh
+    for phase, frame in frames.items():
+        written.append(_write(wall_grid(mesh, frame, before), folder / f"wall_{phase}.vtu"))
+        written.append(_write(_triangles(frame.vertices, mesh.face_sets["lumen"]), folder / f"lumen_{phase}.vtp"))
+        if phase != "before":
+            lattice = recording.case.lattice
+            stent = stent_surface(frame.device, lattice.struts, radius_mm=lattice.half_thickness_mm)
+            stent.clear_data()
+            written.append(_write(stent, folder / f"stent_{phase}.vtp"))
+    return written
+
+
+def write_lumen(lumen: Any, path: Path) -> Path:
+    """Write a lumen's surface, open at its ends."""
+    return _write(_triangles(lumen.vertices, lumen.triangles), path)
+
+
+def write_centreline(centreline: Any, path: Path) -> Path:
+    """Write a centreline's branches as polylines with the inscribed radius [mm] at each point."""
+    import pyvista
+
+    points = np.concatenate([branch.points for branch in centreline.branches])
+    counts = [len(branch.points) for branch in centreline.branches]
+    firsts = np.cumsum([0, *counts[:-1]])
+    lines = np.concatenate([[count, *range(first, first + count)] for first, count in zip(firsts, counts, strict=True)])
+    curve = pyvista.PolyData(points, lines=lines)
+    curve.point_data["inscribed radius [mm]"] = np.concatenate([branch.radii for branch in centreline.branches])
+    return _write(curve, path)
+
+
+def wall_grid(mesh: Any, frame: Any, before: np.ndarray) -> Any:
+    """Give the wall of one sampled state as a grid with label, stress and displacement."""
+    import pyvista
+
+    vertices = np.asarray(frame.vertices, dtype=float)
+    grid = pyvista.UnstructuredGrid({pyvista.CellType.TETRA: mesh.tets}, vertices)
+    grid.cell_data["label"] = mesh.labels
+    grid.cell_data["first principal Cauchy stress [kPa]"] = frame.stress
+    grid.point_data["displacement [mm]"] = vertices - before
+    grid.field_data["label names"] = [f"{number} {name}" for number, name in sorted(mesh.label_names.items())]
+    return grid
+
+
+def _triangles(vertices: np.ndarray, triangles: np.ndarray) -> Any:
+    import pyvista
+
+    return pyvista.PolyData.from_regular_faces(np.asarray(vertices, dtype=float), triangles).clean()
+
+
+def _write(dataset: Any, path: Path) -> Path:
+    dataset.field_data["SPACE"] = ["LPS"]
+    dataset.field_data["units"] = ["mm"]
+    dataset.field_data["limits of use"] = [LIMITS_OF_USE]
+    dataset.save(path)
+    return path

@@ -1,0 +1,57 @@
+"""The few figures that a person wants first."""
+
+import math
+from typing import Any
+
+KEY_FIGURES = (
+    "minimum lumen diameter before",
+    "minimum lumen diameter after",
+    "residual diameter stenosis",
+    "recoil",
+    "malapposed struts",
+    "wall stress, 99th percentile",
+)
+
+
+def find_measure(outcome: Any, name: str) -> Any | None:
+    """Give the measure of this name; None where it could not be taken."""
+    return next((measure for measure in outcome.measures if measure.name == name), None)
+
+
+def key_figures(outcome: Any) -> list[tuple[str, str]]:
+    """Give the figures of a report's first line as (what, value with unit), those that were measured."""
+    found = [find_measure(outcome, name) for name in KEY_FIGURES]
+    return [(measure.name, said(measure)) for measure in found if measure is not None]
+
+
+def said(measure: Any) -> str:
+    """Give a measure's value with its unit, with as many digits as can be meant."""
+    unit = "" if measure.unit == "1" else measure.unit
+    return f"{figure(measure.value)} {unit}".strip()
+
+
+def figure(value: Any) -> str:
+    """Write a number with three significant digits, whole from 1000; anything else as it is."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if not math.isfinite(value):
+        return "not found"
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if value == 0:
+        return "0"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}" if abs(value) >= 1e-3 else f"{value:.2e}"
+
+
+def headline(outcome: Any) -> str:
+    """Say the outcome in a sentence."""
+    before, after, left, recoil = (find_measure(outcome, name) for name in KEY_FIGURES[:4])
+    parts = []
+    if before and after:
+        parts.append(f"the minimum lumen diameter went from {said(before)} to {said(after)}")
+    if left:
+        parts.append(f"a diameter stenosis of {said(left)} is left")
+    if recoil:
+        parts.append(f"the stent recoiled by {said(recoil)} on deflation")
+    sentence = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else "the rehearsal is done"
+    return sentence[0].upper() + sentence[1:] + "."

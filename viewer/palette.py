@@ -1,0 +1,26 @@
+"""The colours that every picture shares, tried against the common forms of colour blindness."""
+
+BACKGROUND = "#ffffff"
+INK = "#1f2a33"
+FAINT_INK = "#6b7780"
+TISSUES = {
+    "arterial wall": "#c8736a",
+    "plaque": "#e8c46a",
+    "calcified plaque": "#f7f3e6",
+}
+OTHER_TISSUES = ("#9c8fb8", "#7fa88c", "#b58b6b", "#8aa3b5")
+STENT = "#46525c"
+BALLOON = "#9ccaf0"
+OUTLINE = "#5c3a36"
+PHASES = {"before": "#8a949c", "inflated": "#2f78b7", "after": "#b3472f"}
+STRESS_MAP = "YlOrRd"
+DIAMETER_MAP = "viridis"
+
+
+def tissue_colours(label_names: dict[int, str]) -> dict[int, str]:
+    """Give each label its colour: its tissue's own where it is known, else the next of a list."""
+    colours: dict[int, str] = {}
+    spare = iter(OTHER_TISSUES * len(label_names))
+    for number, name in sorted(label_names.items()):
+        colours[number] = TISSUES.get(name) or next(spare)
+    return colours

@@ -1,0 +1,85 @@
+"""One page that a person keeps: report.html, which needs no other file."""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from scenarios.limits import LIMITS_OF_USE
+from viewer.headline import figure, headline, key_figures
+
+CAPTIONS = {
+    "rehearsal": "The vessel cut open along its centreline, before, inflated and after, from one side and to one scale; "
+    "the patient's head is up. The stent is drawn whole.",
+    "lumen": "The lumen's area and diameters in sections square to the centreline; the stent after deflation is shaded.",
+    "stress": "First principal Cauchy stress in the wall after deflation; the colours end at its 99th percentile, rounded up.",
+    "overview": "The whole vessel after deflation, from the same side.",
+}
+
+
+def template_folder() -> Path:
+    """Give the folder of the page's template."""
+    return Path(__file__).resolve().parent / "templates"
+
+
+def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, title: str) -> Path:
+    """Write the report of an outcome with its pictures inside.
+
+    Args:
+        outcome: the `scenarios.outcome.Outcome`.
+        pictures: paths of PNGs by name; those named in `CAPTIONS` are shown, in that order.
+        path: the .html file to write.
+        title: what was rehearsed.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(template_folder()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = figure
+    page = environment.get_template("report.html").render(
+        title=title,
+        headline=headline(outcome),
+        key_figures=key_figures(outcome),
+        pictures=[(name, embedded(pictures[name]), caption) for name, caption in CAPTIONS.items() if name in pictures],
+        measures=outcome.measures,
+        provenance=provenance(outcome),
+        notes=outcome.notes,
+        limits=LIMITS_OF_USE,
+        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+    )
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def embedded(picture: Path) -> str:
+    """Give a PNG as a data URL."""
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
+
+
+def provenance(outcome: Any) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Give what was put in, meshed and run as groups of (name, value), nested names joined."""
+    groups = (("Input", outcome.input), ("Mesh", outcome.mesh), ("Run", outcome.run))
+    return [(title, [(name.replace("_", " "), value) for name, value in _flat(values)]) for title, values in groups]
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{before}{name} ")
+        elif isinstance(value, (list, tuple)):
+            rows.append((before + name, "; ".join(str(part) for part in value) or "–"))
+        else:
+            rows.append((before + name, figure(value) if isinstance(value, float) else _plain(value)))
+    return rows
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)

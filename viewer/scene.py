@@ -1,0 +1,238 @@
+"""A rehearsal drawn into any PyVista plotter: a window, a picture off screen, a test."""
+
+from typing import Any
+
+import numpy as np
+
+from meshing.errors import InputError
+from meshing.tetmesh import TET_FACES
+from viewer import palette
+from viewer.cut import cut_normal, heights_above_cut, middle_and_direction
+from viewer.shapes import at_vertices, balloon_surface, diameters_at, stent_surface
+
+COLOURS = ("tissue", "diameter", "stress")
+FEATURE_ANGLE = 50.0
+OUTLINE_LIFT_MM = 0.05
+
+
+class Scene:
+    """The vessel, the stent and the balloon of one case, drawn with the calls that every PyVista plotter has.
+
+    Either the vessel is cut open along its centreline and one looks into it, or it is whole: a translucent wall about its lumen.
+    """
+
+    def __init__(
+        self,
+        plotter: Any,
+        case: Any,
+        *,
+        colour: str = "tissue",
+        cut_open: bool = True,
+        with_device: bool = True,
+        from_outside: bool = False,
+        value_range: tuple[float, float] | None = None,
+    ) -> None:
+        """Prepare a scene; nothing is drawn before `set_frame`.
+
+        Args:
+            plotter: a `pyvista.BasePlotter`.
+            case: the `scenarios.case.Case` that was rehearsed.
+            colour: what the vessel's colour tells: "tissue", "diameter" [mm] or "stress" (first principal Cauchy stress [kPa]).
+            cut_open: cut the vessel along its centreline and leave out the half towards the viewer.
+            with_device: draw the stent and the balloon.
+            from_outside: draw the outside of the whole wall alone, coloured and opaque.
+            value_range: the values at the two ends of the colour map, for diameter and stress.
+
+        Raises:
+            InputError: there is no such colour.
+        """
+        if colour not in COLOURS:
+            raise InputError(f"There is no colour {colour!r}; take one of {', '.join(COLOURS)}.")
+        self.plotter = plotter
+        self.case = case
+        self.colour = colour
+        self.cut_open = cut_open
+        self.with_device = with_device
+        self.from_outside = from_outside
+        self.value_range = value_range
+        self.reach_mm = window_of(case)[1] / 2
+        self.normal = cut_normal(case, reach_mm=self.reach_mm)
+        self._bounds = tissue_bounds(case.mesh)
+        self._parts: dict[str, Any] = {}
+        self._tissue_colours = tissue_table(case.mesh)
+        plotter.set_background(palette.BACKGROUND)
+
+    def set_frame(self, frame: Any) -> None:
+        """Show one sampled state: move the vessel, the stent and the balloon to where they were."""
+        if self.from_outside:
+            self._show("outside", self._face_set("outside", frame, values=True), **self._wall_look())
+        elif self.cut_open:
+            lining, section = self._opened_wall(frame)
+            self._show("wall", lining, **self._wall_look())
+            self._show("section", section, **{**self._wall_look(), "ambient": 0.0, "lighting": False, "smooth_shading": False})
+            self._show(
+                "outlines", self._outlines(frame), color=palette.OUTLINE, line_width=2.5, lighting=False, smooth_shading=False
+            )
+        else:
+            self._show(
+                "lumen",
+                self._face_set("lumen", frame, values=True),
+                **self._wall_look(),
+                opacity=0.45 if self.with_device else 1.0,
+            )
+            outside = self._face_set("outside", frame, values=False)
+            self._show("outside", outside, color=palette.TISSUES["arterial wall"], opacity=0.16, specular=0.2)
+        if not self.with_device:
+            return
+        lattice = self.case.lattice
+        stent = stent_surface(frame.device, lattice.struts, radius_mm=lattice.half_thickness_mm)
+        self._show("stent", stent, color=palette.STENT, ambient=0.15, specular=0.8, specular_power=20)
+        balloon = balloon_surface(self.case.balloon_axis, frame.balloon_radius)
+        self._show("balloon", balloon, color=palette.BALLOON, opacity=0.7, ambient=0.35, specular=0.25, specular_power=15)
+
+    def mapper(self) -> Any:
+        """Give the mapper of the vessel's colours, for a colour bar."""
+        part = "wall" if "wall" in self._parts else "lumen" if "lumen" in self._parts else "outside"
+        return self._parts[part][1].mapper
+
+    def look_into(self) -> tuple[float, float]:
+        """Look squarely at the cut near the stent, and give the height and width worth showing [mm]."""
+        centre, height, width = window_of(self.case)
+        self._look_at(centre, height)
+        return height, width
+
+    def look_at_whole(self) -> tuple[float, float]:
+        """Look at the whole vessel from the same side, and give the height and width worth showing [mm]."""
+        _, up = middle_and_direction(self.case, reach_mm=self.reach_mm)
+        points = self.case.mesh.vertices
+        upright, aside = points @ up, points @ np.cross(up, self.normal)
+        centre = points.mean(axis=0)
+        centre += ((upright.max() + upright.min()) / 2 - centre @ up) * up
+        across = np.cross(up, self.normal)
+        centre += ((aside.max() + aside.min()) / 2 - centre @ across) * across
+        height, width = 1.06 * np.ptp(upright), 1.06 * np.ptp(aside)
+        self._look_at(centre, height)
+        return float(height), float(width)
+
+    def _look_at(self, centre: np.ndarray, height_mm: float) -> None:
+        """Look along the cut's normal in parallel projection, so that the picture is to scale, with the patient's head up."""
+        _, up = middle_and_direction(self.case, reach_mm=self.reach_mm)
+        camera = self.plotter.camera
+        camera.focal_point = centre
+        camera.position = centre + 1000.0 * self.normal
+        camera.up = up
+        camera.parallel_projection = True
+        camera.parallel_scale = height_mm / 2
+        self.plotter.renderer.ResetCameraClippingRange()
+
+    def _wall_look(self) -> dict[str, Any]:
+        if self.colour == "tissue":
+            return {"scalars": "colour", "rgb": True, "ambient": 0.12, "specular": 0.12}
+        colours = palette.STRESS_MAP if self.colour == "stress" else palette.DIAMETER_MAP
+        look = {"scalars": self.colour, "cmap": colours, "clim": self.value_range, "ambient": 0.25, "show_scalar_bar": False}
+        return {name: value for name, value in look.items() if value is not None}
+
+    def _opened_wall(self, frame: Any) -> tuple[Any, Any]:
+        """Give the half behind the cut in two parts: the surfaces seen behind the cut, and the cut itself."""
+        import pyvista
+
+        mesh = self.case.mesh
+        grid = pyvista.UnstructuredGrid({pyvista.CellType.TETRA: mesh.tets}, np.asarray(frame.vertices, dtype=float))
+        grid.cell_data["colour"] = self._tissue_colours[mesh.labels]
+        if self.colour != "tissue":
+            grid.point_data[self.colour] = self._values(frame)
+        grid.point_data["height"] = heights_above_cut(grid.points, self.case.path, self.normal)
+        half = grid.clip_scalar(scalars="height", value=0.0, invert=True)
+        surface = half.extract_surface(algorithm="dataset_surface").triangulate().clean()
+        faces = surface.regular_faces
+        flat = np.abs(surface.point_data["height"])[faces].max(axis=1) < 1e-6
+        lining, section = (surface.extract_cells(part).extract_surface(algorithm="dataset_surface") for part in (~flat, flat))
+        return smooth_surface(lining), section
+
+    def _outlines(self, frame: Any) -> Any:
+        """Give the lines in which the cut meets the wall's surfaces and the bounds between its tissues."""
+        import pyvista
+
+        surfaces = pyvista.PolyData.from_regular_faces(np.asarray(frame.vertices, dtype=float), self._bounds)
+        surfaces.point_data["height"] = heights_above_cut(surfaces.points, self.case.path, self.normal)
+        lines = surfaces.contour([0.0], scalars="height")
+        lines.clear_data()
+        lines.points += OUTLINE_LIFT_MM * self.normal
+        return lines
+
+    def _face_set(self, name: str, frame: Any, *, values: bool) -> Any:
+        import pyvista
+
+        mesh = self.case.mesh
+        surface = pyvista.PolyData.from_regular_faces(np.asarray(frame.vertices, dtype=float), mesh.face_sets[name])
+        if values and self.colour == "tissue":
+            surface.cell_data["colour"] = np.tile(self._tissue_colours[1], (surface.n_cells, 1))
+        elif values:
+            surface.point_data[self.colour] = self._values(frame)
+        return smooth_surface(surface.clean())
+
+    def _values(self, frame: Any) -> np.ndarray:
+        if self.colour == "stress":
+            return at_vertices(frame.stress, self.case.mesh.tets, len(frame.vertices))
+        return diameters_at(frame.vertices, self.case.path)
+
+    def _show(self, name: str, surface: Any | None, **look: Any) -> None:
+        """Draw a part, or move it if it is drawn, or hide it where there is none."""
+        if surface is None or not surface.n_points:
+            if name in self._parts:
+                self._parts[name][1].SetVisibility(False)
+            return
+        if name in self._parts:
+            drawn, actor = self._parts[name]
+            drawn.shallow_copy(surface)
+            actor.SetVisibility(True)
+            return
+        look.setdefault("smooth_shading", True)
+        actor = self.plotter.add_mesh(
+            surface, name=name, reset_camera=False, show_scalar_bar=look.pop("show_scalar_bar", False), **look
+        )
+        self._parts[name] = (surface, actor)
+
+
+def smooth_surface(surface: Any) -> Any:
+    """Give a surface normals that are smooth along it and break at its edges."""
+    return surface.compute_normals(
+        point_normals=True, cell_normals=False, split_vertices=True, feature_angle=FEATURE_ANGLE, consistent_normals=False
+    )
+
+
+def tissue_bounds(mesh: Any) -> np.ndarray:
+    """Give the triangles that bound each tissue, outside and against the others, (triangle count, 3)."""
+    neighbours = mesh.neighbours()
+    beyond = np.where(neighbours < 0, -1, mesh.labels[np.maximum(neighbours, 0)])
+    tet, face = np.nonzero(beyond < mesh.labels[:, None])
+    return mesh.tets[tet[:, None], TET_FACES[face]]
+
+
+def tissue_table(mesh: Any) -> np.ndarray:
+    """Give each label's colour as a table indexed by label, (largest label + 1, 3) uint8."""
+    from matplotlib.colors import to_rgb
+
+    table = np.zeros((max(mesh.label_names) + 1, 3), dtype=np.uint8)
+    for number, colour in palette.tissue_colours(dict(mesh.label_names)).items():
+        table[number] = np.round(255 * np.array(to_rgb(colour)))
+    return table
+
+
+def window_of(case: Any) -> tuple[np.ndarray, float, float]:
+    """Give the part of the vessel worth a picture: its centre (3,) [mm], height and width [mm]."""
+    path = case.path
+    nodes = np.asarray(case.lattice.nodes)
+    middle = np.asarray(path.at(float(case.station_mm))[0])
+    stent_mm = 2.0 * np.linalg.norm(nodes - middle, axis=1).max()
+    height = min(2.2 * stent_mm, path.length + 4.0)
+    low = np.clip(case.station_mm - height / 2, 0.0, max(path.length - height, 0.0))
+    centre = np.asarray(path.at(float(low + min(height, path.length) / 2))[0])
+    near = case.mesh.vertices[np.abs(case.mesh.vertices - centre).max(axis=1) < height]
+    chord = path.at(float(min(low + height, path.length)))[0] - path.at(float(low))[0]
+    chord = chord / np.linalg.norm(chord)
+    away = near - centre
+    inside = np.abs(away @ chord) < height / 2
+    spread = np.linalg.norm(away[inside] - np.outer(away[inside] @ chord, chord), axis=1)
+    width = min(2.0 * float(np.percentile(spread, 99.5)) + 4.0, height)
+    return centre, float(height), width
