@@ -1,0 +1,299 @@
+"""The devices that come with the program: found by name, or by the size nearest to an artery's."""
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field, model_validator
+
+from meshing.errors import InputError
+from scenarios.assets import find_asset
+from scenarios.devices.balloon import Balloon
+from scenarios.devices.design import STEEPEST_STRUT_DEG, Alloy, Device, StentDesign
+from scenarios.tables import Number, Row, Tag, read_table
+
+LANDING_MARGIN_MM = 2.5
+"""How far a stent is to reach beyond the lesion at each end, from memory and unverified; said wherever it is used."""
+
+
+_BALLOON_NUMBERS = ("nominal_pressure", "rated_burst_pressure", "compliance", "unfolding_pressure", "overhang")
+
+
+class _Count(Row):
+    value: int = Field(gt=0)
+    source: str
+    tag: Tag
+
+
+class _Sizes(Row):
+    value: tuple[float, ...] = Field(min_length=1)
+    source: str
+    tag: Tag
+
+
+class _Alloy(Row):
+    name: str
+    young_modulus: Number
+    yield_stress: Number
+    tangent_modulus: Number
+    poisson_ratio: Number
+    density: Number
+
+
+class _Design(Row):
+    diameters: _Sizes
+    lengths: _Sizes
+    crowns: _Count
+    bridges: _Count
+    strut_width: Number
+    strut_thickness: Number
+    strut_angle_deg: Number
+    ring_gap: Number
+    crimped_diameter: Number
+    nominal_pressure: Number
+    rated_burst_pressure: Number
+    compliance: Number
+    unfolding_pressure: Number
+    overhang: Number
+
+    @model_validator(mode="after")
+    def _is_symmetric(self) -> "_Design":
+        if self.crowns.value % self.bridges.value:
+            raise ValueError(f"{self.bridges.value} bridges cannot be spread evenly over {self.crowns.value} crowns")
+        for name in ("strut_width", "strut_thickness", "ring_gap", "overhang", "compliance"):
+            if getattr(self, name).value <= 0:
+                raise ValueError(f"{name} must be above zero")
+        return self
+
+
+class _Family(Row):
+    name: str
+    description: str
+    vessel: str
+    alloy: str
+    designs: tuple[_Design, ...]
+
+
+class _DeviceTable(Row):
+    sources: dict[str, str]
+    alloys: dict[str, _Alloy]
+    families: tuple[_Family, ...]
+
+    @model_validator(mode="after")
+    def _names_what_it_holds(self) -> "_DeviceTable":
+        for family in self.families:
+            if family.alloy not in self.alloys:
+                raise ValueError(f"the alloy {family.alloy!r} of {family.name} is not among {', '.join(self.alloys)}")
+        rows: list[Row] = [*self.alloys.values(), *(design for family in self.families for design in family.designs)]
+        for row in rows:
+            for name in type(row).model_fields:
+                key = getattr(getattr(row, name), "source", None)
+                if key is not None and key not in self.sources:
+                    raise ValueError(f"the source {key!r} of {name} is not among {', '.join(self.sources)}")
+        return self
+
+
+def read_devices(path: Path) -> tuple[Device, ...]:
+    """Read every size of every family of a device table, in the table's order.
+
+    Raises:
+        InputError: the table is missing or malformed, or a design cannot be built; the message names what is at fault.
+    """
+    table = read_table(path, _DeviceTable)
+    alloys = {key: _alloy(row, table.sources) for key, row in table.alloys.items()}
+    return tuple(
+        _device(family, design, alloys[family.alloy], table.sources, diameter, length)
+        for family in table.families
+        for design in family.designs
+        for diameter in design.diameters.value
+        for length in design.lengths.value
+    )
+
+
+@cache
+def devices() -> tuple[Device, ...]:
+    """Give every device that comes with the program, in the order of the catalogue."""
+    return read_devices(find_asset("devices.toml"))
+
+
+def families(among: Sequence[Device] | None = None) -> dict[str, tuple[Device, ...]]:
+    """Give the devices of each family, in the order of the catalogue."""
+    chosen = devices() if among is None else among
+    names = dict.fromkeys(device.stent.family for device in chosen)
+    return {name: tuple(device for device in chosen if device.stent.family == name) for name in names}
+
+
+class _Size(NamedTuple):
+    family: str
+    diameter: float
+    length: float
+
+
+def find(name: str, among: Sequence[Device] | None = None) -> Device:
+    """Find a device by its name, such as "balloon-expandable 8x30"; case, spaces, hyphens and a closing "mm" do not matter.
+
+    With a size alone ("8x30") the first family that has it is taken.
+
+    Raises:
+        InputError: there is no such device; the message lists the nearest.
+    """
+    chosen = devices() if among is None else among
+    size = _parse(name)
+    if size is not None:
+        for device in chosen:
+            same_size = math.isclose(device.stent.diameter_mm, size.diameter) and math.isclose(
+                device.stent.length_mm, size.length
+            )
+            if same_size and size.family in ("", _word(device.stent.family)):
+                return device
+    raise InputError(f"There is no device {name!r}; the nearest are: {', '.join(_nearest_names(name, size, chosen))}.")
+
+
+def nearest(
+    reference_diameter_mm: float,
+    *,
+    lesion_length_mm: float | None = None,
+    longest_mm: float | None = None,
+    family: str | None = None,
+    among: Sequence[Device] | None = None,
+) -> Device:
+    """Give the catalogue size nearest to an artery's reference diameter; a rule for a first try, not advice.
+
+    The nominal diameter is the one closest to the reference diameter (the smaller of two equally close), in the first family
+    that has it. The length is the shortest that covers the lesion and `LANDING_MARGIN_MM` at both its ends, or the family's
+    longest where none does; without a lesion length, the middle one of those there are. No stent longer than `longest_mm`.
+
+    Raises:
+        InputError: the diameter is not above zero, the family is unknown, or every stent is too long.
+    """
+    if not (math.isfinite(reference_diameter_mm) and reference_diameter_mm > 0):
+        raise InputError(f"The reference diameter is {reference_diameter_mm:g} mm; give one above zero.")
+    chosen = list(devices() if among is None else among)
+    if family is not None:
+        known = list(dict.fromkeys(device.stent.family for device in chosen))
+        chosen = [device for device in chosen if _word(device.stent.family) == _word(family)]
+        if not chosen:
+            raise InputError(f"There is no family {family!r}; there are: {', '.join(known)}.")
+    if longest_mm is not None:
+        shortest = min(device.stent.length_mm for device in chosen)
+        chosen = [device for device in chosen if device.stent.length_mm <= longest_mm]
+        if not chosen:
+            raise InputError(
+                f"The shortest stent is {shortest:g} mm, longer than the {longest_mm:.1f} mm there is room for; "
+                "choose a longer vessel."
+            )
+    diameter = min({device.stent.diameter_mm for device in chosen}, key=lambda size: (abs(size - reference_diameter_mm), size))
+    first = next(device.stent.family for device in chosen if device.stent.diameter_mm == diameter)
+    fitting = sorted(
+        (device for device in chosen if device.stent.diameter_mm == diameter and device.stent.family == first),
+        key=lambda device: device.stent.length_mm,
+    )
+    if lesion_length_mm is None:
+        return fitting[(len(fitting) - 1) // 2]
+    wanted = lesion_length_mm + 2 * LANDING_MARGIN_MM
+    return next((device for device in fitting if device.stent.length_mm >= wanted), fitting[-1])
+
+
+def sizing_sentence(device: Device, *, reference_diameter_mm: float, lesion_length_mm: float | None = None) -> str:
+    """Say in a sentence how a device's size stands to an artery's reference diameter and lesion."""
+    ratio = device.stent.diameter_mm / reference_diameter_mm
+    words = f"{device.name} is the nearest size in the catalogue to a reference diameter of {reference_diameter_mm:.1f} mm"
+    words += f" (ratio of stent to artery {ratio:.2f}"
+    if lesion_length_mm is not None:
+        covered = "covers" if device.stent.length_mm >= lesion_length_mm else "does not cover"
+        words += f"; its {device.stent.length_mm:g} mm {covered} the lesion of {lesion_length_mm:.0f} mm"
+    return words + ")."
+
+
+def _alloy(row: _Alloy, sources: dict[str, str]) -> Alloy:
+    return Alloy(
+        name=row.name,
+        young_modulus_pa=row.young_modulus.value,
+        yield_stress_pa=row.yield_stress.value,
+        tangent_modulus_pa=row.tangent_modulus.value,
+        poisson_ratio=row.poisson_ratio.value,
+        density=row.density.value,
+        source=_provenance(row, ("young_modulus", "yield_stress", "tangent_modulus", "poisson_ratio", "density"), sources),
+    )
+
+
+def _device(family: _Family, design: _Design, alloy: Alloy, sources: dict[str, str], diameter: float, length: float) -> Device:
+    crowns, thickness = design.crowns.value, design.strut_thickness.value
+    lean = math.sin(math.radians(design.strut_angle_deg.value))
+    strut_length = math.pi * (diameter + thickness) / (2 * crowns * lean)
+    crimped_lean = math.pi * (design.crimped_diameter.value - thickness) / (2 * crowns * strut_length)
+    ring_height = strut_length * math.sqrt(max(1.0 - crimped_lean**2, 0.0))
+    gap = design.ring_gap.value
+    stent = StentDesign(
+        name=f"{family.name} {diameter:g}x{length:g}",
+        family=family.name,
+        diameter_mm=diameter,
+        length_mm=length,
+        crimped_diameter_mm=design.crimped_diameter.value,
+        crowns=crowns,
+        rings=max(1, math.floor((length + gap) / (ring_height + gap))),
+        strut_length_mm=strut_length,
+        strut_width_mm=design.strut_width.value,
+        strut_thickness_mm=thickness,
+        bridges=design.bridges.value,
+        alloy=alloy,
+        source=_provenance(design, [name for name in _Design.model_fields if name not in _BALLOON_NUMBERS], sources),
+    )
+    balloon = Balloon(
+        nominal_diameter_mm=diameter,
+        nominal_pressure_atm=design.nominal_pressure.value,
+        compliance_per_atm=design.compliance.value,
+        rated_burst_pressure_atm=design.rated_burst_pressure.value,
+        folded_diameter_mm=stent.crimped_bore_mm,
+        length_mm=length + 2 * design.overhang.value,
+        unfolding_pressure_atm=design.unfolding_pressure.value,
+        overhang_mm=design.overhang.value,
+        source=_provenance(design, _BALLOON_NUMBERS, sources),
+    )
+    burst_angle = stent.strut_angle_deg(balloon.largest_diameter_mm)
+    if burst_angle >= STEEPEST_STRUT_DEG:
+        raise InputError(
+            f"At rated burst the struts of {stent.name} lean by {burst_angle:.0f}°, past {STEEPEST_STRUT_DEG:g}°; "
+            "give longer struts (a smaller strut_angle_deg) or a stiffer balloon."
+        )
+    return Device(stent=stent, balloon=balloon, description=family.description, vessel=family.vessel)
+
+
+def _provenance(row: Row, names: Iterable[str], sources: dict[str, str]) -> str:
+    by_source: dict[str, list[str]] = {}
+    for name in names:
+        number = getattr(row, name)
+        by_source.setdefault(f"{sources[number.source]} [{number.tag}]", []).append(name.replace("_", " "))
+    return "; ".join(f"{', '.join(labels)}: {source}" for source, labels in by_source.items())
+
+
+def _parse(name: str) -> _Size | None:
+    match = re.fullmatch(r"(.*?)\s*(\d+(?:\.\d+)?)\s*(?:mm)?\s*[x×*]\s*(\d+(?:\.\d+)?)\s*(?:mm)?", name.strip(), re.IGNORECASE)
+    return _Size(_word(match[1]), float(match[2]), float(match[3])) if match else None
+
+
+def _word(name: str) -> str:
+    return " ".join(name.casefold().replace("-", " ").replace("_", " ").split())
+
+
+def _nearest_names(name: str, size: _Size | None, chosen: Sequence[Device]) -> list[str]:
+    known = {_word(device.stent.family): device.stent.family for device in chosen}
+    if size is None:
+        near = difflib.get_close_matches(_word(name), known, n=1, cutoff=0.5)
+        group = [device for device in chosen if not near or _word(device.stent.family) == near[0]]
+        per_family = {device.stent.family: device for device in reversed(group)}
+        return [device.name for device in reversed(per_family.values())] if not near else [device.name for device in group[:4]]
+    near = difflib.get_close_matches(size.family, known, n=1, cutoff=0.5)
+    group = [device for device in chosen if not near or _word(device.stent.family) == near[0]]
+    ordered = sorted(
+        group,
+        key=lambda device: (
+            abs(device.stent.diameter_mm - size.diameter) / size.diameter
+            + 0.3 * abs(device.stent.length_mm - size.length) / size.length
+        ),
+    )
+    return [device.name for device in ordered[:4]]

@@ -1,0 +1,1 @@
+"""Clinical figures, each with its definition and source: pure functions of arrays and sections."""

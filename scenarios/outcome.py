@@ -1,0 +1,216 @@
+"""Outcome: the measures of one recording with its provenance; assess() takes them, and one file of JSON keeps them."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from meshing.errors import InputError
+from scenarios.measures.apposition import apposition, apposition_findings
+from scenarios.measures.lumen import Lesion, Profile, find_lesion, lumen_findings, profile_along, stations_to_cut
+from scenarios.measures.measure import Findings, Measure
+from scenarios.measures.stent import (
+    force_findings,
+    length_findings,
+    measure_rings,
+    opening_findings,
+    ring_nodes,
+    stent_extent,
+    stent_length,
+)
+from scenarios.measures.wall import wall_findings
+
+if TYPE_CHECKING:
+    from scenarios.recording import Frame, Recording
+
+__all__ = ["LIMITS_OF_USE", "Measure", "Outcome", "Profile", "assess"]
+
+LIMITS_OF_USE = "Research and education only. Not for clinical decisions."
+PHASES = ("before", "inflated", "after")
+SEGMENT_MM = 5.0  # the treated segment reaches 5 mm beyond the stent's ends, the usual in-segment analysis
+BESIDE_MM = 20.0  # how far beyond the stent the lumen is cut as finely as within it
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What one rehearsal came to: its measures, the lumen's profiles, and from what it was made."""
+
+    measures: tuple[Measure, ...]
+    input: dict[str, Any]  # path name, sha256, labels, notes
+    mesh: dict[str, Any]  # tet_count, vertex_count, inverted_count, min_scaled_jacobian, elements_across_wall
+    run: dict[str, Any]  # versions, backend, dt_s, tick_count, digest, residual, wall_clock_s, date
+    profiles: dict[str, Profile]  # by phase: "before", "inflated", "after"
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Measure:
+        """Give a measure by its name.
+
+        Raises:
+            InputError: there is no such measure; the message lists those there are.
+        """
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise InputError(f"There is no measure {name!r}; there are: {', '.join(measure.name for measure in self.measures)}.")
+
+    def to_json(self) -> str:
+        """Give the outcome as JSON, without any number that JSON does not know."""
+        content = {
+            "limits_of_use": LIMITS_OF_USE,
+            "measures": [dataclasses.asdict(measure) for measure in self.measures],
+            "input": _plain(self.input),
+            "mesh": _plain(self.mesh),
+            "run": _plain(self.run),
+            "profiles": {phase: _plain(dataclasses.asdict(profile)) for phase, profile in self.profiles.items()},
+            "notes": list(self.notes),
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+
+    def save(self, path: Path) -> None:
+        """Write the outcome to a file.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        try:
+            Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"The outcome cannot be written to {path} ({error.strerror or error}).") from error
+
+    @staticmethod
+    def load(path: Path) -> "Outcome":
+        """Read an outcome that was saved.
+
+        Raises:
+            InputError: the file is missing or is no outcome.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            return Outcome(
+                measures=tuple(Measure(**row) for row in content["measures"]),
+                input=content["input"],
+                mesh=content["mesh"],
+                run=content["run"],
+                profiles={
+                    phase: Profile(**{name: np.array(values, dtype=np.float64) for name, values in columns.items()})
+                    for phase, columns in content.get("profiles", {}).items()
+                },
+                notes=tuple(content.get("notes", ())),
+            )
+        except OSError as error:
+            raise InputError(f"The outcome {path} cannot be read ({error.strerror or error}).") from error
+        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"The file {path} is not an outcome ({error}).") from error
+
+
+def _plain(value: Any) -> Any:
+    """The same value in the words of JSON; a number that is not finite becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
+def assess(recording: "Recording") -> Outcome:
+    """Measure a recording: the lumen, the stent, what holds between them, and the wall, before, inflated and after.
+
+    What a recording does not hold, such as the states that follow a run that stopped early, is left out and said in a note.
+    """
+    frames = dict(_kept_frames(recording))
+    placed = frames.get("after", frames.get("inflated", frames.get("before")))
+    if placed is None:
+        return _outcome(
+            recording, Findings(notes=("Nothing could be measured: the recording holds no state before, inflated or after.",)), {}
+        )
+    path, lumen = recording.case.path, recording.case.mesh.face_sets["lumen"]
+    stent_mm = stent_extent(placed.device, path)
+    stations = stations_to_cut(path, fine=(stent_mm[0] - BESIDE_MM, stent_mm[1] + BESIDE_MM))
+    profiles = {phase: profile_along(frame.vertices, lumen, path, stations=stations) for phase, frame in frames.items()}
+    findings, lesion = _lumen(profiles, stent_mm)
+    findings += _stent(recording, frames, lesion)
+    for phase in ("inflated", "after"):
+        if phase in frames:
+            findings += _wall(recording, frames[phase], phase, stent_mm)
+    return _outcome(recording, findings, profiles)
+
+
+def _outcome(recording: "Recording", findings: Findings, profiles: dict[str, Profile]) -> Outcome:
+    header = recording.header
+    own = tuple(str(note) for note in getattr(recording.case, "notes", ()))
+    return Outcome(
+        measures=findings.measures,
+        input=dict(header.get("input", {})),
+        mesh=dict(header.get("mesh", {})),
+        run=dict(header.get("run", {})),
+        profiles=profiles,
+        notes=tuple(dict.fromkeys(own + findings.notes)),
+    )
+
+
+def _kept_frames(recording: "Recording") -> Iterator[tuple[str, "Frame"]]:
+    for phase in PHASES:
+        try:
+            frame = recording.frame_of_phase(phase)  # pyright: ignore[reportArgumentType]
+        except (LookupError, ValueError):
+            continue
+        if np.isfinite(frame.vertices).all() and np.isfinite(frame.device).all():
+            yield phase, frame
+
+
+def _lumen(profiles: dict[str, Profile], stent_mm: tuple[float, float]) -> tuple[Findings, Lesion | None]:
+    if "before" not in profiles:
+        return Findings(notes=("The lumen's figures need the state before, which was not kept.",)), None
+    try:
+        lesion = find_lesion(profiles["before"], between=(stent_mm[0] - SEGMENT_MM, stent_mm[1] + SEGMENT_MM))
+    except InputError as error:
+        return Findings(notes=(str(error),)), None
+    return lumen_findings(profiles, lesion, stent_mm=stent_mm), lesion
+
+
+def _stent(recording: "Recording", frames: "dict[str, Frame]", lesion: Lesion | None) -> Findings:
+    case = recording.case
+    struts, half = np.asarray(case.lattice.struts), float(case.lattice.half_thickness_mm)
+    rings = ring_nodes(struts, np.asarray(case.lattice.strut_ring))
+    shapes = {
+        phase: measure_rings(frames[phase].device, rings, case.path, offset_mm=-half)
+        for phase in ("inflated", "after")
+        if phase in frames
+    }
+    area = None if lesion is None else lesion.reference_area_mm2
+    findings = opening_findings(shapes.get("inflated"), shapes.get("after"), reference_area_mm2=area)
+    after = frames.get("after")
+    if after is None:
+        return findings
+    length = stent_length(after.device, rings, case.path)
+    findings += length_findings(crimped_mm=stent_length(np.asarray(case.lattice.nodes), rings, case.path), after_mm=length)
+    lying = apposition(
+        after.device, struts, vertices=after.vertices, triangles=case.mesh.face_sets["lumen"], half_thickness_mm=half
+    )
+    findings += apposition_findings(lying, half_thickness_mm=half)
+    return findings + force_findings(after.contact_force, length_mm=length)
+
+
+def _wall(recording: "Recording", frame: "Frame", phase: str, stent_mm: tuple[float, float]) -> Findings:
+    mesh, path = recording.case.mesh, recording.case.path
+    return wall_findings(
+        np.asarray(frame.stress, dtype=np.float64),
+        phase=phase,
+        vertices=frame.vertices,
+        tets=mesh.tets,
+        labels=mesh.labels,
+        label_names=mesh.label_names,
+        path=path,
+        between_mm=(max(stent_mm[0] - SEGMENT_MM, 0.0), min(stent_mm[1] + SEGMENT_MM, path.length)),
+        middle_mm=0.5 * (stent_mm[0] + stent_mm[1]),
+    )

@@ -1,0 +1,150 @@
+import math
+
+import pytest
+
+from meshing.errors import InputError
+from scenarios.assets import find_asset
+from scenarios.catalogue import devices, families, find, nearest, read_devices, sizing_sentence
+from scenarios.devices.design import Device
+
+TABLE = find_asset("devices.toml").read_text(encoding="utf-8")
+
+
+def test_there_are_iliac_and_coronary_sizes():
+    iliac = {device.stent.diameter_mm for device in devices() if device.vessel == "iliac"}
+    coronary = {device.stent.diameter_mm for device in devices() if device.vessel == "coronary"}
+    assert iliac >= set(range(5, 13))
+    assert coronary >= {2.5, 3.0, 3.5, 4.0, 4.5}
+    assert len({device.name for device in devices()}) == len(devices())
+
+
+@pytest.mark.parametrize("family", families())
+def test_every_device_of_a_family_can_be_built(family):
+    for device in families()[family]:
+        check(device)
+
+
+def check(device: Device) -> None:
+    """Hold one device against the geometry of its rings and its balloon."""
+    stent, balloon = device.stent, device.balloon
+    middle_line = math.pi * (stent.crimped_diameter_mm - stent.strut_thickness_mm)
+    assert 2 * stent.crowns * stent.strut_width_mm < middle_line
+    assert stent.strut_angle_deg(stent.diameter_mm) == pytest.approx(30, abs=0.1)
+    assert stent.strut_angle_deg(balloon.largest_diameter_mm) < 50
+    assert stent.largest_diameter_mm > 1.2 * balloon.largest_diameter_mm
+    assert stent.crowns % stent.bridges == 0
+    assert stent.rings >= 2
+    assert 0 < stent.ring_gap_mm < stent.crimped_ring_height_mm
+    length = stent.rings * stent.crimped_ring_height_mm + (stent.rings - 1) * stent.ring_gap_mm
+    assert length == pytest.approx(stent.length_mm)
+    assert balloon.folded_diameter_mm == pytest.approx(stent.crimped_diameter_mm - 2 * stent.strut_thickness_mm)
+    assert balloon.diameter(balloon.nominal_pressure_atm) == pytest.approx(stent.diameter_mm)
+    assert balloon.length_mm > stent.length_mm
+    assert stent.alloy.yield_stress_pa < stent.alloy.tangent_modulus_pa < stent.alloy.young_modulus_pa
+    assert all("[" in source for source in (stent.source, balloon.source, stent.alloy.source))
+
+
+def test_a_strut_leans_as_its_ring_opens():
+    stent = find("8x30").stent
+    spacing = math.pi * (8.0 + stent.strut_thickness_mm) / (2 * stent.crowns)
+    assert math.sin(math.radians(stent.strut_angle_deg(8.0))) == pytest.approx(spacing / stent.strut_length_mm)
+    assert stent.ring_height_mm(8.0) == pytest.approx(stent.strut_length_mm * math.cos(math.radians(30)), rel=1e-6)
+    with pytest.raises(InputError, match="its struts are straight"):
+        stent.strut_angle_deg(20.0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "balloon-expandable 8x30",
+        "Balloon Expandable 8 x 30 mm",
+        "balloon-expandable 8×30",
+        "balloon_expandable 8.0mm x 30mm",
+        "8x30",
+    ],
+)
+def test_a_device_is_found_however_its_name_is_written(name):
+    assert find(name).name == "balloon-expandable 8x30"
+
+
+def test_every_device_is_found_by_its_own_name():
+    assert all(find(device.name) is device for device in devices())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("baloon-expandable 8x33", "nearest are: balloon-expandable 8x30"),
+        ("balloon-expandable 5.5x30", "balloon-expandable 5x30, balloon-expandable 6x30"),
+        ("coronary thin strut 3x19", "coronary thin-strut 3x18"),
+        ("coronary thinstrut", "coronary thin-strut"),
+        ("", "nearest are: balloon-expandable"),
+    ],
+)
+def test_an_unknown_device_lists_the_nearest(name, words):
+    with pytest.raises(InputError, match=words):
+        find(name)
+
+
+@pytest.mark.parametrize(
+    ("diameter", "lesion", "name"),
+    [
+        (8.2, 18.0, "balloon-expandable 8x25"),
+        (7.5, 18.0, "balloon-expandable 7x25"),
+        (3.1, 10.0, "coronary thin-strut 3x15"),
+        (20.0, 10.0, "balloon-expandable 12x15"),
+        (8.0, 100.0, "balloon-expandable 8x60"),
+        (8.0, None, "balloon-expandable 8x30"),
+    ],
+)
+def test_the_nearest_size_has_the_closest_diameter_and_covers_the_lesion(diameter, lesion, name):
+    assert nearest(diameter, lesion_length_mm=lesion).name == name
+
+
+def test_the_nearest_size_can_be_kept_to_a_family_and_to_the_room_there_is():
+    assert nearest(8.0, lesion_length_mm=20, family="Steel balloon-expandable").name == "steel balloon-expandable 8x27"
+    assert nearest(8.0, lesion_length_mm=40, longest_mm=32).name == "balloon-expandable 8x30"
+    with pytest.raises(InputError, match="no family 'gold'"):
+        nearest(8.0, family="gold")
+    with pytest.raises(InputError, match=r"longer than the 5\.0 mm"):
+        nearest(8.0, longest_mm=5)
+    with pytest.raises(InputError, match="above zero"):
+        nearest(float("nan"))
+
+
+def test_the_sizing_is_said_without_advice():
+    device = nearest(8.2, lesion_length_mm=18)
+    sentence = sizing_sentence(device, reference_diameter_mm=8.2, lesion_length_mm=18)
+    assert sentence.startswith("balloon-expandable 8x25 is the nearest size in the catalogue to a reference diameter of 8.2 mm")
+    assert "recommend" not in sentence.lower()
+    assert "0.98" in sentence
+
+
+def test_families_keep_the_order_of_the_catalogue():
+    assert next(iter(families())) == "balloon-expandable"
+    assert sum(len(group) for group in families().values()) == len(devices())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("crowns = { value = 8,", "crowns = { value = 7,", "4 bridges cannot be spread evenly over 7 crowns"),
+        ("strut_width = { value = 0.20,", "strut_width = { value = 0.5,", "do not fit on its crimped"),
+        ("strut_width = { value = 0.20,", "strut_width = { value = -1,", "strut_width must be above zero"),
+        ("strut_angle_deg = { value = 30.0,", "strut_angle_deg = { value = 55.0,", "too short to reach"),
+        ("strut_angle_deg = { value = 30.0,", "strut_angle_deg = { value = 49.0,", "past 50°"),
+        ("compliance = { value = 0.007,", "compliance = { value = -0.007,", "compliance must be above zero"),
+        ("rated_burst_pressure = { value = 14.0,", "rated_burst_pressure = { value = 1.0,", "must come in that order"),
+        ('alloy = "L605"', 'alloy = "gold"', "alloy 'gold'"),
+        ('source = "linear"', 'source = "hearsay"', "source 'hearsay'"),
+        ('vessel = "iliac"', 'vesel = "iliac"', "vesel is not a known entry"),
+        ("crowns = { value = 8,", "crowns = { value = 0,", "greater than 0"),
+    ],
+)
+def test_a_table_at_fault_is_told_in_a_sentence(tmp_path, old, new, words):
+    assert old in TABLE
+    path = tmp_path / "devices.toml"
+    path.write_text(TABLE.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match=words) as caught:
+        read_devices(path)
+    assert "\n" not in str(caught.value)
