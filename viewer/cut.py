@@ -12,7 +12,7 @@ def cut_normal(case: Any, *, reach_mm: float) -> np.ndarray:
 
     Of all directions square to the vessel it is the one along which the centreline strays least and the plaque lies least aside:
     the cut then shows the vessel's bend and its plaque in the plane of the picture. It minimises n·(C + w d d')·n over n ⟂ t,
-    with C the scatter of the centreline [mm2], d the mean offset of the plaque from the centreline [mm], t the vessel's direction.
+    with C the scatter of the centreline [mm2], d the plaque's mean offset from the centreline [mm], t the vessel's direction.
     """
     middle, direction = middle_and_direction(case, reach_mm=reach_mm)
     stations = case.path.stations

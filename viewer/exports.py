@@ -1,5 +1,6 @@
 """Files for ParaView, 3D Slicer and others: the wall as .vtu, lumen, stent and centreline as .vtp, in LPS millimetres."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,14 @@ def write_states(recording: Any, folder: Path) -> list[Path]:
     frames = kept_frames(recording)
     before = np.asarray(next(iter(frames.values())).vertices)
     mesh = recording.case.mesh
+    # As bytes and not as text, which meshio refuses; `meshing.files.read_mesh` understands them.
+    names = {str(number): name for number, name in mesh.label_names.items()}
+    about = {"space": "LPS", "unit": "mm", "use": LIMITS_OF_USE, "label_names": names}
     for phase, frame in frames.items():
-        written.append(_write(wall_grid(mesh, frame, before), folder / f"wall_{phase}.vtu"))
+        wall = wall_grid(mesh, frame, before)
+        wall.field_data["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+        wall.save(folder / f"wall_{phase}.vtu")
+        written.append(folder / f"wall_{phase}.vtu")
         written.append(_write(_triangles(frame.vertices, mesh.face_sets["lumen"]), folder / f"lumen_{phase}.vtp"))
         if phase != "before":
             lattice = recording.case.lattice
@@ -57,7 +64,6 @@ def wall_grid(mesh: Any, frame: Any, before: np.ndarray) -> Any:
     grid.cell_data["label"] = mesh.labels
     grid.cell_data["first principal Cauchy stress [kPa]"] = frame.stress
     grid.point_data["displacement [mm]"] = vertices - before
-    grid.field_data["label names"] = [f"{number} {name}" for number, name in sorted(mesh.label_names.items())]
     return grid
 
 

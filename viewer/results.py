@@ -9,13 +9,10 @@ from typing import Any
 from meshing.errors import InputError
 from viewer.exports import write_states
 from viewer.figures import write_pictures
-from viewer.headline import headline
 from viewer.report import write_report
 
 OWN_FOLDERS = ("recording", "pictures")
 OWN_FILES = ("report.html", "outcome.json", "wall*.vtu", "lumen*.vtp", "stent*.vtp", "centreline.vtp")
-
-__all__ = ["headline", "prepare_folder", "write_results"]
 
 
 def prepare_folder(folder: Path, *, overwrite: bool) -> None:

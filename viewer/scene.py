@@ -90,6 +90,12 @@ class Scene:
         balloon = balloon_surface(self.case.balloon_axis, frame.balloon_radius)
         self._show("balloon", balloon, color=palette.BALLOON, opacity=0.7, ambient=0.35, specular=0.25, specular_power=15)
 
+    def remove(self) -> None:
+        """Take everything that this scene drew out of the plotter."""
+        for _, actor in self._parts.values():
+            self.plotter.remove_actor(actor, render=False)
+        self._parts.clear()
+
     def mapper(self) -> Any:
         """Give the mapper of the vessel's colours, for a colour bar."""
         part = "wall" if "wall" in self._parts else "lumen" if "lumen" in self._parts else "outside"

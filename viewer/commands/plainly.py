@@ -13,6 +13,7 @@ from meshing.errors import InputError
 
 EXIT_UNEXPECTED = 1
 EXIT_BAD_INPUT = 2
+EXIT_DIVERGED = 3
 EXIT_INTERRUPTED = 130
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from viewer.commands.options import Backend, BackendOption, Labels, Output, Overwrite, Thickness, UnitsOption
-from viewer.commands.plainly import EXIT_INTERRUPTED
+from viewer.commands.plainly import EXIT_DIVERGED, EXIT_INTERRUPTED
 
 EMBEDDED_CASE = "iliac"
 
@@ -55,6 +55,10 @@ def rehearse(
         int | None,
         typer.Option(metavar="N", min=0, help="Which way through a branching vessel, 0 the longest.", show_default=False),
     ] = None,
+    pressure: Annotated[
+        float | None,
+        typer.Option(metavar="ATM", help="Inflation pressure in atm; without it, the balloon's nominal one.", show_default=False),
+    ] = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
     backend: BackendOption = Backend.auto,
@@ -80,7 +84,7 @@ def rehearse(
         "thickness_mm": thickness,
         "units": units and units.value,
     }
-    _rehearse(source, output, backend=backend, overwrite=overwrite, **choices)
+    _rehearse(source, output, backend=backend, overwrite=overwrite, pressure_atm=pressure, **choices)
 
 
 def rerun(
@@ -99,43 +103,57 @@ def rerun(
     """
     from rich.console import Console
 
-    from scenarios.recording import rerun as run_again
+    from scenarios.rehearsal import rerun as run_again
     from viewer.commands.progress import progress_of
 
     console = Console()
     with progress_of("Rerun", console) as progress:
-        result = run_again(folder, backend=backend and backend.value, progress=progress)
+        result = run_again(folder, backend_name=backend and backend.value, progress=progress)
     if not result.equal:
         console.print(f"The rerun first differs from the recording at tick {result.first_difference_tick} of {result.ticks}.")
         raise typer.Exit(1)
     console.print(f"The rerun equals the recording in all {result.ticks} ticks.")
 
 
-def _rehearse(source: str, output: Path, *, backend: Backend, overwrite: bool, **choices: Any) -> None:
+def _rehearse(
+    source: str, output: Path, *, backend: Backend, overwrite: bool, pressure_atm: float | None = None, **choices: Any
+) -> None:
     """Plan, rehearse, measure and write everything down."""
     from rich.console import Console
 
     from scenarios.outcome import assess
     from scenarios.plan import plan_case
+    from scenarios.procedure import single_inflation
     from scenarios.rehearsal import rehearse as run
+    from sim.solvers.implicit import DivergedError
     from viewer.commands.inputs import tell_notes
     from viewer.commands.progress import progress_of
-    from viewer.results import headline, prepare_folder, write_results
+    from viewer.headline import headline
+    from viewer.results import prepare_folder, write_results
 
     console = Console()
     prepare_folder(output, overwrite=overwrite)
     with progress_of("Plan", console) as progress:
         case = plan_case(source, progress=progress, **choices)
+    procedure = single_inflation(case.balloon, blood_pressure_pa=case.blood_pressure_pa, pressure_atm=pressure_atm)
     tell_notes(console, case.notes)
     try:
         with progress_of("Rehearsal", console) as progress:
-            recording = run(case, output, backend=backend.value, overwrite=overwrite, progress=progress)
+            recording = run(case, output, backend_name=backend.value, procedure=procedure, progress=progress)
     except KeyboardInterrupt:
-        typer.echo(f"Stopped. What was recorded is kept; look at it with: vesalius view {output}", err=True)
+        _tell_what_is_kept("Stopped.", output)
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    except DivergedError as error:
+        _tell_what_is_kept(f"Error: {error}", output)
+        raise typer.Exit(EXIT_DIVERGED) from None
     with progress_of("Report", console) as progress:
         outcome = assess(recording)
         write_results(recording, outcome, output, progress=progress)
-    console.print(headline(outcome), highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Report: {output / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Look:   vesalius view {output}", highlight=False, markup=False, soft_wrap=True)
+    for line in (headline(outcome), f"Report: {output / 'report.html'}", f"Look:   vesalius view {output}"):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _tell_what_is_kept(sentence: str, output: Path) -> None:
+    kept = any((output / "recording" / "frames").glob("*.npz"))
+    rest = f"What was recorded is kept; look at it with: vesalius view {output}" if kept else "Nothing was recorded yet."
+    typer.echo(f"{sentence} {rest}", err=True)
