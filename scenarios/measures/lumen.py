@@ -15,6 +15,7 @@ SPACING_MM = 0.5  # fine against the height of a ring of crowns, which is 1 to 3
 COARSE_COUNT = 300  # sections over a whole long path, away from the stent
 SIDE_MM = 40.0  # how far to each side of the narrowest place the vessel is looked at to know its healthy width
 REFERENCE_MM = 10.0  # how far beyond the lesion's edge a reference may lie, Mintz 2001
+LEAST_NARROWING = 0.05  # a vessel that is nowhere narrower by more has no lesion, only the ripple of its surface
 BRANCH_RATIO = 1.6  # a section so much longer than wide has opened into a branch
 
 
@@ -99,9 +100,10 @@ def find_lesion(profile: Profile, *, between: tuple[float, float] | None = None)
 
     The narrowest place is where the area is smallest, in the whole profile or `between` two stations [mm]. To each side the
     vessel's healthy width is the third quartile of the mean diameters over 40 mm, short of a section that opens into a branch.
-    The lesion's edge is the first station where nine tenths of the way from the narrowest to the healthy width are regained. The
-    reference is the largest lumen within 10 mm beyond the edge (Mintz 2001), and the reference diameter and area are the means
-    of the proximal and the distal one; where a side has none, the other stands alone and a note says so.
+    The lesion's edge is the first station where nine tenths of the way from the narrowest to the healthy width are regained; a
+    side narrowed by less than 5 % has its edge at the narrowest place. The reference is the largest lumen within 10 mm beyond
+    the edge (Mintz 2001), and the reference diameter and area are the means of the proximal and the distal one; where a side
+    has none, the other stands alone and a note says so.
 
     Raises:
         InputError: there is no section in the stretch that is searched.
@@ -149,7 +151,8 @@ def _side(profile: Profile, here: int, step: int) -> tuple[int, int] | None:
         return None
     widths = profile.mean_diameter[side]
     narrow, healthy = float(profile.mean_diameter[here]), float(np.quantile(widths, 0.75))
-    edge = int(np.argmax(widths >= narrow + 0.9 * (healthy - narrow)))
+    is_narrowed = narrow < (1.0 - LEAST_NARROWING) * healthy
+    edge = int(np.argmax(widths >= narrow + 0.9 * (healthy - narrow))) if is_narrowed else 0
     near = away[side] <= away[side[edge]] + REFERENCE_MM
     beyond = np.flatnonzero(near & (np.arange(len(side)) >= edge))
     return int(side[edge]), int(side[beyond[np.argmax(widths[beyond])]])

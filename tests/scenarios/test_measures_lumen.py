@@ -127,6 +127,12 @@ def test_a_healthy_vessel_has_no_stenosis():
     assert diameter_stenosis(8.0, reference_diameter_mm=lesion.reference_diameter_mm) == pytest.approx(0.0)
 
 
+def test_the_ripple_of_a_surface_is_no_lesion():
+    lesion = find_lesion(profile_of(8.0 + 0.1 * np.sin(np.arange(120))), between=(20.0, 40.0))
+    assert lesion.length_mm <= 1.0
+    assert lesion.reference_diameter_mm == pytest.approx(8.1, abs=0.02)
+
+
 def test_the_search_can_be_kept_to_a_stretch():
     profile = profile_of(
         np.concatenate([np.full(40, 9.0), np.full(10, 5.0), np.full(60, 9.0), np.full(10, 4.0), np.full(40, 9.0)])
