@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from meshing.errors import InputError
+from scenarios.limits import LIMITS_OF_USE
 from scenarios.measures.apposition import apposition, apposition_findings
 from scenarios.measures.lumen import Lesion, Profile, find_lesion, lumen_findings, profile_along, stations_to_cut
 from scenarios.measures.measure import Findings, Measure
@@ -27,9 +28,8 @@ from scenarios.measures.wall import wall_findings
 if TYPE_CHECKING:
     from scenarios.recording import Frame, Recording
 
-__all__ = ["LIMITS_OF_USE", "Measure", "Outcome", "Profile", "assess"]
+__all__ = ["Measure", "Outcome", "Profile", "assess"]
 
-LIMITS_OF_USE = "Research and education only. Not for clinical decisions."
 PHASES = ("before", "inflated", "after")
 SEGMENT_MM = 5.0  # the treated segment reaches 5 mm beyond the stent's ends, the usual in-segment analysis
 BESIDE_MM = 20.0  # how far beyond the stent the lumen is cut as finely as within it
@@ -60,7 +60,7 @@ class Outcome:
     def to_json(self) -> str:
         """Give the outcome as JSON, without any number that JSON does not know."""
         content = {
-            "limits_of_use": LIMITS_OF_USE,
+            "use": LIMITS_OF_USE,
             "measures": [dataclasses.asdict(measure) for measure in self.measures],
             "input": _plain(self.input),
             "mesh": _plain(self.mesh),

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from meshing.errors import InputError
+from scenarios.limits import LIMITS_OF_USE
 from scenarios.measures.measure import Measure
-from scenarios.outcome import LIMITS_OF_USE, Outcome, Profile, assess
+from scenarios.outcome import Outcome, Profile, assess
 from tests.scenarios.shapes import stent, straight_path, thick_tube
 
 HALF = 0.05
@@ -100,7 +101,7 @@ def test_the_profiles_are_kept_by_phase(outcome):
 def test_the_file_holds_what_others_read(outcome, tmp_path):
     outcome.save(tmp_path / "outcome.json")
     content = json.loads((tmp_path / "outcome.json").read_text(encoding="utf-8"))
-    assert content["limits_of_use"] == LIMITS_OF_USE
+    assert content["use"] == LIMITS_OF_USE
     assert {"name", "value", "unit", "definition", "source"} <= content["measures"][0].keys()
     assert content["input"] == {"path": "tube", "sha256": "ab"}
     assert content["mesh"]["tet_count"] == len(Recorded().case.mesh.tets)
