@@ -230,7 +230,7 @@ def _reference_measures(lesion: Lesion) -> list[Measure]:
             sources.MEAN_LOCAL_REFERENCE,
             note,
         ),
-        Measure("reference area", lesion.reference_area_mm2, "mm²", f"{words}.", sources.MEAN_LOCAL_REFERENCE, note),
+        Measure("reference area", lesion.reference_area_mm2, "mm2", f"{words}.", sources.MEAN_LOCAL_REFERENCE, note),
     ]
 
 
@@ -249,7 +249,7 @@ def _minimum_measures(part: Profile, phase: str, where: str, lesion: Lesion) -> 
         Measure(
             f"minimum lumen area {phase}",
             area,
-            "mm²",
+            "mm2",
             f"Smallest area of any section across the centreline {where}.",
             sources.INTRAVASCULAR_ULTRASOUND,
             f"At {part.stations[small]:.1f} mm along the centreline.",

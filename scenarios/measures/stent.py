@@ -136,7 +136,7 @@ def opening_findings(inflated: list[Ring] | None, after: list[Ring] | None, *, r
         smallest = min(after, key=lambda ring: ring.area_mm2)
         place = f"The ring at {smallest.station_mm:.1f} mm along the centreline."
         words = "Smallest area within the inner border of any ring of struts, after."
-        measures.append(Measure("minimum stent area", smallest.area_mm2, "mm²", words, sources.INTRAVASCULAR_ULTRASOUND, place))
+        measures.append(Measure("minimum stent area", smallest.area_mm2, "mm2", words, sources.INTRAVASCULAR_ULTRASOUND, place))
         if reference_area_mm2 is not None:
             share = expansion(smallest.area_mm2, reference_area_mm2=reference_area_mm2)
             words = "Minimum stent area over the mean of the proximal and distal reference lumen areas."
