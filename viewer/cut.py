@@ -44,15 +44,15 @@ def heights_above_cut(points: np.ndarray, path: Any, normal: np.ndarray) -> np.n
 
     The surface follows a bent vessel in depth, where a plane would leave it.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    nearest = path.points[cKDTree(path.points).query(points)[1]]
+    nearest = path.points[KDTree(path.points).query(points)[1]]
     return (points - nearest) @ normal
 
 
 def _plaque_offset(case: Any, middle: np.ndarray, reach_mm: float) -> np.ndarray:
     """Give the mean offset of the plaque near the stent from the centreline, (3,) [mm]; zero without plaque."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     mesh = case.mesh
     diseased = [number for number, name in mesh.label_names.items() if "plaque" in name.lower() or "calci" in name.lower()]
@@ -60,5 +60,5 @@ def _plaque_offset(case: Any, middle: np.ndarray, reach_mm: float) -> np.ndarray
     centroids = centroids[np.linalg.norm(centroids - middle, axis=1) <= reach_mm]
     if not len(centroids):
         return np.zeros(3)
-    nearest = case.path.points[cKDTree(case.path.points).query(centroids)[1]]
+    nearest = case.path.points[KDTree(case.path.points).query(centroids)[1]]
     return (centroids - nearest).mean(axis=0)

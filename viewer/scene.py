@@ -148,7 +148,7 @@ class Scene:
         if self.colour != "tissue":
             grid.point_data[self.colour] = self._values(frame)
         grid.point_data["height"] = heights_above_cut(grid.points, self.case.path, self.normal)
-        half = grid.clip_scalar(scalars="height", value=0.0, invert=True)
+        half: Any = grid.clip_scalar(scalars="height", value=0.0, invert=True)
         surface = half.extract_surface(algorithm="dataset_surface").triangulate().clean()
         faces = surface.regular_faces
         flat = np.abs(surface.point_data["height"])[faces].max(axis=1) < 1e-6

@@ -13,12 +13,12 @@ def stent_surface(nodes: np.ndarray, struts: np.ndarray, *, radius_mm: float, si
     import pyvista
 
     lines = np.column_stack([np.full(len(struts), 2), struts]).ravel()
-    tubes = pyvista.PolyData(np.asarray(nodes, dtype=np.float32), lines=lines).tube(
+    tubes: Any = pyvista.PolyData(np.asarray(nodes, dtype=np.float32), lines=lines).tube(
         radius=radius_mm, n_sides=sides, capping=False
     )
     ball = pyvista.Sphere(radius=radius_mm, theta_resolution=sides, phi_resolution=sides - 2)
     balls = pyvista.PolyData(np.asarray(nodes, dtype=np.float32)).glyph(geom=ball, scale=False, orient=False)
-    return (tubes + balls).extract_surface(algorithm="dataset_surface")
+    return tubes.append_polydata(balls)
 
 
 def balloon_surface(axis: np.ndarray, radius: np.ndarray, *, sides: int = 48) -> Any | None:
@@ -73,7 +73,7 @@ def at_vertices(values: np.ndarray, tets: np.ndarray, vertex_count: int) -> np.n
 
 def diameters_at(points: np.ndarray, path: Any) -> np.ndarray:
     """Give twice the distance of points (n, 3) from the centreline, (n,) [mm]."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     fine = path.at(np.arange(0.0, path.length, 0.1))[0]
-    return 2.0 * cKDTree(fine).query(points)[0]
+    return 2.0 * KDTree(fine).query(points)[0]

@@ -33,7 +33,7 @@ def imported_names(tree: ast.AST) -> set[str]:
 def imported_on_loading(path: Path) -> set[str]:
     """Give the dotted names imported when the module is loaded: those outside functions and outside `if TYPE_CHECKING`."""
     names: set[str] = set()
-    waiting: list[ast.AST] = list(parsed(path).body)
+    waiting: list[ast.AST] = [*parsed(path).body]
     while waiting:
         node = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):

@@ -24,8 +24,8 @@ def labels(
     spacing = " × ".join(f"{value:.3g}" for value in label_map.spacing)
     size = " × ".join(str(count) for count in label_map.voxels.shape)
     table = Table(title=f"{file.name}: {size} voxels of {spacing} mm", title_justify="left")
-    for name, side in (("number", "right"), ("name", "left"), ("code", "left"), ("volume [ml]", "right"), ("pieces", "right")):
-        table.add_column(name, justify=side)
+    for name in ("number", "name", "code", "volume in ml", "pieces"):
+        table.add_column(name, justify="left" if name in ("name", "code") else "right")
     for label in label_map.labels():
         code = f"{label.code.scheme} {label.code.value} {label.code.meaning}" if label.code else ""
         table.add_row(str(label.number), label.name, code, f"{label.volume_ml:,.2f}", str(label.piece_count))
