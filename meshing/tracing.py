@@ -1,0 +1,340 @@
+"""Finding the branches of a vessel tree: ends, rough paths to them, and the same paths moved to the middle.
+
+Ends are the points farthest along the inside that no branch found so far explains (Sato et al. 2000, TEASAR,
+doi:10.1109/PCCGA.2000.883951); paths keep to the middle because a step costs the inverse square of the inscribed radius.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.spatial import cKDTree
+
+from meshing.centrelines import Branch, Centreline, arc_lengths, resampled, smoothed
+from meshing.errors import InputError
+from meshing.nearness import quartered, windings
+from meshing.sections import plane_axes
+from meshing.surfaces import ClosedSurface, enclosed_volume
+
+INSIDE_POINTS = 80_000  # of the grid that fills the vessel
+MOST_GRID_POINTS = 30_000_000  # of the box around it
+LEAST_LENGTH = 3.5  # a closed branch sticks out of its parent by this many of its own radii; two remain once its tip is off
+LEAST_OPEN_LENGTH = 1.0  # an open one sticks out by this many radii of its opening
+PARTED = 0.1  # two walks are one until they are this many radii apart
+TIP_LENGTH = 1.5  # of a closed tip, in radii, is cut off
+
+
+@dataclass(frozen=True)
+class Tip:
+    """Where a branch ends: at an opening of the surface read, or at a closed tip."""
+
+    opening: int | None  # number of the opening, None for a closed tip
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A centreline together with what was found at the root (tips[0]) and at the far end of each branch (tips[1:])."""
+
+    centreline: Centreline
+    tips: tuple[Tip, ...]
+    tip_places: np.ndarray  # shape (tip count, 3), the outermost point of each tip [mm]
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A grid of points that fills the vessel, joined to their neighbours."""
+
+    points: np.ndarray  # shape (point count, 3) [mm]
+    radii: np.ndarray  # shape (point count,), distance to the wall [mm]
+    lengths: sparse.csr_array  # shape (point count, point count), distance between neighbours [mm]
+    costs: sparse.csr_array  # the same, each divided by the square of the radius
+    wall: cKDTree  # points spread over the wall, no farther apart than a step
+    step: float  # [mm]
+
+
+def trace(surface: ClosedSurface) -> Tree:
+    """Find the branches of a vessel and the middle of each, from its closed surface.
+
+    The root is the end with the largest radius. A closed bulge counts as a branch only when it sticks out of the vessel
+    it sits on by more than three of its own radii, so that bumps and aneurysms are none. Raises InputError when the
+    surface is not a vessel: when it is shorter than two diameters.
+    """
+    inside = fill(surface)
+    tips, openings = _tips(inside, surface)
+    if len(tips) < 2:
+        raise _no_vessel(inside)
+    root = int(np.argmax([_end_radius(inside, tip, tips) for tip in tips]))
+    tips, openings = [tips[root], *tips[:root], *tips[root + 1 :]], [openings[root], *openings[:root], *openings[root + 1 :]]
+    rough = _paths(inside, tips[0], tips[1:])
+    order = sorted(range(len(rough)), key=lambda n: -arc_lengths(inside.points[rough[n]])[-1])
+    longest = arc_lengths(inside.points[rough[order[0]]])[-1]
+    if longest < 4.0 * float(np.median(inside.radii[rough[order[0]]])):
+        raise _no_vessel(inside)
+    branches: list[Branch] = []
+    spine = np.zeros(0, int)
+    for n in order:
+        path, opening = rough[n], openings[n + 1]
+        keep = _without_tips(inside, path, spine, root_closed=openings[0] is None, tip_closed=opening is None)
+        places = inside.points[path].copy()
+        if openings[0] is not None:
+            places[0] = surface.openings[openings[0]].centre
+        if opening is not None:
+            places[-1] = surface.openings[opening].centre
+        walk = _centred(places[keep], inside.radii[path[keep]], inside)
+        branches.append(_parted(walk, branches, inside))
+        spine = np.union1d(spine, path)
+    tip_numbers = [openings[0], *(openings[n + 1] for n in order)]
+    places = inside.points[[tips[0], *(tips[n + 1] for n in order)]]
+    return Tree(Centreline(tuple(branches)), tuple(Tip(number) for number in tip_numbers), places)
+
+
+def fill(surface: ClosedSurface) -> Inside:
+    """Points on an even grid inside a closed surface, joined to those around them."""
+    volume = abs(enclosed_volume(surface.vertices, surface.triangles))
+    low, high = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
+    step = max((volume / INSIDE_POINTS) ** (1 / 3), (float(np.prod(high - low)) / MOST_GRID_POINTS) ** (1 / 3))
+    for _ in range(3):
+        origin = low - 1.37 * step
+        shape = tuple(int(n) for n in np.ceil((high - origin) / step) + 2)
+        index = np.argwhere(windings(surface.vertices, surface.triangles, origin=origin, step=step, shape=shape) > 0)
+        links, apart = _neighbours(index, shape)
+        count, piece = csgraph.connected_components(
+            sparse.coo_array((np.ones(len(links)), links.T), shape=(len(index),) * 2), directed=False
+        )
+        sizes = np.bincount(piece)
+        # A narrow place that the grid does not pass calls for a finer grid; crumbs do not.
+        if count == 1 or np.sort(sizes)[-2] < 0.002 * len(index) or np.prod(shape) > MOST_GRID_POINTS:
+            break
+        step *= 0.6
+    points = origin + step * index
+    links, apart = _bridged(points, links, apart * step, piece)
+    wall = cKDTree(_spread_over_wall(surface, step), balanced_tree=False, compact_nodes=False)
+    radii = np.maximum(to_wall(wall, points), 0.3 * step)
+    cost = apart * 0.5 * (radii[links[:, 0]] ** -2 + radii[links[:, 1]] ** -2)
+    shape2 = (len(points), len(points))
+    both = np.vstack([links, links[:, ::-1]])
+    lengths = sparse.csr_array((np.tile(apart, 2), both.T), shape=shape2)
+    costs = sparse.csr_array((np.tile(cost, 2), both.T), shape=shape2)
+    return Inside(points, radii, lengths, costs, wall, step)
+
+
+def to_wall(wall: cKDTree, points: np.ndarray) -> np.ndarray:
+    """Distance (n,) [mm] from points (n, 3) [mm] to the wall, within a hundredth."""
+    # On the axis all of the wall is equally far, and an exact search would look at every point of it.
+    return wall.query(points, eps=0.01)[0]
+
+
+def _spread_over_wall(surface: ClosedSurface, step: float) -> np.ndarray:
+    """Points (n, 3) [mm] on the wall, caps left out, about two steps [mm] apart or closer."""
+    corners = surface.vertices[surface.triangles[surface.caps < 0]]
+    samples = [surface.vertices[np.unique(surface.triangles[surface.caps < 0])], corners.mean(axis=1)]
+    for _ in range(8):
+        corners = corners[np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2).max(axis=1) > 2.0 * step]
+        if not len(corners) or len(corners) > 200_000:
+            break
+        corners = quartered(corners)
+        samples += [corners[3::4].reshape(-1, 3), corners.mean(axis=1)]
+    return np.concatenate(samples)
+
+
+def _neighbours(index: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (k, 2) of grid points that touch at a face, an edge or a corner, and how far apart they are [steps]."""
+    number = np.full(shape, -1, np.int32)
+    number[tuple(index.T)] = np.arange(len(index))
+    steps = [s for s in np.ndindex(3, 3, 3) if s > (1, 1, 1)]
+    pairs, apart = [], []
+    for step in np.array(steps) - 1:
+        other = number[tuple((index + step).T)]
+        held = np.flatnonzero(other >= 0)
+        pairs.append(np.column_stack([held, other[held]]))
+        apart.append(np.full(len(held), np.linalg.norm(step)))
+    return np.vstack(pairs), np.concatenate(apart)
+
+
+def _bridged(points: np.ndarray, links: np.ndarray, apart: np.ndarray, piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Links between pieces that the grid left apart at a narrow place, the shortest possible."""
+    sizes = np.bincount(piece)
+    order = np.argsort(-sizes)
+    joined = np.flatnonzero(piece == order[0])
+    for number in order[1:]:
+        own = np.flatnonzero(piece == number)
+        gap, nearest = cKDTree(points[joined]).query(points[own])
+        best = int(gap.argmin())
+        links = np.vstack([links, [[own[best], joined[nearest[best]]]]])
+        apart = np.append(apart, gap[best])
+        joined = np.concatenate([joined, own])
+    return links, apart
+
+
+def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int | None]]:
+    """Grid points at the ends of the vessel, and the number of the opening at each (None for a closed tip)."""
+    tree = cKDTree(inside.points, balanced_tree=False)
+    opening_points = [int(tree.query(opening.centre)[1]) for opening in surface.openings]
+    start = int(np.argmax(inside.radii))
+    # Openings are looked at before closed tips, the widest first, and the walk begins at one if there is one.
+    wide = sorted(range(len(opening_points)), key=lambda n: -surface.openings[n].radius)
+    first = _farthest(inside, start, np.ones(len(inside.points), bool))
+    for n in wide:
+        if _sticks_out(inside, _paths(inside, start, [opening_points[n]])[0][::-1], [start], surface.openings[n].radius):
+            first = opening_points[n]
+            break
+    at_first = next((n for n in wide if opening_points[n] == first), None)
+    tips: list[int] = [first]
+    openings: list[int | None] = [at_first]
+    reach = csgraph.dijkstra(inside.lengths, indices=first)
+    _, before = csgraph.dijkstra(inside.costs, indices=first, return_predecessors=True)
+    spine = [first]
+    free = np.isfinite(reach)
+    candidates = [n for n in wide if n != at_first]
+    for _ in range(2000):
+        if candidates:
+            opening: int | None = candidates.pop(0)
+            tip = opening_points[opening]
+        else:
+            tip, opening = int(np.argmax(np.where(free, reach, -1.0))), None
+            if not free[tip]:
+                break
+        path = _walk(before, tip)
+        radius = surface.openings[opening].radius if opening is not None else None
+        if len(spine) == 1 or _sticks_out(inside, path[::-1], spine, radius):
+            tips.append(tip)
+            openings.append(opening)
+            spine = sorted({*spine, *path.tolist()})
+        for place, radius in zip(inside.points[path], inside.radii[path], strict=True):
+            free[tree.query_ball_point(place, 1.3 * radius + 2.0 * inside.step)] = False
+    if len(tips) > 2 and at_first is None:
+        others = sorted({point for path in _paths(inside, tips[1], tips[2:]) for point in path.tolist()})
+        if not _sticks_out(inside, _paths(inside, tips[1], [first])[0][::-1], others, None):
+            tips, openings = tips[1:], openings[1:]
+    return tips, openings
+
+
+def _sticks_out(inside: Inside, path: np.ndarray, spine: Sequence[int], opening_radius: float | None) -> bool:
+    """Whether a path, from its tip inward, runs long enough outside the spheres inscribed about the tree so far."""
+    out = _outer_count(inside, path, spine)
+    if out < 2:
+        return False
+    length = arc_lengths(inside.points[path[:out]])[-1]
+    if opening_radius is not None:
+        return bool(length > LEAST_OPEN_LENGTH * opening_radius)
+    return bool(length > LEAST_LENGTH * np.percentile(inside.radii[path[:out]], 75))
+
+
+def _outer_count(inside: Inside, path: np.ndarray, spine: Sequence[int] | np.ndarray) -> int:
+    """How many points of a path, from its tip inward, lie outside the spheres inscribed about the tree."""
+    spheres, radii = inside.points[np.asarray(spine)], inside.radii[np.asarray(spine)]
+    within = [bool((np.linalg.norm(spheres - place, axis=1) <= radii).any()) for place in inside.points[path]]
+    return within.index(True) if any(within) else len(path)
+
+
+def _farthest(inside: Inside, start: int, among: np.ndarray) -> int:
+    reach = csgraph.dijkstra(inside.lengths, indices=start)
+    return int(np.argmax(np.where(among & np.isfinite(reach), reach, -1.0)))
+
+
+def _walk(before: np.ndarray, tip: int) -> np.ndarray:
+    path = [tip]
+    while before[path[-1]] >= 0:
+        path.append(int(before[path[-1]]))
+    return np.array(path[::-1])
+
+
+def _paths(inside: Inside, root: int, tips: Sequence[int]) -> list[np.ndarray]:
+    """Cheapest paths of grid points from the root to each tip; they run together as far as they can."""
+    _, before = csgraph.dijkstra(inside.costs, indices=root, return_predecessors=True)
+    return [_walk(before, tip) for tip in tips]
+
+
+def _end_radius(inside: Inside, tip: int, tips: Sequence[int]) -> float:
+    """Radius [mm] of the vessel just before a tip: the largest within two of its radii along the way to another tip."""
+    other = next(t for t in tips if t != tip)
+    path = _paths(inside, other, [tip])[0][::-1]
+    stations = arc_lengths(inside.points[path])
+    largest = np.maximum.accumulate(inside.radii[path])
+    return float(largest[min(int(np.searchsorted(stations - 1.5 * largest, 0.0)), len(path) - 1)])
+
+
+def _without_tips(
+    inside: Inside, path: np.ndarray, spine: np.ndarray, *, root_closed: bool, tip_closed: bool
+) -> np.ndarray:
+    """Which points of a path stay when the rounded tips are left off (point count,), at least its middle third."""
+    stations = arc_lengths(inside.points[path])
+    keep = np.ones(len(path), bool)
+    for is_closed, way in ((root_closed, slice(None)), (tip_closed, slice(None, None, -1))):
+        if not is_closed:
+            continue
+        gone = np.abs(stations[way] - stations[way][0])
+        radii = inside.radii[path][way]
+        own = len(path) if way.step is None or not len(spine) else _outer_count(inside, path[::-1], spine)
+        radius = float(np.median(radii[: max(own, 2)]))
+        # A vessel that is wider or narrower at its end than on the whole has the radius it has there.
+        for _ in range(3):
+            radius = float(radii[gone <= TIP_LENGTH * radius].max())
+        last = int(np.searchsorted(gone, TIP_LENGTH * radius))
+        keep[way] &= np.arange(len(path)) >= min(last, len(path) // 3)
+    return keep
+
+
+def _centred(places: np.ndarray, radii: np.ndarray, inside: Inside) -> np.ndarray:
+    """A rough path (n, 3) [mm] with radii (n,) [mm] moved to the middle of the lumen and made smooth (m, 3) [mm]."""
+    spacing = max(0.2 * float(np.median(radii)), arc_lengths(places)[-1] / 1500.0)
+    points, radii = resampled(places, radii, spacing_mm=spacing)
+    points = smoothed(points, 2.0 * radii)
+    for _ in range(3):
+        points = _moved_to_middle(points, inside.wall)
+        points, radii = resampled(points, to_wall(inside.wall, points), spacing_mm=spacing)
+        points, radii = resampled(smoothed(points, 2.0 * radii), radii, spacing_mm=spacing)
+    return points
+
+
+def _parted(walk: np.ndarray, branches: Sequence[Branch], inside: Inside) -> Branch:
+    """The part of a walk from the root (n, 3) [mm] that no branch has gone yet, begun where it parts from its parent."""
+    radii = to_wall(inside.wall, walk)
+    if not branches:
+        return Branch(points=walk, radii=radii, parent=None, parent_station=None)
+    ways = [cKDTree(branch.points).query(walk) for branch in branches]
+    beside = np.array([apart < PARTED * radii for apart, _ in ways])  # (branch count, point count)
+    last = max(int(np.flatnonzero(beside.any(axis=0)).max(initial=0)), 0)
+    last = min(last, len(walk) - 4)
+    parent = int(np.argmin([apart[last] for apart, _ in ways]))
+    join = int(ways[parent][1][last])
+    above = branches[parent].points
+    # The walk is led back to its parent gently, over about a radius, and not by a step aside.
+    points = np.vstack([above[join][None], walk[last + 1 :]])
+    return Branch(
+        points=points,
+        radii=np.concatenate([branches[parent].radii[join][None], radii[last + 1 :]]),
+        parent=parent,
+        parent_station=float(arc_lengths(above)[join]),
+    )
+
+
+def _moved_to_middle(points: np.ndarray, wall: cKDTree) -> np.ndarray:
+    """Points moved, in the plane across the path, to where the inscribed sphere is largest."""
+    tangents = np.gradient(points, axis=0)
+    tangents /= np.maximum(np.linalg.norm(tangents, axis=1, keepdims=True), 1e-300)
+    axes = np.array([plane_axes(tangent) for tangent in tangents])
+    best, radius = points.copy(), to_wall(wall, points)
+    step = 0.25 * radius
+    angles = np.arange(6) * np.pi / 3.0
+    for _ in range(9):
+        offsets = np.cos(angles)[:, None, None] * axes[:, 0] + np.sin(angles)[:, None, None] * axes[:, 1]
+        trial = best + step[:, None] * offsets
+        reached = to_wall(wall, trial.reshape(-1, 3)).reshape(len(angles), -1)
+        way = reached.argmax(axis=0)
+        rows = np.arange(len(points))
+        better = reached[way, rows] > radius
+        best[better], radius[better] = trial[way, rows][better], reached[way, rows][better]
+        step[~better] *= 0.45
+    return best
+
+
+def _no_vessel(inside: Inside) -> InputError:
+    radius = float(np.percentile(inside.radii, 99))
+    size = float(np.linalg.norm(np.ptp(inside.points, axis=0)))
+    return InputError(
+        f"This is not a vessel: it is {size:.1f} mm across and {2.0 * radius:.1f} mm wide, shorter than two diameters. Choose "
+        "the label or surface of a longer stretch of vessel."
+    )
