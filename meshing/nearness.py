@@ -91,12 +91,14 @@ def nearest_on_triangles(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return nearest
 
 
-def windings(vertices: np.ndarray, triangles: np.ndarray, *, origin: np.ndarray, step: float, shape: tuple) -> np.ndarray:
+def windings(
+    vertices: np.ndarray, triangles: np.ndarray, *, origin: np.ndarray, step: float, shape: tuple, is_oriented: bool = True
+) -> np.ndarray:
     """How often a closed surface winds around each point of a grid: 1 inside, 0 outside, 2 where it overlaps itself.
 
     `vertices` (vertex count, 3) [mm], `triangles` (triangle count, 3) with normals outward; the grid has its first point
     at `origin` (3,) [mm], points `step` [mm] apart and `shape` (ni, nj, nk). Returns int16 of that shape. Each column of
-    the grid is followed along k through the triangles it pierces.
+    the grid is followed along k through the triangles it pierces. When not `is_oriented` the triangles met are counted instead.
     """
     # Columns are moved by an odd hair so that none runs along an edge of the surface.
     grid = (np.asarray(vertices, float) - origin) / step + np.array([1.2345e-4, 2.3456e-4, 0.0])
@@ -106,6 +108,7 @@ def windings(vertices: np.ndarray, triangles: np.ndarray, *, origin: np.ndarray,
     span = np.maximum(high - low + 1, 0)
     counts = span[:, 0] * span[:, 1]
     steps = np.zeros((shape[0], shape[1], shape[2] + 1), np.int16)
+    out = -1 if is_oriented else 1
     bounds = np.searchsorted(np.cumsum(counts), np.arange(0, counts.sum() + 1, 20 * CHUNK))
     for first, last in zip(bounds, [*bounds[1:], len(counts)], strict=True):
         number = counts[first:last]
@@ -118,7 +121,7 @@ def windings(vertices: np.ndarray, triangles: np.ndarray, *, origin: np.ndarray,
         hit = (total != 0) & np.logical_and.reduce([(share > 0) == (total > 0) for share in along])
         height = sum(share[hit] * corner[hit, 2] for share, corner in zip(along, (a, b, c), strict=True)) / total[hit]
         level = np.clip(np.ceil(height).astype(int), 0, shape[2])
-        np.add.at(steps, (i[hit], j[hit], level), np.where(total[hit] > 0, -1, 1).astype(np.int16))
+        np.add.at(steps, (i[hit], j[hit], level), np.where(total[hit] > 0, out, 1).astype(np.int16))
     return np.cumsum(steps[:, :, :-1], axis=2, dtype=np.int16)
 
 

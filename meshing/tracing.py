@@ -16,11 +16,12 @@ from meshing.centrelines import Branch, Centreline, arc_lengths, resampled, smoo
 from meshing.errors import InputError
 from meshing.nearness import quartered, windings
 from meshing.sections import plane_axes
-from meshing.surfaces import ClosedSurface, enclosed_volume
+from meshing.surfaces import ClosedSurface, enclosed_volume, said
 
 INSIDE_POINTS = 80_000  # of the grid that fills the vessel
 MOST_GRID_POINTS = 30_000_000  # of the box around it
 LEAST_LENGTH = 3.5  # a closed branch sticks out of its parent by this many of its own radii; two remain once its tip is off
+BULGE = 0.7  # of that length is worth a word
 LEAST_OPEN_LENGTH = 1.0  # an open one sticks out by this many radii of its opening
 PARTED = 0.1  # two walks are one until they are this many radii apart
 TIP_LENGTH = 1.5  # of a closed tip, in radii, is cut off
@@ -40,6 +41,7 @@ class Tree:
     centreline: Centreline
     tips: tuple[Tip, ...]
     tip_places: np.ndarray  # shape (tip count, 3), the outermost point of each tip [mm]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def trace(surface: ClosedSurface) -> Tree:
     surface is not a vessel: when it is shorter than two diameters.
     """
     inside = fill(surface)
-    tips, openings = _tips(inside, surface)
+    tips, openings, notes = _tips(inside, surface)
     if len(tips) < 2:
         raise _no_vessel(inside)
     root = int(np.argmax([_end_radius(inside, tip, tips) for tip in tips]))
@@ -87,7 +89,7 @@ def trace(surface: ClosedSurface) -> Tree:
         spine = np.union1d(spine, path)
     tip_numbers = [openings[0], *(openings[n + 1] for n in order)]
     places = inside.points[[tips[0], *(tips[n + 1] for n in order)]]
-    return Tree(Centreline(tuple(branches)), tuple(Tip(number) for number in tip_numbers), places)
+    return Tree(Centreline(tuple(branches)), tuple(Tip(number) for number in tip_numbers), places, tuple(notes))
 
 
 def fill(surface: ClosedSurface) -> Inside:
@@ -168,8 +170,8 @@ def _bridged(points: np.ndarray, links: np.ndarray, apart: np.ndarray, piece: np
     return links, apart
 
 
-def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int | None]]:
-    """Grid points at the ends of the vessel, and the number of the opening at each (None for a closed tip)."""
+def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int | None], list[str]]:
+    """Grid points at the ends of the vessel, the number of the opening at each (None for a closed tip), and notes."""
     tree = cKDTree(inside.points, balanced_tree=False)
     opening_points = [int(tree.query(opening.centre)[1]) for opening in surface.openings]
     start = int(np.argmax(inside.radii))
@@ -187,6 +189,7 @@ def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int |
     _, before = csgraph.dijkstra(inside.costs, indices=first, return_predecessors=True)
     spine = [first]
     free = np.isfinite(reach)
+    notes: list[str] = []
     candidates = [n for n in wide if n != at_first]
     for _ in range(2000):
         if candidates:
@@ -202,16 +205,20 @@ def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int |
             tips.append(tip)
             openings.append(opening)
             spine = sorted({*spine, *path.tolist()})
+        elif opening is None and _sticks_out(inside, path[::-1], spine, None, share=BULGE):
+            notes.append(f"A bulge or short branch near {said(inside.points[tip])} was left closed.")
         for place, radius in zip(inside.points[path], inside.radii[path], strict=True):
             free[tree.query_ball_point(place, 1.3 * radius + 2.0 * inside.step)] = False
     if len(tips) > 2 and at_first is None:
         others = sorted({point for path in _paths(inside, tips[1], tips[2:]) for point in path.tolist()})
         if not _sticks_out(inside, _paths(inside, tips[1], [first])[0][::-1], others, None):
             tips, openings = tips[1:], openings[1:]
-    return tips, openings
+    return tips, openings, notes
 
 
-def _sticks_out(inside: Inside, path: np.ndarray, spine: Sequence[int], opening_radius: float | None) -> bool:
+def _sticks_out(
+    inside: Inside, path: np.ndarray, spine: Sequence[int], opening_radius: float | None, *, share: float = 1.0
+) -> bool:
     """Whether a path, from its tip inward, runs long enough outside the spheres inscribed about the tree so far."""
     out = _outer_count(inside, path, spine)
     if out < 2:
@@ -219,7 +226,7 @@ def _sticks_out(inside: Inside, path: np.ndarray, spine: Sequence[int], opening_
     length = arc_lengths(inside.points[path[:out]])[-1]
     if opening_radius is not None:
         return bool(length > LEAST_OPEN_LENGTH * opening_radius)
-    return bool(length > LEAST_LENGTH * np.percentile(inside.radii[path[:out]], 75))
+    return bool(length > share * LEAST_LENGTH * np.percentile(inside.radii[path[:out]], 75))
 
 
 def _outer_count(inside: Inside, path: np.ndarray, spine: Sequence[int] | np.ndarray) -> int:
