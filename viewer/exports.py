@@ -31,7 +31,7 @@ def write_states(recording: Any, folder: Path) -> list[Path]:
         written.append(_write(_triangles(frame.vertices, mesh.face_sets["lumen"]), folder / f"lumen_{phase}.vtp"))
         if phase != "before":
             lattice = recording.case.lattice
-            stent = stent_surface(frame.device, lattice.struts, radius_mm=lattice.half_thickness_mm)
+            stent = stent_surface(frame.device, lattice.bars, radius_mm=lattice.half_thickness_mm)
             stent.clear_data()
             written.append(_write(stent, folder / f"stent_{phase}.vtp"))
     return written

@@ -55,7 +55,7 @@ class Scene:
         self.with_device = with_device
         self.from_outside = from_outside
         self.value_range = value_range
-        self.reach_mm = window_of(case)[1] / 2
+        self.reach_mm = height_of(case) / 2
         self.normal = cut_normal(case, reach_mm=self.reach_mm)
         self._bounds = tissue_bounds(case.mesh)
         self._parts: dict[str, Any] = {}
@@ -85,7 +85,7 @@ class Scene:
         if not self.with_device:
             return
         lattice = self.case.lattice
-        stent = stent_surface(frame.device, lattice.struts, radius_mm=lattice.half_thickness_mm)
+        stent = stent_surface(frame.device, lattice.bars, radius_mm=lattice.half_thickness_mm)
         self._show("stent", stent, color=palette.STENT, ambient=0.15, specular=0.8, specular_power=20)
         balloon = balloon_surface(self.case.balloon_axis, frame.balloon_radius)
         self._show("balloon", balloon, color=palette.BALLOON, opacity=0.7, ambient=0.35, specular=0.25, specular_power=15)
@@ -103,7 +103,7 @@ class Scene:
 
     def look_into(self) -> tuple[float, float]:
         """Look squarely at the cut near the stent, and give the height and width worth showing [mm]."""
-        centre, height, width = window_of(self.case)
+        centre, height, width = window_of(self.case, self.normal)
         self._look_at(centre, height)
         return height, width
 
@@ -161,7 +161,7 @@ class Scene:
 
         surfaces = pyvista.PolyData.from_regular_faces(np.asarray(frame.vertices, dtype=float), self._bounds)
         surfaces.point_data["height"] = heights_above_cut(surfaces.points, self.case.path, self.normal)
-        lines = surfaces.contour([0.0], scalars="height")
+        lines: Any = surfaces.contour([0.0], scalars="height")
         lines.clear_data()
         lines.points += OUTLINE_LIFT_MM * self.normal
         return lines
@@ -225,20 +225,29 @@ def tissue_table(mesh: Any) -> np.ndarray:
     return table
 
 
-def window_of(case: Any) -> tuple[np.ndarray, float, float]:
-    """Give the part of the vessel worth a picture: its centre (3,) [mm], height and width [mm]."""
-    path = case.path
+def height_of(case: Any) -> float:
+    """Give the length of vessel worth a picture: the stent and somewhat more than half of it at each end [mm]."""
     nodes = np.asarray(case.lattice.nodes)
-    middle = np.asarray(path.at(float(case.station_mm))[0])
-    stent_mm = 2.0 * np.linalg.norm(nodes - middle, axis=1).max()
-    height = min(2.2 * stent_mm, path.length + 4.0)
-    low = np.clip(case.station_mm - height / 2, 0.0, max(path.length - height, 0.0))
-    centre = np.asarray(path.at(float(low + min(height, path.length) / 2))[0])
-    near = case.mesh.vertices[np.abs(case.mesh.vertices - centre).max(axis=1) < height]
-    chord = path.at(float(min(low + height, path.length)))[0] - path.at(float(low))[0]
-    chord = chord / np.linalg.norm(chord)
-    away = near - centre
-    inside = np.abs(away @ chord) < height / 2
-    spread = np.linalg.norm(away[inside] - np.outer(away[inside] @ chord, chord), axis=1)
-    width = min(2.0 * float(np.percentile(spread, 99.5)) + 4.0, height)
-    return centre, float(height), width
+    stent_mm = 2.0 * np.linalg.norm(nodes - case.path.at(float(case.station_mm))[0], axis=1).max()
+    return float(min(2.2 * stent_mm, case.path.length + 4.0))
+
+
+def window_of(case: Any, normal: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Give the part of the vessel worth a picture, seen along a normal: its centre (3,) [mm], height and width [mm]."""
+    from scipy.spatial import KDTree
+
+    path, height = case.path, height_of(case)
+    low = float(np.clip(case.station_mm - height / 2, 0.0, max(path.length - height, 0.0)))
+    stations = np.linspace(low, min(low + height, path.length), 100)
+    points, _, radii = path.at(stations)
+    _, up = middle_and_direction(case, reach_mm=height / 2)
+    across = np.cross(up, normal)
+    away, nearest = KDTree(points).query(case.mesh.vertices)
+    # What lies farther off belongs to other branches, which may run out of the picture.
+    own = case.mesh.vertices[away < 2.0 * radii[nearest] + 3.0]
+    aside = own @ across
+    upright = points @ up
+    centre = points.mean(axis=0)
+    centre = centre + ((upright.min() + upright.max()) / 2 - centre @ up) * up
+    centre = centre + ((aside.min() + aside.max()) / 2 - centre @ across) * across
+    return centre, height, float(min(np.ptp(aside) + 3.0, 1.3 * height))

@@ -144,7 +144,7 @@ def made_up_recording(folder: FilePath) -> MadeUpRecording:
         mesh=wall_mesh(path),
         path=path,
         station_mm=MIDDLE_MM,
-        lattice=SimpleNamespace(nodes=lattice_nodes(path, 0.0), struts=lattice_struts(), half_thickness_mm=STRUT_MM),
+        lattice=SimpleNamespace(nodes=lattice_nodes(path, 0.0), bars=lattice_struts(), half_thickness_mm=STRUT_MM),
         balloon_axis=path.at(stations)[0],
         balloon_stations=stations,
         notes=("The narrowest place is 32.0 mm along the centreline.",),
