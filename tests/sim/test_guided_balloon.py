@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from sim.balloon import GuidedBalloon
+from sim.solvers.device import DeviceStep
+from sim.state import State, new_state
+from sim.model import build_model
+from tests.sim.stents import catalogue_stent, on_axis
+from tests.sim.tubes import tube, vessel
+
+ATMOSPHERE = 101325.0
+BALLOON = GuidedBalloon(
+    axis=np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.02]]),
+    chart_radius=np.array([0.7e-3, 2.8e-3, 3.0e-3, 3.1e-3]),
+    chart_pressure=ATMOSPHERE * np.array([0.0, 2.0, 8.0, 14.0]),
+)
+
+
+@pytest.mark.parametrize("atm", [0.0, 1.0, 2.0, 5.0, 8.0, 14.0, 20.0])
+def test_free_radius_is_where_the_wall_carries_all(atm):
+    radius = BALLOON.free_radius(atm * ATMOSPHERE)
+    assert BALLOON.wall_pressure(np.array([radius]))[0] == pytest.approx(atm * ATMOSPHERE, abs=1e-6)
+
+
+def test_it_reads_the_chart():
+    assert BALLOON.free_radius(8.0 * ATMOSPHERE) == pytest.approx(3.0e-3)
+    assert BALLOON.free_radius(11.0 * ATMOSPHERE) == pytest.approx(3.05e-3)
+    assert BALLOON.free_radius(0.0) == pytest.approx(0.7e-3)
+
+
+@pytest.mark.parametrize("atm", [0.0, 0.5, 2.0, 6.0, 8.0, 16.0])
+def test_push_is_minus_the_slope_of_the_work(atm):
+    pressure = atm * ATMOSPHERE
+    radius = np.concatenate([np.linspace(0.2e-3, 3.4e-3, 301), [0.65e-3, 2.79e-3, 3.001e-3, 3.2e-3]])
+    h = 1e-9
+    slope = (BALLOON.work(pressure, radius + h) - BALLOON.work(pressure, radius - h)) / (2.0 * h)
+    push = np.maximum(pressure - BALLOON.wall_pressure(radius), 0.0) * radius
+    np.testing.assert_allclose(slope, -push, atol=1e-5 * max(push.max(), 1.0))
+
+
+def test_work_is_the_integral_of_the_push():
+    """∫ r (P − P_c) dr by the trapezoidal rule on a fine grid."""
+    pressure = 8.0 * ATMOSPHERE
+    radius = np.linspace(0.3e-3, 3.0e-3, 200_001)
+    push = np.maximum(pressure - BALLOON.wall_pressure(radius), 0.0) * radius
+    assert BALLOON.work(pressure, radius[:1])[0] == pytest.approx(np.trapezoid(push, radius), rel=1e-8)
+
+
+def test_no_work_is_left_beyond_the_free_radius():
+    np.testing.assert_array_equal(BALLOON.work(5.0 * ATMOSPHERE, np.array([2.95e-3, 3.2e-3, 9e-3])), 0.0)
+
+
+def test_wall_stiffness_is_the_slope_of_the_wall_pressure():
+    radius = np.array([0.3e-3, 1.0e-3, 2.0e-3, 2.9e-3, 3.05e-3, 3.3e-3])
+    h = 1e-9
+    slope = (BALLOON.wall_pressure(radius + h) - BALLOON.wall_pressure(radius - h)) / (2.0 * h)
+    np.testing.assert_allclose(BALLOON.wall_stiffness(radius), slope, rtol=1e-5, atol=1.0)
+
+
+# --- the balloon under a stent ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def on_balloon() -> tuple[DeviceStep, State, np.ndarray]:
+    design, balloon = catalogue_stent()
+    device = on_axis(design, balloon, length_mm=20.0, lumen_mm=6.0).body
+    model = build_model(vessel(tube(bore=6e-3, outer=7e-3, length=20e-3, around=8, through=1, along=4)), device)
+    state = new_state(model)
+    step = DeviceStep(device, model.origin, state, 4.0 * ATMOSPHERE, 0.05)
+    moved = state.device_position * np.array([1.2, 1.2, 1.0])
+    return step, state, moved + 2e-5 * np.random.default_rng(0).normal(size=moved.shape)
+
+
+def test_the_devices_force_is_minus_the_slope_of_its_energy(on_balloon):
+    """Struts, balloon and drag together."""
+    step, _, y = on_balloon
+    _, slope = step.evaluate(y)
+    for seed in range(5):
+        d = 1e-9 * np.random.default_rng(seed).normal(size=y.shape)
+        risen = step.evaluate(y + d)[0] - step.evaluate(y - d)[0]
+        assert risen == pytest.approx(2.0 * (slope * d).sum(), abs=1e-6 * np.linalg.norm(slope) * np.linalg.norm(d))
+
+
+def test_the_balloon_pushes_with_its_pressure_on_its_area(on_balloon):
+    """All nodes together: pressure that the wall does not carry, times the inner cylinder's area 2π r L."""
+    step, state, _ = on_balloon
+    design, balloon = catalogue_stent()
+    device = on_axis(design, balloon, length_mm=20.0, lumen_mm=6.0).body
+    y = state.device_position
+    empty = DeviceStep(device, np.array([0.0, 0.0, 10e-3]), state, 0.0, 0.05)
+    push = empty.evaluate(y)[1] - step.evaluate(y)[1]
+    outward = y * np.array([1.0, 1.0, 0.0]) / np.linalg.norm(y[:, :2], axis=1)[:, None]
+    radius = 0.5e-3 * design.crimped_bore_mm
+    carried = device.balloon.wall_pressure(np.array([radius]))[0]
+    expected = (4.0 * ATMOSPHERE - carried) * 2.0 * np.pi * radius * design.length_mm * 1e-3
+    assert np.einsum("ni,ni->", push, outward) == pytest.approx(expected, rel=2e-3)
+
+
+def test_the_devices_stiffness_is_positive_definite(on_balloon):
+    step, _, y = on_balloon
+    matrix = step.stiffness(y)
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-9 * np.abs(matrix).max())
+    assert np.linalg.eigvalsh(matrix)[0] > 0.0
