@@ -37,7 +37,7 @@ def write_mesh(mesh: TetMesh, path: str | Path) -> None:
     faces = np.concatenate([np.asarray(mesh.face_sets[name]).reshape(-1, 3) for name in names] or [np.empty((0, 3), int)])
     numbers = np.repeat(np.arange(1, len(names) + 1), [len(mesh.face_sets[name]) for name in names])
     behind = _tets_behind(mesh, faces)
-    blocks = [("tetra", mesh.tets.astype(np.int32)), ("triangle", faces.astype(np.int32))][: 2 if len(faces) else 1]
+    blocks: list = [("tetra", mesh.tets.astype(np.int32)), ("triangle", faces.astype(np.int32))][: 2 if len(faces) else 1]
     cell_data = {
         "label": [mesh.labels.astype(np.int32), mesh.labels[behind].astype(np.int32)],
         "face_set": [np.zeros(mesh.tet_count, np.int32), numbers.astype(np.int32)],

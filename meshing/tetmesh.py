@@ -125,11 +125,11 @@ class TetMesh:
             face_sets={name: new_number[faces] for name, faces in self.face_sets.items()},
         )
 
-    def checked(self) -> "TetMesh":
+    def checked(self, *, inverted_too: bool = True) -> "TetMesh":
         """The mesh itself, once it has been found fit for use.
 
-        Raises InputError for no tets, positions that are not numbers, indices out of range, arrays of the wrong length and
-        tets inside out.
+        Raises InputError for no tets, positions that are not numbers, indices out of range, arrays of the wrong length and,
+        if `inverted_too`, tets inside out.
         """
         if self.tet_count == 0:
             raise InputError("The mesh has no tetrahedra. Give a volume mesh, not a surface.")
@@ -150,7 +150,7 @@ class TetMesh:
             raise InputError(f"The frames have the shape {self.frames.shape}; give ({self.tet_count}, 3, 3).")
         volumes = self.volumes()
         inverted = int(np.count_nonzero(volumes <= 0))
-        if inverted:
+        if inverted and inverted_too:
             worst = int(volumes.argmin())
             raise InputError(
                 f"{inverted:,} of {self.tet_count:,} tetrahedra are inside out or flat; the worst is tet {worst} "
