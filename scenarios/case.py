@@ -1,0 +1,176 @@
+"""Case: a patient's vessel, its tissues and loads, and the device that is to open it."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+
+from meshing.centrelines import Path
+from meshing.errors import InputError
+from meshing.files import read_mesh, write_mesh
+from meshing.tetmesh import TetMesh
+from scenarios.devices.balloon import Balloon
+from scenarios.devices.design import Alloy, Device, StentDesign
+from scenarios.devices.lattice import Lattice, device_body
+from scenarios.tissues import Tissue
+from sim.materials.stable_neo_hookean import StableNeoHookean
+from sim.model import Body, DeviceBody
+
+MMHG = 133.322
+"""[Pa]"""
+
+DEVICE_DRAG = 100.0
+"""Resistance of each crown against moving [N·s/m]; unverified, chosen so that a stent that yields opens within a second."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What a rehearsal starts from; lengths in millimetres of the patient (LPS).
+
+    Attributes
+    ----------
+    name
+        What the case is called.
+    mesh
+        The vessel's wall as imaged.
+    path
+        The vessel that the device goes along.
+    tissues
+        For each label of the mesh its tissue.
+    device
+        Stent and balloon, from the catalogue.
+    lattice
+        The stent, crimped and placed.
+    balloon_axis
+        Points of the balloon's axis, shape (q, 3).
+    station_mm
+        Where the middle of the stent is along the path.
+    blood_pressure_pa
+        Pressure of the blood, under which the vessel was imaged [Pa].
+    notes
+        What a reader of the results should know of how the case was made.
+    source
+        Where it came from: file name, hash, labels, mesh figures.
+    """
+
+    name: str
+    mesh: TetMesh
+    path: Path
+    tissues: Mapping[int, Tissue]
+    device: Device
+    lattice: Lattice
+    balloon_axis: np.ndarray
+    station_mm: float
+    blood_pressure_pa: float
+    notes: tuple[str, ...]
+    source: Mapping[str, Any]
+
+    @property
+    def stent(self) -> StentDesign:
+        """The stent's design."""
+        return self.device.stent
+
+    @property
+    def balloon(self) -> Balloon:
+        """The balloon under the stent."""
+        return self.device.balloon
+
+    def body(self) -> Body:
+        """The wall for the engine, in metres: held at its ends, the lumen's triangles wound out of the blood.
+
+        Raises
+        ------
+        InputError
+            If a label of the mesh has no tissue.
+        """
+        labels = np.unique(self.mesh.labels)
+        missing = [int(label) for label in labels if int(label) not in self.tissues]
+        if missing:
+            raise InputError(
+                f"Label {missing[0]} ({self.mesh.label_names.get(missing[0], 'unnamed')}) has no tissue; give one for each label."
+            )
+        laws = [
+            StableNeoHookean.from_young(one.young_modulus, one.poisson_ratio, one.density)
+            for one in (self.tissues[int(label)] for label in labels)
+        ]
+        ends = [faces for name, faces in self.mesh.face_sets.items() if name.startswith("end")]
+        return Body(
+            vertices=self.mesh.vertices * 1e-3,
+            tets=self.mesh.tets,
+            laws=laws,
+            law_of_tet=np.searchsorted(labels, self.mesh.labels),
+            lumen=self.mesh.face_sets["lumen"][:, ::-1],
+            held=np.unique(np.concatenate([faces.ravel() for faces in ends])),
+        )
+
+    def device_body(self) -> DeviceBody:
+        """The stent on its balloon for the engine, in metres."""
+        return device_body(self.lattice, self.stent, self.balloon, self.balloon_axis, drag=DEVICE_DRAG)
+
+    def save(self, folder: FilePath) -> None:
+        """Write the case to a folder: `mesh.vtu`, `case.json`, `arrays.npz`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_mesh(self.mesh, folder / "mesh.vtu")
+        about = {
+            "name": self.name,
+            "tissues": {str(label): dataclasses.asdict(tissue) for label, tissue in self.tissues.items()},
+            "device": dataclasses.asdict(self.device),
+            "half_thickness_mm": self.lattice.half_thickness_mm,
+            "station_mm": self.station_mm,
+            "blood_pressure_pa": self.blood_pressure_pa,
+            "notes": list(self.notes),
+            "source": dict(self.source),
+        }
+        (folder / "case.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        arrays = {f"path_{field.name}": getattr(self.path, field.name) for field in dataclasses.fields(Path)}
+        for name in ("nodes", "struts", "bridges", "node_ring", "strut_ring"):
+            arrays[f"lattice_{name}"] = getattr(self.lattice, name)
+        np.savez(folder / "arrays.npz", balloon_axis=self.balloon_axis, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def load_case(folder: FilePath) -> Case:
+    """Read a case that was saved.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged.
+    """
+    try:
+        about = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+        with np.load(folder / "arrays.npz") as file:
+            arrays = dict(file)
+        return Case(
+            name=about["name"],
+            mesh=read_mesh(folder / "mesh.vtu"),
+            path=Path(**{field.name: arrays[f"path_{field.name}"] for field in dataclasses.fields(Path)}),
+            tissues={int(label): _tissue(row) for label, row in about["tissues"].items()},
+            device=_device(about["device"]),
+            lattice=Lattice(
+                **{name: arrays[f"lattice_{name}"] for name in ("nodes", "struts", "bridges", "node_ring", "strut_ring")},
+                half_thickness_mm=about["half_thickness_mm"],
+            ),
+            balloon_axis=arrays["balloon_axis"],
+            station_mm=about["station_mm"],
+            blood_pressure_pa=about["blood_pressure_pa"],
+            notes=tuple(about["notes"]),
+            source=about["source"],
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"The case in {folder} cannot be read ({error}); make it again with `vesalius rehearse`.") from error
+
+
+def _tissue(row: dict[str, Any]) -> Tissue:
+    return Tissue(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+
+
+def _device(row: dict[str, Any]) -> Device:
+    stent, balloon = dict(row["stent"]), dict(row["balloon"])
+    stent["alloy"] = Alloy(**stent["alloy"])
+    balloon["chart"] = tuple(tuple(pair) for pair in balloon["chart"])
+    return Device(**{**row, "stent": StentDesign(**stent), "balloon": Balloon(**balloon)})

@@ -1,0 +1,257 @@
+"""Plan: from an input, an image or a surface, to a Case that can be rehearsed."""
+
+import dataclasses
+import hashlib
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from meshing.centrelines import Path
+from meshing.errors import InputError
+from meshing.labels import LabelMap, read_labels
+from meshing.lumen import Lumen, lumen_from_labels, read_lumen
+from meshing.plaque import CALCIUM, HealthyVessel, boundary_of, healthy_vessel, label_at, relabel
+from meshing.quality import assess
+from meshing.tetmesh import TetMesh
+from meshing.walls import PLAQUE, RadiusFraction, build_wall
+from scenarios import catalogue
+from scenarios.assets import assets_folder
+from scenarios.case import MMHG, Case
+from scenarios.devices.design import Device
+from scenarios.devices.lattice import place
+from scenarios.measures.lumen import Lesion, Profile, find_lesion, profile_along
+from scenarios.tissues import find_tissue
+
+MEAN_ARTERIAL_MMHG = 93.0
+"""Mean of a pressure of 120 over 80 mmHg: diastole and a third of the pulse."""
+
+WALL_SHARE = RadiusFraction(0.2, least_mm=0.5)
+"""Wall thickness of a vessel of which only the lumen is known, as a share of the radius; from memory, unverified."""
+
+LEAST_LESION = 0.15
+"""Narrowing of diameter against the healthy vessel from which on it is taken for a lesion; else the narrowest place counts."""
+
+END_MARGIN_MM = 2.0
+"""How far the stent stays away from the ends of the vessel, which are held."""
+
+Progress = Callable[[float, str], None]
+
+
+def embedded_cases() -> tuple[str, ...]:
+    """Names of the cases that come with the program."""
+    return tuple(sorted(folder.name for folder in (assets_folder() / "cases").iterdir() if (folder / "case.toml").is_file()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Vessel:
+    """A vessel as it was understood from an input: lumen, wall, and what the wall's healthy course is."""
+
+    name: str
+    lumen: Lumen
+    wall: TetMesh
+    healthy: HealthyVessel | None
+    input: dict[str, Any]
+
+
+def plan_wall(
+    source: str | FilePath,
+    *,
+    labels: Sequence[str | int] = (),
+    units: str | None = None,
+    thickness_mm: float | None = None,
+    progress: Progress | None = None,
+) -> tuple[Lumen, TetMesh]:
+    """Lumen and wall of an image, a surface, or an embedded case; see `plan_vessel`."""
+    vessel = plan_vessel(source, labels=labels, units=units, thickness_mm=thickness_mm, progress=progress)
+    return vessel.lumen, vessel.wall
+
+
+def plan_vessel(
+    source: str | FilePath,
+    *,
+    labels: Sequence[str | int] = (),
+    units: str | None = None,
+    thickness_mm: float | None = None,
+    progress: Progress | None = None,
+) -> Vessel:
+    """Make a vessel from a label map, a surface file, or the name of an embedded case.
+
+    Where only the lumen is known, the healthy vessel is modelled from the stations beside a narrowing, the wall is a share of
+    the radius thick (or `thickness_mm`), and what lies between is plaque.
+
+    Raises
+    ------
+    InputError
+        If the input cannot be read or no vessel wall can be made of it.
+    """
+    tell = progress or (lambda fraction, text: None)
+    tell(0.0, "lumen")
+    if str(source) in embedded_cases() and not FilePath(source).exists():
+        return _embedded(str(source), tell)
+    path = FilePath(source)
+    lumen = read_lumen(path, labels=labels, units=units)
+    tell(0.5, "wall")
+    healthy = healthy_vessel(lumen)
+    wall = build_wall(lumen, thickness=thickness_mm or WALL_SHARE, outer=healthy)
+    tell(1.0, "")
+    return Vessel(path.name.split(".")[0], lumen, wall, healthy, _input(path, [str(label) for label in labels], lumen.notes))
+
+
+def _embedded(name: str, tell: Progress) -> Vessel:
+    """An embedded case takes the way of a patient's label map, with its wall and plaque labelled as well."""
+    folder = assets_folder() / "cases" / name
+    about = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
+    path = folder / about["labels"]
+    labels = read_labels(path)
+    lumen = lumen_from_labels(labels, about["lumen"])
+    tell(0.5, "wall")
+    everything = [*about["lumen"], *about["plaque"], *about["calcium"], *about["wall"]]
+    wall = build_wall(
+        lumen, thickness=about["dimensions"]["wall_thickness"]["value"], outer=boundary_of(labels, everything)
+    )
+    wall = _calcified(wall, labels, about["calcium"])
+    tell(1.0, "")
+    return Vessel(name, lumen, wall, None, _input(path, about["lumen"], lumen.notes))
+
+
+def _calcified(wall: TetMesh, labels: LabelMap, calcium: Sequence[str]) -> TetMesh:
+    becomes = {labels.find(name): CALCIUM for name in calcium}
+    return relabel(wall, label_at(labels), becomes=becomes, names={CALCIUM: "calcified plaque"}, within=[PLAQUE])
+
+
+def plan_case(
+    source: str | FilePath,
+    *,
+    labels: Sequence[str | int] = (),
+    units: str | None = None,
+    device: str | None = None,
+    at_mm: float | None = None,
+    branch: int | None = None,
+    thickness_mm: float | None = None,
+    blood_pressure_mmhg: float = MEAN_ARTERIAL_MMHG,
+    progress: Progress | None = None,
+) -> Case:
+    """Make a case: the vessel, the device (by name, or the catalogue's nearest size), and where it goes.
+
+    Without `at_mm` the middle of the stent goes to the narrowest place of the path: where the lumen is narrowest against the
+    healthy vessel, or in plain figures where nothing is narrowed by `LEAST_LESION`. `branch` counts the ways through a
+    branching vessel, the longest first.
+
+    Raises
+    ------
+    InputError
+        If the input cannot be used, the branch does not exist, or the stent would reach beyond the vessel.
+    """
+    tell = progress or (lambda fraction, text: None)
+    vessel = plan_vessel(
+        source, labels=labels, units=units, thickness_mm=thickness_mm, progress=lambda part, text: tell(0.9 * part, text)
+    )
+    tell(0.9, "device")
+    path = _way(vessel.lumen, branch)
+    profile = profile_along(vessel.lumen.vertices, vessel.lumen.triangles, path)
+    lesion, where = _lesion(vessel, path, profile, at_mm)
+    chosen, sizing = _device(device, lesion, path)
+    station = lesion.narrowest_mm if at_mm is None else at_mm
+    if at_mm is None:
+        room = 0.5 * chosen.stent.length_mm + END_MARGIN_MM
+        station = float(np.clip(station, min(room, 0.5 * path.length), max(path.length - room, 0.5 * path.length)))
+    guide = _guide(path, 0.5 * chosen.balloon.nominal_diameter_mm)
+    axis = guide.at(np.linspace(*_reach(guide, station, chosen.balloon.length_mm), 81))[0]
+    quality = assess(vessel.wall)
+    case = Case(
+        name=vessel.name,
+        mesh=vessel.wall,
+        path=path,
+        tissues={label: find_tissue(name) for label, name in vessel.wall.label_names.items()},
+        device=chosen,
+        lattice=place(chosen.stent, guide, station_mm=station * guide.length / path.length),
+        balloon_axis=axis,
+        station_mm=station,
+        blood_pressure_pa=blood_pressure_mmhg * MMHG,
+        notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, sizing))),
+        source={"input": vessel.input, "mesh": _plain(dataclasses.asdict(quality))},
+    )
+    tell(1.0, "")
+    return case
+
+
+def _way(lumen: Lumen, branch: int | None) -> Path:
+    paths = lumen.centreline.paths()
+    if branch is not None and branch >= len(paths):
+        raise InputError(f"There is no branch {branch}; this vessel has {len(paths)} ways through it, counted from 0.")
+    return paths[branch or 0]
+
+
+def _lesion(vessel: Vessel, path: Path, profile: Profile, at_mm: float | None) -> tuple[Lesion, str]:
+    """The lesion and how it was found; with a place given, the narrowing about that place."""
+    if at_mm is not None:
+        if not 0.0 <= at_mm <= path.length:
+            raise InputError(f"The place {at_mm:g} mm is not on the vessel, which runs from 0 to {path.length:.1f} mm.")
+        about = find_lesion(profile, between=(at_mm - 3.0, at_mm + 3.0))
+        return about, f"The stent's middle was placed {at_mm:.1f} mm along the centreline, as asked."
+    margin = min(0.5 * min(one.stent.length_mm for one in catalogue.devices()) + END_MARGIN_MM, 0.25 * path.length)
+    allowed = (margin, path.length - margin)
+    inner = profile.between(*allowed)
+    if vessel.healthy is not None and len(inner):
+        healthy = 2.0 * vessel.healthy.radius_at(path.at(inner.stations)[0])
+        narrowing = 1.0 - inner.mean_diameter / healthy
+        worst = int(np.argmax(narrowing))
+        if narrowing[worst] >= LEAST_LESION:
+            station = float(inner.stations[worst])
+            lesion = find_lesion(profile, between=(station - 0.6, station + 0.6))
+            return lesion, (
+                f"The narrowest place against the healthy vessel is {lesion.narrowest_mm:.1f} mm along the centreline, narrowed "
+                f"by {100.0 * narrowing[worst]:.0f} % in diameter; the stent's middle was placed there."
+            )
+    lesion = find_lesion(profile, between=allowed)
+    return lesion, f"The narrowest place is {lesion.narrowest_mm:.1f} mm along the centreline; the stent's middle was placed there."
+
+
+def _device(name: str | None, lesion: Lesion, path: Path) -> tuple[Device, str]:
+    if name is not None:
+        chosen = catalogue.find(name)
+    else:
+        chosen = catalogue.nearest(
+            lesion.reference_diameter_mm,
+            lesion_length_mm=lesion.length_mm,
+            longest_mm=path.length - 2.0 * END_MARGIN_MM,
+        )
+    return chosen, catalogue.sizing_sentence(
+        chosen, reference_diameter_mm=lesion.reference_diameter_mm, lesion_length_mm=lesion.length_mm
+    )
+
+
+def _guide(path: Path, smoothing_mm: float) -> Path:
+    """The path as a balloon takes it: bends shorter than the balloon is wide are straightened."""
+    spacing = path.length / (len(path.points) - 1)
+    points = gaussian_filter1d(path.points, smoothing_mm / spacing, axis=0, mode="nearest")
+    # A filter pulls the ends inwards; the ends of the vessel stay where they are.
+    fade = np.clip(np.minimum(path.stations, path.length - path.stations) / (3.0 * smoothing_mm), 0.0, 1.0)[:, None]
+    points = (1.0 - fade) * path.points + fade * points
+    tangents = np.gradient(points, axis=0)
+    tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
+    stations = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    radii = np.maximum(path.radii - np.linalg.norm(points - path.points, axis=1), 0.1 * path.radii)
+    return Path(points=points, tangents=tangents, radii=radii, stations=stations)
+
+
+def _reach(guide: Path, station: float, length: float) -> tuple[float, float]:
+    return max(station - 0.5 * length, 0.0), min(station + 0.5 * length, guide.length)
+
+
+def _input(path: FilePath, labels: Sequence[str], notes: Sequence[str]) -> dict[str, Any]:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"path": path.name, "sha256": digest, "labels": list(labels), "notes": list(notes)}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers, lists and words that JSON knows."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, tuple | list | np.ndarray):
+        return [_plain(part) for part in value]
+    return value.item() if isinstance(value, np.generic) else value

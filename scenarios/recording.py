@@ -1,0 +1,277 @@
+"""Recording: what was asked and what came of it; written as it goes, played without a solver."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from meshing.errors import InputError
+from scenarios.case import Case, load_case
+from scenarios.devices.lattice import ATMOSPHERE
+from scenarios.procedure import Keyframe, Procedure
+from sim.model import Body
+from sim.readings import first_principal_stress
+
+if TYPE_CHECKING:
+    from scenarios.rehearsal import Rehearsal
+    from sim.command import Command
+    from sim.solvers.implicit import TickReport
+
+FORMAT = 1
+"""Version of the files' layout."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """One sampled state, in millimetres of the patient.
+
+    Attributes
+    ----------
+    tick, time_s, phase
+        When: number of ticks done, time [s], and one of "before", "inflating", "inflated", "deflating", "after".
+    vertices
+        The wall's vertices, shape (n, 3).
+    device
+        The stent's nodes, shape (k, 3).
+    balloon_radius
+        The balloon's outer radius at each point of the case's balloon axis, 0 where it is folded away, shape (q,).
+    balloon_pressure_atm
+        Gauge pressure in the balloon.
+    stress
+        First principal Cauchy stress of each tet [kPa], shape (m,).
+    contact_force
+        Force of each sample point of the stent on the wall [N], shape (s,).
+    """
+
+    tick: int
+    time_s: float
+    phase: str
+    vertices: np.ndarray
+    device: np.ndarray
+    balloon_radius: np.ndarray
+    balloon_pressure_atm: float
+    stress: np.ndarray
+    contact_force: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """A recording on disk; sampled states are read when they are asked for."""
+
+    folder: Path
+    header: dict[str, Any]
+    ticks: list[dict[str, Any]]
+    frame_ticks: list[int]
+    case: Case
+    body: Body
+    first_displacement: np.ndarray
+
+    @property
+    def procedure(self) -> Procedure:
+        """What was to be done."""
+        about = self.header["procedure"]
+        return Procedure(tuple(Keyframe(**key) for key in about["keyframes"]), about["blood_pressure_pa"])
+
+    def frame(self, index: int) -> Frame:
+        """The sampled state of a number, counted from 0; negative numbers count from the end.
+
+        Raises
+        ------
+        InputError
+            If its file is missing or damaged.
+        """
+        tick = self.frame_ticks[index]
+        path = self.folder / "recording" / "frames" / f"{tick:06d}.npz"
+        try:
+            with np.load(path) as file:
+                arrays = dict(file)
+        except (OSError, ValueError, EOFError, KeyError) as error:
+            raise InputError(f"The state of tick {tick} in {path} cannot be read ({error}); choose another time.") from error
+        about = self.ticks[tick - 1]
+        displacement = arrays["displacement"].astype(float)
+        device = arrays["device"]
+        pressure = float(about["command"]["balloon_pressure"]) / ATMOSPHERE
+        return Frame(
+            tick=tick,
+            time_s=about["time_s"],
+            phase=about["phase"],
+            vertices=(self.body.vertices + displacement) * 1e3,
+            device=device * 1e3,
+            balloon_radius=_balloon_radius(self.case, device * 1e3, pressure),
+            balloon_pressure_atm=pressure,
+            stress=first_principal_stress(self.body, displacement) * 1e-3,
+            contact_force=arrays["contact_force"].astype(float),
+        )
+
+    def frame_of_phase(self, phase: str) -> Frame:
+        """The last sampled state of a phase.
+
+        Raises
+        ------
+        LookupError
+            If the recording holds none.
+        """
+        found = [index for index, tick in enumerate(self.frame_ticks) if self.ticks[tick - 1]["phase"] == phase]
+        if not found:
+            raise LookupError(f"The recording holds no state of the phase {phase!r}.")
+        return self.frame(found[-1])
+
+
+def load_recording(folder: Path) -> Recording:
+    """Open a recording, finished or not.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no recording, or one of another layout, or its case is damaged.
+    """
+    inside = Path(folder) / "recording"
+    if not (inside / "header.json").is_file():
+        raise InputError(f"The folder {folder} holds no recording; name one that `vesalius rehearse` or `vesalius demo` made.")
+    try:
+        header = json.loads((inside / "header.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"The recording in {folder} cannot be read ({error}).") from error
+    if header.get("format") != FORMAT:
+        raise InputError(
+            f"The recording in {folder} has layout {header.get('format')}, this program reads {FORMAT}; make it again."
+        )
+    ticks = _read_ticks(inside / "ticks.jsonl")
+    known = {row["tick"] for row in ticks}
+    frames = sorted(int(path.stem) for path in (inside / "frames").glob("*.npz") if path.stem.isdigit())
+    case = load_case(inside / "case")
+    try:
+        with np.load(inside / "rest.npz") as file:
+            rest, displacement = file["vertices"], file["displacement"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"The recording in {folder} has lost the shape without pressure ({error}); make it again.") from error
+    return Recording(
+        folder=Path(folder),
+        header=header,
+        ticks=ticks,
+        frame_ticks=[tick for tick in frames if tick in known],
+        case=case,
+        body=dataclasses.replace(case.body(), vertices=rest),
+        first_displacement=displacement,
+    )
+
+
+def _read_ticks(path: Path) -> list[dict[str, Any]]:
+    """All whole lines; a run that was killed may have left half a line at the end."""
+    rows = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+    return rows
+
+
+class Recorder:
+    """Writes a recording tick by tick, so that what was recorded survives whatever stops the run."""
+
+    def __init__(self, folder: Path, header: dict[str, Any]):
+        self._inside = folder / "recording"
+        self._header = header
+        self._lines = open(self._inside / "ticks.jsonl", "w", encoding="utf-8")  # noqa: SIM115  (closed by close)
+        self._last: dict[str, Any] = {}
+        self._worst_residual = 0.0
+        self._deepest = 0.0
+
+    @staticmethod
+    def start(folder: Path, case: Case, header: dict[str, Any], *, body: Body, displacement: np.ndarray) -> "Recorder":
+        """Begin a recording in `folder/recording`: the case, the shape without pressure, the header.
+
+        Raises
+        ------
+        InputError
+            If the folder already holds a recording or cannot be written.
+        """
+        inside = folder / "recording"
+        if (inside / "header.json").exists():
+            raise InputError(f"The folder {folder} already holds a recording; name another folder, or overwrite it by asking so.")
+        try:
+            (inside / "frames").mkdir(parents=True, exist_ok=True)
+            case.save(inside / "case")
+            _write_arrays(inside / "rest.npz", vertices=body.vertices, displacement=displacement.astype(np.float32))
+            _write_json(inside / "header.json", header)
+        except OSError as error:
+            raise InputError(f"The recording cannot be written to {folder} ({error.strerror or error}).") from error
+        return Recorder(folder, header)
+
+    def tick(self, rehearsal: "Rehearsal", command: "Command", report: "TickReport", *, phase: str, sampled: bool) -> None:
+        """Write one tick, with its state if it is sampled."""
+        state = rehearsal.state
+        if sampled:
+            _write_arrays(
+                self._inside / "frames" / f"{state.tick:06d}.npz",
+                displacement=state.displacement.to_numpy(),
+                device=state.device_position + rehearsal.model.origin,
+                contact_force=rehearsal.solver.contact_readings()[0],
+            )
+        self._last = {
+            "tick": state.tick,
+            "time_s": round(rehearsal.time_s, 9),
+            "phase": phase,
+            "command": dataclasses.asdict(command),
+            "digest": state.digest(),
+            **dataclasses.asdict(report),
+        }
+        self._worst_residual = max(self._worst_residual, report.residual)
+        self._deepest = max(self._deepest, report.deepest)
+        self._lines.write(json.dumps(self._last) + "\n")
+        self._lines.flush()
+
+    def finish(self, *, wall_clock_s: float) -> None:
+        """Complete the header: how many ticks, the last digest, the residuals, the time it took."""
+        self._header["complete"] = True
+        self._header["run"] |= {
+            "tick_count": self._last["tick"],
+            "digest": self._last["digest"],
+            "residual": self._last["residual"],
+            "largest_residual": self._worst_residual,
+            "deepest_strut_mm": self._deepest * 1e3,
+            "wall_clock_s": round(wall_clock_s, 1),
+        }
+        _write_json(self._inside / "header.json", self._header)
+
+    def close(self) -> None:
+        """Close the list of ticks."""
+        self._lines.close()
+
+
+def _balloon_radius(case: Case, device: np.ndarray, pressure_atm: float) -> np.ndarray:
+    """The balloon's radius along its axis [mm]: as its chart says, but not wider than the stent about it."""
+    axis = case.balloon_axis
+    if pressure_atm <= 0.0:
+        return np.zeros(len(axis))
+    free = 0.5 * float(case.balloon.diameter(min(pressure_atm, case.balloon.highest_pressure_atm)))
+    station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
+    distance = np.linalg.norm(device[:, None] - axis[None], axis=2)
+    nearest = np.argmin(distance, axis=1)
+    inner = distance[np.arange(len(device)), nearest] - case.lattice.half_thickness_mm
+    rings = np.unique(case.lattice.node_ring)
+    ring_station = np.array([station[nearest][case.lattice.node_ring == ring].mean() for ring in rings])
+    ring_radius = np.array([inner[case.lattice.node_ring == ring].mean() for ring in rings])
+    held = np.minimum(np.interp(station, ring_station, ring_radius), free)
+    # The shoulders close over the overhang at each end.
+    shoulder = max(case.balloon.overhang_mm, 0.5)
+    to_end = np.minimum(station, station[-1] - station)
+    return held * np.sqrt(np.clip(to_end / shoulder, 0.0, 1.0))
+
+
+def _write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    temporary = path.with_suffix(".part")
+    with open(temporary, "wb") as file:
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+    os.replace(temporary, path)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,196 @@
+"""Rehearsal: the one loop in which time passes."""
+
+import dataclasses
+import platform
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meshing.errors import InputError
+from scenarios.case import MMHG, Case
+from scenarios.procedure import Procedure, single_inflation
+from scenarios.recording import FORMAT, Recorder, Recording, load_recording
+from sim import backend
+from sim.arrays import put, vec3
+from sim.command import Command
+from sim.model import Body, build_model
+from sim.solvers.implicit import ImplicitSolver, Settings, TickReport
+from sim.state import new_state
+from sim.unloading import unload
+
+UNLOADING_TOLERANCE_MM = 0.05
+FRAME_EVERY = 4
+"""A sampled state is kept every so many ticks, and at the end of each phase."""
+
+Progress = Callable[[float, str], None]
+
+
+class Rehearsal:
+    """A case with its solver, ticking; `advance` is the only place where time passes.
+
+    Attributes
+    ----------
+    case, procedure, model, state, solver
+        What is rehearsed, what is to be done, and the engine at work on it.
+    body
+        The wall in its shape without blood pressure [m].
+    """
+
+    def __init__(self, case: Case, procedure: Procedure, *, body: Body, displacement: np.ndarray, settings: Settings):
+        self.case = case
+        self.procedure = procedure
+        self.body = body
+        self.model = build_model(body, case.device_body())
+        self.state = new_state(self.model)
+        self.state.displacement = put(displacement, vec3)
+        self.solver = ImplicitSolver(self.model, settings)
+
+    @property
+    def dt(self) -> float:
+        """Length of a tick [s]."""
+        return self.solver.settings.dt
+
+    @property
+    def time_s(self) -> float:
+        """Time that has passed [s]."""
+        return self.state.tick * self.dt
+
+    def advance(self, command: Command | None = None) -> tuple[Command, TickReport]:
+        """Let one tick pass under the procedure's command, or under one that is given."""
+        asked = command or self.procedure((self.state.tick + 1) * self.dt)
+        return asked, self.solver.step(self.state, asked)
+
+
+
+
+def rehearse(
+    case: Case,
+    folder: Path,
+    *,
+    backend_name: str = "auto",
+    procedure: Procedure | None = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> Recording:
+    """Rehearse a case from the shape without blood pressure to the stent left behind, recording as it goes.
+
+    What was recorded stays readable if the run stops early: on an interrupt, or when a tick diverges.
+
+    Raises
+    ------
+    InputError
+        If the case cannot be simulated as it stands.
+    DivergedError
+        If a tick cannot be finished; says at which tick and which element.
+    """
+    tell = progress or (lambda fraction, text: None)
+    started = time.perf_counter()
+    name = backend.start(backend_name)
+    plan = procedure or single_inflation(case.balloon, blood_pressure_pa=case.blood_pressure_pa)
+    tell(0.0, "shape without blood pressure")
+    found = unload(
+        case.body(), blood_pressure=case.blood_pressure_pa, tolerance=1e-3 * UNLOADING_TOLERANCE_MM,
+        progress=lambda part: tell(0.08 * part, "shape without blood pressure"),
+    )  # fmt: skip
+    note = (
+        f"The vessel was taken as imaged under {case.blood_pressure_pa / MMHG:.0f} mmHg; its shape without pressure, put under "
+        f"this pressure again, returns to the image within {found.error * 1e3:.2f} mm."
+    )
+    case = dataclasses.replace(case, notes=(*case.notes, note))
+    rehearsal = Rehearsal(case, plan, body=found.body, displacement=found.displacement, settings=settings or Settings())
+    header = _header(case, plan, rehearsal, name, unloading_error_mm=found.error * 1e3)
+    recorder = Recorder.start(folder, case, header, body=found.body, displacement=found.displacement)
+    try:
+        _run(rehearsal, recorder, tell)
+        recorder.finish(wall_clock_s=time.perf_counter() - started)
+    finally:
+        recorder.close()
+    return load_recording(folder)
+
+
+def _run(rehearsal: Rehearsal, recorder: Recorder, tell: Progress) -> None:
+    plan, dt = rehearsal.procedure, rehearsal.dt
+    tick_count = round(plan.duration_s / dt)
+    for tick in range(1, tick_count + 1):
+        phase = plan.phase(tick * dt)
+        tell(0.08 + 0.92 * (tick - 1) / tick_count, f"{phase}, {tick * dt:.1f} of {plan.duration_s:.1f} s")
+        command, report = rehearsal.advance()
+        last_of_phase = tick == tick_count or plan.phase((tick + 1) * dt) != phase
+        recorder.tick(rehearsal, command, report, phase=phase, sampled=last_of_phase or tick % FRAME_EVERY == 0)
+    tell(1.0, "")
+
+
+def _header(case: Case, plan: Procedure, rehearsal: Rehearsal, name: str, *, unloading_error_mm: float) -> dict[str, Any]:
+    packages = ("taichi", "numpy", "scipy", "vesalius")
+    return {
+        "format": FORMAT,
+        "complete": False,
+        "input": dict(case.source.get("input", {})),
+        "mesh": dict(case.source.get("mesh", {})),
+        "procedure": dataclasses.asdict(plan),
+        "settings": dataclasses.asdict(rehearsal.solver.settings),
+        "run": {
+            "versions": {"python": platform.python_version(), **{package: _version(package) for package in packages}},
+            "backend": name,
+            "machine": f"{platform.machine()} {platform.system()}",
+            "dt_s": rehearsal.dt,
+            "device": case.device.name,
+            "station_mm": case.station_mm,
+            "blood_pressure_mmhg": case.blood_pressure_pa / MMHG,
+            "unloading_error_mm": unloading_error_mm,
+            "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        },
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+@dataclasses.dataclass(frozen=True)
+class RerunResult:
+    """Whether the same commands gave the same states, bit for bit.
+
+    `first_difference_tick` is the first tick whose digest differs, None if none does; `ticks` how many were compared.
+    """
+
+    equal: bool
+    first_difference_tick: int | None
+    ticks: int
+
+
+def rerun(folder: Path, *, backend_name: str | None = None, progress: Progress | None = None) -> RerunResult:
+    """Feed a recording's commands to the engine again and compare the digest of every tick.
+
+    Raises
+    ------
+    InputError
+        If the recording holds no tick or cannot be read.
+    """
+    tell = progress or (lambda fraction, text: None)
+    recording = load_recording(folder)
+    if not recording.ticks:
+        raise InputError(f"The recording in {folder} holds no tick, so there is nothing to compare.")
+    backend.start(backend_name or recording.header["run"]["backend"])
+    rehearsal = Rehearsal(
+        recording.case,
+        recording.procedure,
+        body=recording.body,
+        displacement=recording.first_displacement,
+        settings=Settings(**recording.header["settings"]),
+    )
+    for number, recorded in enumerate(recording.ticks):
+        tell(number / len(recording.ticks), f"tick {recorded['tick']}")
+        rehearsal.advance(Command(**recorded["command"]))
+        if rehearsal.state.digest() != recorded["digest"]:
+            return RerunResult(False, recorded["tick"], number + 1)
+    tell(1.0, "")
+    return RerunResult(True, None, len(recording.ticks))

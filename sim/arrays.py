@@ -1,0 +1,75 @@
+"""The array types that kernels take, and how numpy arrays become them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import taichi as ti
+
+vec2 = ti.types.vector(2, ti.f32)
+vec3 = ti.types.vector(3, ti.f32)
+vec4 = ti.types.vector(4, ti.f32)
+mat3 = ti.types.matrix(3, 3, ti.f32)
+vec3d = ti.types.vector(3, ti.f64)
+mat3d = ti.types.matrix(3, 3, ti.f64)
+ivec2 = ti.types.vector(2, ti.i32)
+ivec3 = ti.types.vector(3, ti.i32)
+ivec4 = ti.types.vector(4, ti.i32)
+
+if TYPE_CHECKING:
+
+    class Array:
+        """What a type checker sees of an array on the backend."""
+
+        shape: tuple[int, ...]
+
+        def __getitem__(self, index: Any) -> Any: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+        def to_numpy(self) -> np.ndarray: ...
+        def from_numpy(self, values: np.ndarray) -> None: ...
+        def fill(self, value: float) -> None: ...
+
+    Ints = Floats = Doubles = Vec2s = Vec3s = Vec4s = Vec3ds = Mat3s = IVec2s = IVec3s = IVec4s = Array
+    FloatTable = Vec3Table = Mat3Table = Passed = Array
+else:
+    Array = Any
+    Passed = ti.template()
+    Ints = ti.types.ndarray(dtype=ti.i32, ndim=1)
+    Floats = ti.types.ndarray(dtype=ti.f32, ndim=1)
+    Doubles = ti.types.ndarray(dtype=ti.f64, ndim=1)
+    FloatTable = ti.types.ndarray(dtype=ti.f32, ndim=2)
+    Vec3Table = ti.types.ndarray(dtype=vec3, ndim=2)
+    Mat3Table = ti.types.ndarray(dtype=mat3, ndim=2)
+    Vec2s = ti.types.ndarray(dtype=vec2, ndim=1)
+    Vec3s = ti.types.ndarray(dtype=vec3, ndim=1)
+    Vec4s = ti.types.ndarray(dtype=vec4, ndim=1)
+    Vec3ds = ti.types.ndarray(dtype=vec3d, ndim=1)
+    Mat3s = ti.types.ndarray(dtype=mat3, ndim=1)
+    IVec2s = ti.types.ndarray(dtype=ivec2, ndim=1)
+    IVec3s = ti.types.ndarray(dtype=ivec3, ndim=1)
+    IVec4s = ti.types.ndarray(dtype=ivec4, ndim=1)
+
+
+def put(values: np.ndarray, kind: Any) -> Array:
+    """Copy a numpy array to the backend as elements of `kind` (a Taichi scalar, vector or matrix type).
+
+    An empty array becomes one element of zeros, since the backend knows no empty array; counts are passed beside it.
+    """
+    trailing = _trailing(kind)
+    scalar = kind.dtype if trailing else kind
+    values = np.asarray(values).astype(ti.lang.util.to_numpy_type(scalar))
+    if values.size == 0:
+        values = np.zeros((1, *trailing), values.dtype)
+    array = ti.ndarray(dtype=kind, shape=values.shape[: values.ndim - len(trailing)])
+    array.from_numpy(np.ascontiguousarray(values))
+    return array
+
+
+def zeros(count: int, kind: Any) -> Array:
+    """An array of zeros on the backend, of at least one element."""
+    return put(np.zeros((max(count, 1), *_trailing(kind))), kind)
+
+
+def _trailing(kind: Any) -> tuple[int, ...]:
+    if not hasattr(kind, "n"):
+        return ()
+    return (kind.n, kind.m) if kind.ndim == 2 else (kind.n,)

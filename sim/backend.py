@@ -1,0 +1,99 @@
+"""The processor that kernels run on: chosen once, named in every report; the only call of `ti.init`."""
+
+import contextlib
+import io
+import os
+
+
+import taichi as ti  # noqa: E402  (Taichi reads the setting above when it is imported)
+
+NAMES = ("cuda", "vulkan", "metal", "cpu")
+
+_started: str | None = None
+# Loops under some 50,000 light elements cost more in thread wake-ups than in work on a CPU; a GPU wants them parallel.
+# Kernels read this when they are compiled, hence a plain name and not a function.
+small_loops_serial = True
+
+
+class BackendError(RuntimeError):
+    """A processor that was asked for by name and cannot run the solver."""
+
+
+def start(name: str = "auto", *, threads: int | None = None) -> str:
+    """Start Taichi on a processor and return its name.
+
+    Parameters
+    ----------
+    name
+        "auto" tries CUDA, Vulkan and Metal in this order and falls back to the CPU; any of `NAMES` forces one.
+    threads
+        Number of CPU threads; None leaves Taichi's own choice.
+
+    Raises
+    ------
+    BackendError
+        If the processor asked for is not there or does not sum in double precision, which the line search needs.
+    """
+    global _started, small_loops_serial
+    if name not in (*NAMES, "auto"):
+        raise BackendError(f"There is no backend called {name!r}; choose one of auto, {', '.join(NAMES)}.")
+    if _started is not None and name in ("auto", _started):
+        return _started
+    for candidate in NAMES if name == "auto" else (name,):
+        if _try(candidate, threads):
+            _started = candidate
+            small_loops_serial = candidate == "cpu"
+            return candidate
+    raise BackendError(f"The backend {name!r} is not usable on this machine; leave it to 'auto' or take 'cpu'.")
+
+
+def current() -> str:
+    """Name of the processor in use; starts one if none is."""
+    return start() if _started is None else _started
+
+
+def _try(name: str, threads: int | None) -> bool:
+    architecture = {"cuda": ti.cuda, "vulkan": ti.vulkan, "metal": ti.metal, "cpu": ti.cpu}[name]
+    if name != "cpu" and not _present(name):
+        return False
+    options: dict[str, object] = {"offline_cache": True, "log_level": ti.ERROR, "default_fp": ti.f32, "fast_math": False}
+    if threads is not None:
+        options["cpu_max_num_threads"] = threads
+    with _quiet():
+        ti.init(arch=architecture, **options)
+    if ti.lang.impl.current_cfg().arch != architecture and name != "cpu":
+        return False
+    return name == "cpu" or _sums_in_double()
+
+
+def _present(name: str) -> bool:
+    """Whether the driver answers, asked without starting Taichi on it."""
+    ti.set_logging_level(ti.ERROR)
+    core = ti._lib.core
+
+    answers = {"cuda": core.with_cuda, "vulkan": core.with_vulkan, "metal": core.with_metal}
+    try:
+        return bool(answers[name]())
+    except RuntimeError:
+        return False
+
+
+def _sums_in_double() -> bool:
+    @ti.kernel
+    def probe() -> ti.f64:
+        total = ti.f64(0.0)
+        for _ in range(1):
+            total = ti.f64(1.0) + ti.f64(1e-12)
+        return total - ti.f64(1.0)
+
+    try:
+        return abs(probe() - 1e-12) < 1e-15
+    except RuntimeError:
+        return False
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Taichi prints its version when it starts; a report says it once instead."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield

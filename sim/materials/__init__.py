@@ -1,0 +1,1 @@
+"""Constitutive laws, one a file: energy, stress, stiffness, their parameters and their source."""

@@ -1,0 +1,1 @@
+"""Solvers of one Model: each advances a State by one tick."""

@@ -1,0 +1,109 @@
+"""State: everything that changes, to the last multiplier; it can be copied, digested and saved."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import taichi as ti
+from scipy.spatial import cKDTree
+
+from sim.arrays import Array, put, vec3, zeros
+from sim.model import Model
+
+
+@dataclasses.dataclass
+class State:
+    """What a tick starts from.
+
+    Attributes
+    ----------
+    tick
+        Number of ticks done.
+    displacement, velocity
+        Of the tissue's vertices [m] and [m/s], shape (n, 3), on the backend.
+    device_position
+        Of the device's nodes, relative to the model's origin [m], shape (k, 3).
+    plastic_angle
+        Permanent opening of each crown [rad], shape (c,).
+    multiplier
+        Contact force that each sample point carries over to the next tick [N], shape (s,), on the backend.
+    nearest
+        Lumen vertex nearest to each sample point, shape (s,), on the backend.
+    """
+
+    tick: int
+    displacement: Array
+    velocity: Array
+    device_position: np.ndarray
+    plastic_angle: np.ndarray
+    multiplier: Array
+    nearest: Array
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that changes, as numpy arrays by name."""
+        return {
+            "tick": np.array(self.tick),
+            "displacement": self.displacement.to_numpy(),
+            "velocity": self.velocity.to_numpy(),
+            "device_position": self.device_position.copy(),
+            "plastic_angle": self.plastic_angle.copy(),
+            "multiplier": self.multiplier.to_numpy(),
+            "nearest": self.nearest.to_numpy(),
+        }
+
+    def digest(self) -> str:
+        """SHA-256 over every bit of the state."""
+        whole = hashlib.sha256()
+        for name, values in self.arrays().items():
+            whole.update(name.encode())
+            whole.update(np.ascontiguousarray(values).tobytes())
+        return whole.hexdigest()
+
+    def copy(self) -> "State":
+        """An independent copy."""
+        return _from_arrays(self.arrays())
+
+    def save(self, path: Path) -> None:
+        """Write the state to a file, from which `load` makes the same state to the last bit."""
+        with open(path, "wb") as file:
+            np.savez(file, **self.arrays())  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def load(path: Path) -> "State":
+        """Read a state that `save` wrote."""
+        with np.load(path) as file:
+            return _from_arrays(dict(file))
+
+
+def new_state(model: Model) -> State:
+    """The state of rest: nothing displaced, the device where it was placed."""
+    device = model.device
+    positions = device.positions - model.origin if device else np.zeros((0, 3))
+    nearest = np.zeros(max(model.sample_count, 1), int)
+    if device and len(model.body.lumen):
+        along = device.sample_along[:, None]
+        points = (1.0 - along) * positions[device.sample_nodes[:, 0]] + along * positions[device.sample_nodes[:, 1]]
+        wall = np.unique(model.body.lumen)
+        nearest = wall[cKDTree(model.body.vertices[wall] - model.origin).query(points)[1]]
+    return State(
+        tick=0,
+        displacement=zeros(model.vertex_count, vec3),
+        velocity=zeros(model.vertex_count, vec3),
+        device_position=positions.copy(),
+        plastic_angle=np.zeros(len(device.struts.crowns) if device else 0),
+        multiplier=zeros(model.sample_count, ti.f32),
+        nearest=put(nearest, ti.i32),
+    )
+
+
+def _from_arrays(arrays: dict[str, np.ndarray]) -> State:
+    return State(
+        tick=int(arrays["tick"]),
+        displacement=put(arrays["displacement"], vec3),
+        velocity=put(arrays["velocity"], vec3),
+        device_position=arrays["device_position"].copy(),
+        plastic_angle=arrays["plastic_angle"].copy(),
+        multiplier=put(arrays["multiplier"], ti.f32),
+        nearest=put(arrays["nearest"], ti.i32),
+    )
