@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 from typing import Any
@@ -24,6 +23,7 @@ from scenarios.case import MMHG, Case
 from scenarios.devices.design import Device
 from scenarios.devices.lattice import place
 from scenarios.measures.lumen import Lesion, Profile, find_lesion, profile_along
+from scenarios.tables import read_toml
 from scenarios.tissues import find_tissue
 
 MEAN_ARTERIAL_MMHG = 93.0
@@ -31,6 +31,12 @@ MEAN_ARTERIAL_MMHG = 93.0
 
 WALL_SHARE = RadiusFraction(0.2, least_mm=0.5)
 """Wall thickness of a vessel of which only the lumen is known, as a share of the radius; from memory, unverified."""
+
+EDGE_SHARE = 0.3
+"""Length of the lumen's edges as a share of the local radius: about 21 edges around."""
+
+PLAQUE_LAYERS = 2
+"""Layers of elements between lumen and wall, beside the two of the wall."""
 
 LEAST_LESION = 0.15
 """Narrowing of diameter against the healthy vessel from which on it is taken for a lesion; else the narrowest place counts."""
@@ -93,10 +99,10 @@ def plan_vessel(
     if str(source) in embedded_cases() and not FilePath(source).exists():
         return _embedded(str(source), tell)
     path = FilePath(source)
-    lumen = read_lumen(path, labels=labels, units=units)
+    lumen = read_lumen(path, labels=labels, units=units, edge_fraction=EDGE_SHARE)
     tell(0.5, "wall")
     healthy = healthy_vessel(lumen)
-    wall = build_wall(lumen, thickness=thickness_mm or WALL_SHARE, outer=healthy)
+    wall = build_wall(lumen, thickness=thickness_mm or WALL_SHARE, outer=healthy, plaque_layers=PLAQUE_LAYERS)
     tell(1.0, "")
     return Vessel(path.name.split(".")[0], lumen, wall, healthy, _input(path, [str(label) for label in labels], lumen.notes))
 
@@ -104,15 +110,14 @@ def plan_vessel(
 def _embedded(name: str, tell: Progress) -> Vessel:
     """An embedded case takes the way of a patient's label map, with its wall and plaque labelled as well."""
     folder = assets_folder() / "cases" / name
-    about = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
+    about = read_toml(folder / "case.toml")
     path = folder / about["labels"]
     labels = read_labels(path)
-    lumen = lumen_from_labels(labels, about["lumen"])
+    lumen = lumen_from_labels(labels, about["lumen"], edge_fraction=EDGE_SHARE)
     tell(0.5, "wall")
     everything = [*about["lumen"], *about["plaque"], *about["calcium"], *about["wall"]]
-    wall = build_wall(
-        lumen, thickness=about["dimensions"]["wall_thickness"]["value"], outer=boundary_of(labels, everything)
-    )
+    thickness = about["dimensions"]["wall_thickness"]["value"]
+    wall = build_wall(lumen, thickness=thickness, outer=boundary_of(labels, everything), plaque_layers=PLAQUE_LAYERS)
     wall = _calcified(wall, labels, about["calcium"])
     tell(1.0, "")
     return Vessel(name, lumen, wall, None, _input(path, about["lumen"], lumen.notes))

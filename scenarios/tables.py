@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -41,6 +41,20 @@ def weakest(tags: list[Tag]) -> Tag:
     return max(tags, key=lambda tag: _WEAKNESS[tag])
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file as it stands.
+
+    Raises:
+        InputError: the file is missing or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"The table {path} cannot be read ({error.strerror or error}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"The table {path.name} is not TOML: {error}.") from error
+
+
 def read_table(path: Path, form: type[Table]) -> Table:
     """Read a TOML file into its form.
 
@@ -48,13 +62,7 @@ def read_table(path: Path, form: type[Table]) -> Table:
         InputError: the file is missing, is not TOML, or does not have the form; the message names the entry at fault.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"The table {path} cannot be read ({error.strerror or error}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"The table {path.name} is not TOML: {error}.") from error
-    try:
-        return form.model_validate(content)
+        return form.model_validate(read_toml(path))
     except ValidationError as error:
         raise InputError(f"In {path.name}, {_first_fault(error)}.") from error
 
