@@ -12,7 +12,7 @@ from viewer.headline import figure, headline, key_figures
 
 CAPTIONS = {
     "rehearsal": "The vessel cut open along its centreline, before, inflated and after, from one side and to one scale; "
-    "the patient's head is up. The stent is drawn whole.",
+    "the patient's head is up. The stent is drawn whole; the edge of calcium is drawn softer than its tetrahedra are.",
     "lumen": "The lumen's area and diameters in sections square to the centreline; the stent after deflation is shaded.",
     "stress": "First principal Cauchy stress in the wall after deflation; the colours end at its 99th percentile, rounded up.",
     "overview": "The whole vessel after deflation, from the same side.",

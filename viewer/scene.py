@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from meshing.errors import InputError
-from meshing.tetmesh import TET_FACES
 from viewer import palette
 from viewer.cut import cut_normal, heights_above_cut, middle_and_direction
 from viewer.shapes import at_vertices, balloon_surface, diameters_at, stent_surface
+from viewer.tints import Tints, softened
 
 COLOURS = ("tissue", "diameter", "stress")
 FEATURE_ANGLE = 50.0
@@ -57,9 +57,8 @@ class Scene:
         self.value_range = value_range
         self.reach_mm = height_of(case) / 2
         self.normal = cut_normal(case, reach_mm=self.reach_mm)
-        self._bounds = tissue_bounds(case.mesh)
         self._parts: dict[str, Any] = {}
-        self._tissue_colours = tissue_table(case.mesh)
+        self._tints = Tints(case.mesh)
         plotter.set_background(palette.BACKGROUND)
 
     def set_frame(self, frame: Any) -> None:
@@ -144,22 +143,35 @@ class Scene:
 
         mesh = self.case.mesh
         grid = pyvista.UnstructuredGrid({pyvista.CellType.TETRA: mesh.tets}, np.asarray(frame.vertices, dtype=float))
-        grid.cell_data["colour"] = self._tissue_colours[mesh.labels]
+        grid.cell_data["label"] = mesh.labels
+        grid.point_data["calcified"] = self._tints.calcified_share
         if self.colour != "tissue":
             grid.point_data[self.colour] = self._values(frame)
         grid.point_data["height"] = heights_above_cut(grid.points, self.case.path, self.normal)
         half: Any = grid.clip_scalar(scalars="height", value=0.0, invert=True)
         surface = half.extract_surface(algorithm="dataset_surface").triangulate().clean()
-        faces = surface.regular_faces
-        flat = np.abs(surface.point_data["height"])[faces].max(axis=1) < 1e-6
+        flat = np.abs(surface.point_data["height"])[surface.regular_faces].max(axis=1) < 1e-6
         lining, section = (surface.extract_cells(part).extract_surface(algorithm="dataset_surface") for part in (~flat, flat))
+        if self.colour == "tissue":
+            lining.point_data["colour"] = softened(lining, self._tints.table[lining.cell_data["label"]])
+            section = self._tinted_section(section)
         return smooth_surface(lining), section
+
+    def _tinted_section(self, section: Any) -> Any:
+        """Give the cut with colours at the corners of its triangles, each with corners of its own so that tissues stay apart."""
+        import pyvista
+
+        faces = section.regular_faces
+        corners = self._tints.of_section(section.cell_data["label"], section.point_data["calcified"][faces])
+        apart = pyvista.PolyData.from_regular_faces(section.points[faces.ravel()], np.arange(faces.size).reshape(-1, 3))
+        apart.point_data["colour"] = corners.reshape(-1, 3)
+        return apart
 
     def _outlines(self, frame: Any) -> Any:
         """Give the lines in which the cut meets the wall's surfaces and the bounds between its tissues."""
         import pyvista
 
-        surfaces = pyvista.PolyData.from_regular_faces(np.asarray(frame.vertices, dtype=float), self._bounds)
+        surfaces = pyvista.PolyData.from_regular_faces(np.asarray(frame.vertices, dtype=float), self._tints.bounds)
         surfaces.point_data["height"] = heights_above_cut(surfaces.points, self.case.path, self.normal)
         lines: Any = surfaces.contour([0.0], scalars="height")
         lines.clear_data()
@@ -172,7 +184,7 @@ class Scene:
         mesh = self.case.mesh
         surface = pyvista.PolyData.from_regular_faces(np.asarray(frame.vertices, dtype=float), mesh.face_sets[name])
         if values and self.colour == "tissue":
-            surface.cell_data["colour"] = np.tile(self._tissue_colours[1], (surface.n_cells, 1))
+            surface.cell_data["colour"] = np.tile(self._tints.wall, (surface.n_cells, 1))
         elif values:
             surface.point_data[self.colour] = self._values(frame)
         return smooth_surface(surface.clean())
@@ -205,24 +217,6 @@ def smooth_surface(surface: Any) -> Any:
     return surface.compute_normals(
         point_normals=True, cell_normals=False, split_vertices=True, feature_angle=FEATURE_ANGLE, consistent_normals=False
     )
-
-
-def tissue_bounds(mesh: Any) -> np.ndarray:
-    """Give the triangles that bound each tissue, outside and against the others, (triangle count, 3)."""
-    neighbours = mesh.neighbours()
-    beyond = np.where(neighbours < 0, -1, mesh.labels[np.maximum(neighbours, 0)])
-    tet, face = np.nonzero(beyond < mesh.labels[:, None])
-    return mesh.tets[tet[:, None], TET_FACES[face]]
-
-
-def tissue_table(mesh: Any) -> np.ndarray:
-    """Give each label's colour as a table indexed by label, (largest label + 1, 3) uint8."""
-    from matplotlib.colors import to_rgb
-
-    table = np.zeros((max(mesh.label_names) + 1, 3), dtype=np.uint8)
-    for number, colour in palette.tissue_colours(dict(mesh.label_names)).items():
-        table[number] = np.round(255 * np.array(to_rgb(colour)))
-    return table
 
 
 def height_of(case: Any) -> float:

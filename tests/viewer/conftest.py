@@ -12,6 +12,13 @@ def recording(tmp_path_factory) -> MadeUpRecording:
 
 
 @pytest.fixture
+def small_pictures(monkeypatch) -> None:
+    """Let pictures be drawn small, where what counts is that they are there."""
+    monkeypatch.setattr("viewer.stills.PIXELS_HIGH", 240)
+    monkeypatch.setattr("viewer.figures.DOTS_PER_INCH", 50)
+
+
+@pytest.fixture
 def outcome():
     """Give a made-up outcome."""
     return made_up_outcome()

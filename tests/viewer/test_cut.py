@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from viewer.cut import cut_normal, heights_above_cut, middle_and_direction
-from viewer.scene import tissue_bounds, window_of
+from viewer.scene import window_of
 
 
 def test_one_looks_square_to_the_vessel(recording):
@@ -28,15 +28,6 @@ def test_the_cut_follows_a_bent_centreline(recording):
     points = recording.case.path.points
     assert heights_above_cut(points, recording.case.path, normal) == pytest.approx(0.0)
     assert heights_above_cut(points + 1.5 * normal, recording.case.path, normal) == pytest.approx(1.5, abs=0.1)
-
-
-def test_tissues_are_bounded_on_their_outside_and_against_each_other(recording):
-    mesh = recording.case.mesh
-    bounds = tissue_bounds(mesh)
-    outside = len(mesh.boundary_faces())
-    neighbours = mesh.neighbours()
-    between = ((neighbours >= 0) & (mesh.labels[np.maximum(neighbours, 0)] != mesh.labels[:, None])).sum() // 2
-    assert len(bounds) == outside + between
 
 
 def test_the_window_holds_the_stent(recording):

@@ -77,6 +77,7 @@ def test_an_unknown_colour_is_told(recording):
         Scene(plotter, recording.case, colour="mauve")
 
 
+@pytest.mark.usefixtures("small_pictures")
 def test_all_pictures_of_a_rehearsal_are_written(recording, outcome, tmp_path):
     told = []
     paths = write_pictures(recording, outcome, tmp_path / "pictures", progress=lambda fraction, text: told.append(fraction))

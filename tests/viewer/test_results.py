@@ -52,6 +52,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
         prepare_folder(tmp_path, overwrite=False)
 
 
+@pytest.mark.usefixtures("small_pictures")
 def test_everything_is_written(recording, outcome, tmp_path):
     report = write_results(recording, outcome, tmp_path)
     assert report == tmp_path / "report.html"

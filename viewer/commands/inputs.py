@@ -24,11 +24,15 @@ def labels(
     spacing = " × ".join(f"{value:.3g}" for value in label_map.spacing)
     size = " × ".join(str(count) for count in label_map.voxels.shape)
     table = Table(title=f"{file.name}: {size} voxels of {spacing} mm", title_justify="left")
-    for name in ("number", "name", "code", "volume in ml", "pieces"):
+    found = label_map.labels()
+    coded = any(label.code for label in found)
+    for name in ("number", "name", *(["code"] if coded else []), "volume in ml", "pieces"):
         table.add_column(name, justify="left" if name in ("name", "code") else "right")
-    for label in label_map.labels():
+    for label in found:
         code = f"{label.code.scheme} {label.code.value} {label.code.meaning}" if label.code else ""
-        table.add_row(str(label.number), label.name, code, f"{label.volume_ml:,.2f}", str(label.piece_count))
+        table.add_row(
+            str(label.number), label.name, *([code] if coded else []), f"{label.volume_ml:,.2f}", str(label.piece_count)
+        )
     console = Console()
     console.print(table)
     tell_notes(console, label_map.notes)

@@ -47,7 +47,7 @@ def _lines(title: str, console: Console) -> Iterator[Progress]:
     def tell(fraction: float, text: str) -> None:
         nonlocal last
         elapsed = time.monotonic() - began
-        if elapsed - last >= SECONDS_BETWEEN_LINES:
+        if text and elapsed - last >= SECONDS_BETWEEN_LINES:
             last = elapsed
             console.print(f"{title}: {fraction:4.0%}  {text}", markup=False, highlight=False, soft_wrap=True)
 
