@@ -46,8 +46,8 @@ class Settings:
     """
 
     dt: float = 0.05
-    newton_limit: int = 6
-    residual_bound: float = 2e-3
+    newton_limit: int = 8
+    residual_bound: float = 5e-3
     linear_tolerance: float = 0.03
     linear_limit: int = 400
     contact_ratio: float = 10.0
