@@ -15,6 +15,7 @@ from meshing.labels import LabelMap, read_labels
 from meshing.lumen import Lumen, lumen_from_labels, read_lumen
 from meshing.plaque import CALCIUM, HealthyVessel, boundary_of, healthy_vessel, label_at, relabel
 from meshing.quality import assess
+from meshing.stretch import stretch_of
 from meshing.tetmesh import TetMesh
 from meshing.walls import PLAQUE, RadiusFraction, build_wall
 from scenarios import catalogue
@@ -40,6 +41,11 @@ PLAQUE_LAYERS = 2
 
 LEAST_LESION = 0.15
 """Narrowing of diameter against the healthy vessel from which on it is taken for a lesion; else the narrowest place counts."""
+
+BESIDE_STENT = 3.0
+"""How much of the vessel is simulated beyond each end of the stent, in reference diameters, but at least `BESIDE_MM`."""
+
+BESIDE_MM = 15.0
 
 END_MARGIN_MM = 2.0
 """How far the stent stays away from the ends of the vessel, which are held."""
@@ -166,18 +172,19 @@ def plan_case(
         station = float(np.clip(station, min(room, 0.5 * path.length), max(path.length - room, 0.5 * path.length)))
     guide = _guide(path, 0.5 * chosen.balloon.nominal_diameter_mm)
     axis = guide.at(np.linspace(*_reach(guide, station, chosen.balloon.length_mm), 81))[0]
-    quality = assess(vessel.wall)
+    wall, cut = _stretch(vessel.wall, path, station, chosen, lesion)
+    quality = assess(wall)
     case = Case(
         name=vessel.name,
-        mesh=vessel.wall,
+        mesh=wall,
         path=path,
-        tissues={label: find_tissue(name) for label, name in vessel.wall.label_names.items()},
+        tissues={label: find_tissue(name) for label, name in wall.label_names.items()},
         device=chosen,
         lattice=place(chosen.stent, guide, station_mm=station * guide.length / path.length),
         balloon_axis=axis,
         station_mm=station,
         blood_pressure_pa=blood_pressure_mmhg * MMHG,
-        notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, sizing))),
+        notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, sizing, *cut))),
         source={"input": vessel.input, "mesh": _plain(dataclasses.asdict(quality))},
     )
     tell(1.0, "")
@@ -213,7 +220,8 @@ def _lesion(vessel: Vessel, path: Path, profile: Profile, at_mm: float | None) -
                 f"by {100.0 * narrowing[worst]:.0f} % in diameter; the stent's middle was placed there."
             )
     lesion = find_lesion(profile, between=allowed)
-    return lesion, f"The narrowest place is {lesion.narrowest_mm:.1f} mm along the centreline; the stent's middle was placed there."
+    where = f"The narrowest place is {lesion.narrowest_mm:.1f} mm along the centreline; the stent's middle was placed there."
+    return lesion, where
 
 
 def _device(name: str | None, lesion: Lesion, path: Path) -> tuple[Device, str]:
@@ -227,6 +235,19 @@ def _device(name: str | None, lesion: Lesion, path: Path) -> tuple[Device, str]:
         )
     return chosen, catalogue.sizing_sentence(
         chosen, reference_diameter_mm=lesion.reference_diameter_mm, lesion_length_mm=lesion.length_mm
+    )
+
+
+def _stretch(wall: TetMesh, path: Path, station: float, device: Device, lesion: Lesion) -> tuple[TetMesh, tuple[str, ...]]:
+    """The part of a long vessel that matters to the stent, and what to say of it."""
+    half = 0.5 * device.stent.length_mm + max(BESIDE_MM, BESIDE_STENT * lesion.reference_diameter_mm)
+    first, last = max(station - half, 0.0), min(station + half, path.length)
+    part = stretch_of(wall, path, first_mm=first, last_mm=last)
+    if part.tet_count > 0.8 * wall.tet_count:
+        return wall, ()
+    return part, (
+        f"The wall was simulated from {first:.0f} to {last:.0f} mm along the path and held where it was cut; "
+        f"the rest of the vessel, {wall.tet_count - part.tet_count:,} of {wall.tet_count:,} tetrahedra, was left out.",
     )
 
 

@@ -2,10 +2,8 @@
 
 import contextlib
 import io
-import os
 
-
-import taichi as ti  # noqa: E402  (Taichi reads the setting above when it is imported)
+import taichi as ti
 
 NAMES = ("cuda", "vulkan", "metal", "cpu")
 

@@ -221,8 +221,9 @@ def contact_forces(
                 total += 0.5 * (force * force - carried * carried) / k
                 slip -= n.dot(slip) * n
                 length, bound = slip.norm(), ti.f64(slip_bound)
-                sticking = ti.f64(friction) * carried / ti.max(length, bound)
-                total += ti.f64(friction) * carried * ti.select(length < bound, 0.5 * length * length / bound, length - 0.5 * bound)
+                grip = ti.f64(friction) * carried
+                sticking = grip / ti.max(length, bound)
+                total += grip * ti.select(length < bound, 0.5 * length * length / bound, length - 0.5 * bound)
                 traction = force * n - sticking * slip
                 if length > bound:
                     slide = slip / length

@@ -33,7 +33,7 @@ def shape_gradient(edges_inverse, corner):  # pyright: ignore
     return g
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def element_kernels(laws: tuple[type, ...]) -> tuple[Any, Any, Any]:
     """The kernels (stress, stiffness, energy) for one set of laws, compiled once per set.
 

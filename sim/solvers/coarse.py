@@ -5,10 +5,10 @@ Block-Jacobi alone resolves short waves of the error; the long ones, which a thi
 """
 
 import numpy as np
-import scipy.linalg as linalg
 import scipy.sparse as sparse
 
 from sim.model import Model
+from sim.solvers.dense import positive_inverse
 
 CLUSTER_COUNT = 64
 MODES = 12
@@ -91,9 +91,7 @@ def _positive_inverse(matrix: np.ndarray) -> np.ndarray:
     while True:
         shifted = matrix.copy()
         shifted[np.diag_indices_from(shifted)] += np.where(empty, size.max(), shift * np.abs(size))
-        factor, failed = linalg.lapack.dpotrf(shifted, lower=1)
-        if not failed:
-            lower, _ = linalg.lapack.dpotri(factor, lower=1)
-            lower = np.tril(lower)
-            return lower + np.tril(lower, -1).T
+        inverse = positive_inverse(shifted)
+        if inverse is not None:
+            return inverse
         shift *= 10.0

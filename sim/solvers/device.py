@@ -3,10 +3,10 @@
 import dataclasses
 
 import numpy as np
-import scipy.linalg as linalg
 import scipy.sparse as sparse
 
 from sim.model import DeviceBody
+from sim.solvers.dense import positive_inverse
 from sim.state import State
 
 
@@ -114,14 +114,18 @@ def contact_push(device: DeviceBody, traction: np.ndarray) -> np.ndarray:
     return pushed
 
 
-def inverse(matrix: np.ndarray) -> np.ndarray:
-    """Inverse of a symmetric positive definite matrix, through its Cholesky factor."""
-    factor, failed = linalg.lapack.dpotrf(matrix, lower=1, overwrite_a=0)
-    if failed:
-        raise FloatingPointError("the device's stiffness is not positive definite")
-    lower, _ = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
-    lower = np.tril(lower)
-    return lower + np.tril(lower, -1).T
+def compliance_of(stiffness: np.ndarray) -> np.ndarray:
+    """Inverse of a device's stiffness [m/N].
+
+    Raises
+    ------
+    FloatingPointError
+        If it is not positive definite, which drag alone prevents unless a number is lost.
+    """
+    compliance = positive_inverse(stiffness)
+    if compliance is None:
+        raise FloatingPointError("The device's stiffness is not positive definite.")
+    return compliance
 
 
 def _surroundings(axis: np.ndarray, positions: np.ndarray) -> Surroundings:

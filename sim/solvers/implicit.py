@@ -11,7 +11,14 @@ from sim.command import Command
 from sim.model import Model
 from sim.solvers import linear, motion
 from sim.solvers.coarse import CoarseSpace
-from sim.solvers.device import DeviceStep, contact_blocks, contact_push, contact_stiffness, eliminated_stiffness, inverse
+from sim.solvers.device import (
+    DeviceStep,
+    compliance_of,
+    contact_blocks,
+    contact_push,
+    contact_stiffness,
+    eliminated_stiffness,
+)
 from sim.state import State
 
 
@@ -304,7 +311,7 @@ class ImplicitSolver:
         if m.device is None or self._device is None:
             return False, np.zeros((0, 0))
         blocks = self._contact_blocks()
-        compliance = inverse(self._device.stiffness(y) + contact_stiffness(m.device, blocks))
+        compliance = compliance_of(self._device.stiffness(y) + contact_stiffness(m.device, blocks))
         if not blocks.any():
             return False, compliance
         k = m.node_count
@@ -334,9 +341,9 @@ class ImplicitSolver:
             corners = m.body.lumen[self._triangle.to_numpy()[touching]]
             rows = space.contact_rows(modes, corners, self._weights.to_numpy()[touching])
             contacts = eliminated_stiffness(m.device, compliance, blocks, touching, rows)
-        inverse_ = space.inverse(self._matrix.to_numpy().astype(float), modes, contacts)
-        size = len(inverse_) // 3
-        blocks = inverse_.reshape(size, 3, size, 3).transpose(0, 2, 1, 3)
+        inverse = space.inverse(self._matrix.to_numpy().astype(float), modes, contacts)
+        size = len(inverse) // 3
+        blocks = inverse.reshape(size, 3, size, 3).transpose(0, 2, 1, 3)
         self._coarse_inverse.from_numpy(np.ascontiguousarray(blocks, dtype=np.float32))
         self._modes.from_numpy(modes.astype(np.float32))
 
@@ -352,7 +359,8 @@ class ImplicitSolver:
         )  # fmt: skip
         for _ in range(0, self.settings.linear_limit, linear.UNROLL):
             linear.iterate(
-                m.vertex_count, sample_count, node_count, self._coarse_space.count, m.row_first, m.column, self._matrix, self._inverse, m.lumen,
+                m.vertex_count, sample_count, node_count, self._coarse_space.count, m.row_first, m.column, self._matrix,
+                self._inverse, m.lumen,
                 self._contact_first, self._contact_corners, self._triangle, self._weights, self._normal, self._slope, self._slide,
                 m.sample_nodes, m.sample_along, m.node_first, m.node_samples, self._compliance, self._cluster_of,
                 self._cluster_first, self._members, self._modes, self._coarse_inverse, self._coarse, self._contact_scratch,
@@ -366,7 +374,7 @@ class ImplicitSolver:
         self, state: State, y: np.ndarray, direction: np.ndarray, energy: float, command: Command
     ) -> tuple[np.ndarray, float, bool]:
         """Halve the step until the energy falls."""
-        m, n = self.model, self.model.vertex_count
+        n = self.model.vertex_count
         motion.copy(n, state.displacement, self._start)
         step = 1.0
         for _ in range(12):

@@ -329,7 +329,15 @@ def add_device_reaction(
 
 @ti.kernel
 def contact_push_of_solution(
-    count: int, lumen: IVec3s, triangle: Ints, weights: Vec3s, normal: Vec3s, slope: Vec2s, slide: Vec3s, vectors: Vec3Table, push_out: Vec3s
+    count: int,
+    lumen: IVec3s,
+    triangle: Ints,
+    weights: Vec3s,
+    normal: Vec3s,
+    slope: Vec2s,
+    slide: Vec3s,
+    vectors: Vec3Table,
+    push_out: Vec3s,
 ):
     """A c of each contact for the solution: the push that the tissue's step gives the device [N]."""
     ti.loop_config(serialize=backend.small_loops_serial)
