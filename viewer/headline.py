@@ -26,8 +26,12 @@ def key_figures(outcome: Any) -> list[tuple[str, str]]:
 
 def said(measure: Any) -> str:
     """Give a measure's value with its unit, with as many digits as can be meant."""
-    unit = "" if measure.unit == "1" else measure.unit
-    return f"{figure(measure.value)} {unit}".strip()
+    return f"{figure(measure.value)} {unit(measure.unit)}".strip()
+
+
+def unit(words: str) -> str:
+    """Write a unit as print does: mm2 as mm², and none for a ratio."""
+    return "" if words == "1" else words.replace("mm2", "mm²").replace("mm3", "mm³")
 
 
 def figure(value: Any) -> str:
@@ -46,12 +50,11 @@ def figure(value: Any) -> str:
 def headline(outcome: Any) -> str:
     """Say the outcome in a sentence."""
     before, after, left, recoil = (find_measure(outcome, name) for name in KEY_FIGURES[:4])
-    parts = []
-    if before and after:
-        parts.append(f"the minimum lumen diameter went from {said(before)} to {said(after)}")
+    if before is None or after is None:
+        return "The rehearsal did not come to its end; what was recorded until then is shown."
+    parts = [f"The minimum lumen diameter went from {said(before)} to {said(after)}"]
     if left:
         parts.append(f"a diameter stenosis of {said(left)} is left")
     if recoil:
         parts.append(f"the stent recoiled by {said(recoil)} on deflation")
-    sentence = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else "the rehearsal is done"
-    return sentence[0].upper() + sentence[1:] + "."
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts) + "."

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.limits import LIMITS_OF_USE
-from viewer.headline import figure, headline, key_figures
+from viewer.headline import figure, headline, key_figures, unit
 
 CAPTIONS = {
     "rehearsal": "The vessel cut open along its centreline, before, inflated and after, from one side and to one scale; "
     "the patient's head is up. The stent is drawn whole; the edge of calcium is drawn softer than its tetrahedra are.",
-    "lumen": "The lumen's area and diameters in sections square to the centreline; the stent after deflation is shaded.",
-    "stress": "First principal Cauchy stress in the wall after deflation; the colours end at its 99th percentile, rounded up.",
-    "overview": "The whole vessel after deflation, from the same side.",
+    "lumen": "The lumen's area and diameters in sections square to the centreline; where the stent lies is shaded.",
+    "stress": "First principal Cauchy stress in the wall; the colours end at its 99th percentile, rounded up.",
+    "overview": "The whole vessel, from the same side.",
 }
 
 
@@ -43,6 +43,7 @@ def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, titl
         lstrip_blocks=True,
     )
     environment.filters["figure"] = figure
+    environment.filters["unit"] = unit
     page = environment.get_template("report.html").render(
         title=title,
         headline=headline(outcome),

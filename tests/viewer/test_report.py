@@ -67,8 +67,10 @@ def test_the_headline_says_the_key_figures(outcome):
     assert ("recoil", "4.10 %") in key_figures(outcome)
 
 
-def test_a_headline_without_measures_is_still_a_sentence():
-    assert headline(SimpleNamespace(measures=())) == "The rehearsal is done."
+def test_the_headline_of_a_run_that_stopped_says_so():
+    assert (
+        headline(SimpleNamespace(measures=())) == "The rehearsal did not come to its end; what was recorded until then is shown."
+    )
 
 
 @pytest.mark.parametrize(
