@@ -8,6 +8,8 @@ from scipy.sparse.linalg import spsolve
 
 from meshing.errors import InputError
 
+STENCIL = (-1.0, 3.0, -3.0, 1.0)  # of a third difference
+
 
 @dataclass(frozen=True)
 class Branch:
@@ -107,7 +109,9 @@ def smoothed(points: np.ndarray, wavelengths: np.ndarray, *, held: np.ndarray | 
     if count < 6:
         return points.copy()
     spacing = arc_lengths(points)[-1] / (count - 1)
-    stencil = sparse.diags_array([-1.0, 3.0, -3.0, 1.0], offsets=[0, 1, 2, 3], shape=(count - 3, count))
+    rows = np.arange(count - 3)
+    third = [sparse.coo_array((np.full(count - 3, c), (rows, rows + k)), shape=(count - 3, count)) for k, c in enumerate(STENCIL)]
+    stencil = third[0] + third[1] + third[2] + third[3]
     stiffness = (wavelengths[1:-2] / (2.0 * np.pi * spacing)) ** 3
     bent = sparse.diags_array(stiffness) @ stencil
     weights = np.ones(count)

@@ -209,7 +209,7 @@ def _around(
 def _pieces_apart(triangles: np.ndarray, old_count: int) -> np.ndarray:
     """Piece number of each triangle when edges between two new vertices (numbers from `old_count`) hold nothing together."""
     edges, _, of_triangle = edges_of(triangles)
-    wall = (edges >= old_count).all(axis=1)
+    wall = np.asarray((edges >= old_count).all(axis=1))
     order = np.argsort(of_triangle.ravel(), kind="stable")
     number = of_triangle.ravel()[order]
     same = (number[1:] == number[:-1]) & ~wall[number[1:]]

@@ -23,6 +23,7 @@ class Field:
     coefficients: np.ndarray  # shape (ni, nj, nk), cubic B-spline coefficients [mm]
     affine: np.ndarray  # shape (4, 4), index to millimetres
     level: float  # [mm]
+    factor: np.ndarray  # shape (3,), odd whole numbers: how much finer along each axis it is to be looked at
 
     def values(self, points: np.ndarray) -> np.ndarray:
         """Distance (n,) [mm] at points (n, 3) [mm]."""
@@ -57,25 +58,28 @@ def field_of_mask(mask: np.ndarray, affine: np.ndarray) -> Field:
     np.clip(distance, None, reach, out=distance)
     once = ndimage.gaussian_filter(distance, SMOOTHING, mode="nearest")
     smooth = 2.0 * once - ndimage.gaussian_filter(once, SMOOTHING, mode="nearest")
-    factor = _finer_factor(spacing, mask.shape)
+    # In a long round vessel the mean distance to the wall is a third of the radius.
+    factor = _finer_factor(spacing, mask.shape, radius=-3.0 * float(distance[mask].mean()))
     full = mask.astype(np.float32)
     for _ in range(ROUNDS if mask.size < 4_000_000 else 2):
         fine = _upsampled(_coefficients(smooth), factor)
         filled = np.clip(0.5 - fine / float(np.mean(spacing / factor)), 0.0, 1.0)
-        share = ndimage.uniform_filter(filled, factor, mode="nearest")[tuple(slice(None, None, f) for f in factor)]
+        share = ndimage.uniform_filter(filled, size=factor.tolist(), mode="nearest")[tuple(slice(None, None, f) for f in factor)]
         missing = ndimage.gaussian_filter(full - share, NEIGHBOURHOOD, mode="nearest")
         surface = ndimage.gaussian_filter(((share > 0.02) & (share < 0.98)).astype(np.float32), NEIGHBOURHOOD, mode="nearest")
         smooth = smooth - float(np.mean(spacing)) * missing / np.maximum(surface, 0.1)
-    return Field(_coefficients(smooth), affine, 0.0)
+    return Field(_coefficients(smooth), affine, 0.0, factor)
 
 
 def _coefficients(values: np.ndarray) -> np.ndarray:
-    return ndimage.spline_filter(values, order=3, mode="nearest", output=np.float32)
+    return ndimage.spline_filter(values, order=3, mode="nearest", output=np.float32)  # pyright: ignore[reportArgumentType]
 
 
 def _distance_to_faces(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """Distance [mm] from the centre of each voxel in `mask` to the nearest voxel outside it, nought elsewhere."""
-    index = ndimage.distance_transform_edt(mask, sampling=spacing, return_distances=False, return_indices=True)
+    index = np.asarray(
+        ndimage.distance_transform_edt(mask, sampling=list(spacing), return_distances=False, return_indices=True)
+    )
     squared = np.zeros(mask.shape, np.float32)
     for k, grid in enumerate(np.ogrid[tuple(slice(0, n) for n in mask.shape)]):
         squared += np.maximum(np.abs(index[k] - grid) - 0.5, 0.0) ** 2 * spacing[k] ** 2
@@ -89,7 +93,7 @@ def surface_of_field(field: Field, volume: float) -> tuple[Field, np.ndarray, np
     InputError when nothing is left of the vessel after smoothing.
     """
     spacing = np.linalg.norm(field.affine[:3, :3], axis=0)
-    factor = _finer_factor(spacing, field.coefficients.shape)
+    factor = field.factor
     grid = _upsampled(field.coefficients, factor)
     affine = field.affine.copy()
     affine[:3, :3] /= factor
@@ -104,10 +108,10 @@ def surface_of_field(field: Field, volume: float) -> tuple[Field, np.ndarray, np
     return field, field.projected(vertices, reach=0.5 * float((spacing / factor).max())), triangles
 
 
-def _finer_factor(spacing: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Odd whole numbers (3,) by which each axis of a grid is made finer and more even."""
-    for target in float(spacing.min()) * np.array([1.0 / 3.0, 0.5, 0.7, 1.0]):
-        factor = 2 * np.round((spacing / target - 1.0) / 2.0).astype(int) + 1
+def _finer_factor(spacing: np.ndarray, shape: tuple[int, ...], *, radius: float) -> np.ndarray:
+    """Odd whole numbers (3,) by which each axis of a grid is made finer and more even, for a vessel of a radius [mm]."""
+    for target in max(float(spacing.min()) / 3.0, radius / 12.0) * np.array([1.0, 1.5, 2.0, 3.0]):
+        factor = 2 * np.maximum(np.round((spacing / target - 1.0) / 2.0), 0).astype(int) + 1
         if np.prod(np.array(shape) * factor) <= MOST_POINTS:
             return factor
     return np.ones(3, int)
@@ -140,7 +144,9 @@ def _isosurface(grid: np.ndarray, level: float, affine: np.ndarray) -> tuple[np.
     """Largest piece of the surface where a grid of values equals a level: a manifold with outward normals."""
     from skimage.measure import marching_cubes
 
-    inside, count = ndimage.label(grid < level)
+    inside = np.zeros(grid.shape, np.int32)
+    ndimage.label(grid < level, output=inside)
+    count = int(inside.max())
     if count == 0:
         raise InputError(
             "Nothing is left of the vessel after smoothing: it is narrower than the voxels can carry. Segment it at a finer "

@@ -1,7 +1,7 @@
 """Nearest points on a triangle surface, which points of a grid lie inside it, and where it crosses itself."""
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 MOST_ASKED = 32  # triangles asked for one point
 CHUNK = 200_000  # rows worked on at once, so that memory stays small
@@ -34,26 +34,30 @@ class NearestTriangle:
         self._owner = np.concatenate([*done_owner, owner])
         centres = self._corners.mean(axis=1)
         self._reach = float(np.linalg.norm(self._corners - centres[:, None], axis=2).max())
-        self._tree = cKDTree(centres, balanced_tree=False, compact_nodes=False)  # many times faster on surfaces
+        self._tree = KDTree(centres, balanced_tree=False, compact_nodes=False)  # many times faster on surfaces
 
-    def __call__(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Nearest points (n, 3) [mm], distances (n,) [mm] and triangle numbers (n,) for points (n, 3) [mm]."""
+    def __call__(self, points: np.ndarray, *, is_quick: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Nearest points (n, 3) [mm], distances (n,) [mm] and triangle numbers (n,) for points (n, 3) [mm].
+
+        When `is_quick` only the four triangles with the nearest middles are looked at, which is seldom wrong by much.
+        """
         points = np.asarray(points, float)
         nearest, distance = np.empty_like(points), np.empty(len(points))
         which = np.empty(len(points), int)
         for start in range(0, len(points), CHUNK // 8):
             rows = slice(start, start + CHUNK // 8)
-            nearest[rows], distance[rows], which[rows] = self._ask(points[rows])
+            least, most = (4, 4) if is_quick else (6, MOST_ASKED)
+            nearest[rows], distance[rows], which[rows] = self._ask(points[rows], least, most)
         return nearest, distance, self._owner[which]
 
     def distances(self, points: np.ndarray) -> np.ndarray:
         """Distance (n,) [mm] from each of points (n, 3) [mm] to the surface."""
         return self(points)[1]
 
-    def _ask(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _ask(self, points: np.ndarray, count: int, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         nearest, which = np.zeros_like(points), np.zeros(len(points), int)
         distance = np.full(len(points), np.inf)
-        open_rows, count = np.arange(len(points)), 6
+        open_rows = np.arange(len(points))
         while len(open_rows):
             count = min(count, len(self._owner))
             apart, candidate = self._tree.query(points[open_rows], k=count)
@@ -65,7 +69,7 @@ class NearestTriangle:
             nearest[open_rows] = place.reshape(-1, count, 3)[rows, best]
             distance[open_rows], which[open_rows] = gap[rows, best], candidate[rows, best]
             # A triangle not yet asked lies at least this far off; where that is farther than the best, the best is exact.
-            unsure = (apart[:, -1] - self._reach < gap[rows, best]) & (count < min(len(self._owner), MOST_ASKED))
+            unsure = (apart[:, -1] - self._reach < gap[rows, best]) & (count < min(len(self._owner), most))
             open_rows, count = open_rows[unsure], count * 4
         return nearest, distance, which
 
@@ -148,7 +152,7 @@ def _touching_boxes(corners: np.ndarray, low: np.ndarray, high: np.ndarray) -> t
     size_class = np.floor(np.log2(np.maximum(reach, 1e-12 * max(reach.max(), 1e-300)))).astype(int)
     pairs = []
     classes = np.unique(size_class)
-    trees = {c: cKDTree(centres[size_class == c]) for c in classes}
+    trees = {c: KDTree(centres[size_class == c]) for c in classes}
     rows = {c: np.flatnonzero(size_class == c) for c in classes}
     for n, small in enumerate(classes):
         for large in classes[n:]:

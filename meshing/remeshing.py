@@ -11,10 +11,10 @@ from scipy import sparse
 
 LONGEST, SHORTEST = 4.0 / 3.0, 4.0 / 5.0  # edges outside this span of the wanted length are split or collapsed
 LEAST_TURN = 0.5  # cosine of the largest turn of a triangle's normal that one collapse or flip may make
-SWEEPS = 8
+SWEEPS = 5
 
 Lengths = Callable[[np.ndarray], np.ndarray]  # points (n, 3) [mm] to wanted edge lengths (n,) [mm]
-Project = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # points (n, 3) to points and unit normals on the surface
+Project = Callable[[np.ndarray], np.ndarray]  # points (n, 3) to points on the surface
 Slide = Callable[[np.ndarray, int], np.ndarray]  # points (n, 3) and loop number to points on that loop
 
 
@@ -42,29 +42,33 @@ def remesh(
         if len(triangles) > 0.99 * before:
             break
     for sweep in range(SWEEPS):
+        wanted = lengths(vertices)
         for _ in range(8):
-            vertices, triangles, loops, count = _split(vertices, triangles, loops, lengths(vertices))
-            if count == 0:
+            before = len(triangles)
+            vertices, triangles, loops, wanted = _split(vertices, triangles, loops, wanted)
+            if len(triangles) == before:
                 break
         for turn in range(6):
             before = len(triangles)
-            wanted = lengths(vertices)
-            vertices, triangles, loops, _ = _collapse(vertices, triangles, loops, wanted, halfway=True, turn=turn)
+            vertices, triangles, loops, wanted = _collapse(vertices, triangles, loops, wanted, halfway=True, turn=turn)
             if len(triangles) == before:
                 break
-        for _ in range(6):
-            triangles, count = _flip(vertices, triangles)
-            if count == 0:
-                break
+        triangles = _flipped(vertices, triangles)
         for _ in range(2 if sweep < SWEEPS - 1 else 4):
             vertices = _relax(vertices, triangles, loops, project, slide)
+    triangles = _flipped(vertices, triangles)
+    for _ in range(2):
+        vertices = _relax(vertices, triangles, loops, project, slide)
+    return vertices, triangles, loops
+
+
+def _flipped(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Triangles with edges turned until none, or hardly any, is left to turn."""
     for _ in range(6):
         triangles, count = _flip(vertices, triangles)
         if count == 0:
             break
-    for _ in range(2):
-        vertices = _relax(vertices, triangles, loops, project, slide)
-    return vertices, triangles, loops
+    return triangles
 
 
 def edges_of(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -122,7 +126,7 @@ def _compacted(vertices: np.ndarray, triangles: np.ndarray, *columns: np.ndarray
 
 def _split(
     vertices: np.ndarray, triangles: np.ndarray, loops: np.ndarray, wanted: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Halve the longest edge of every triangle that is too long, where it is the longest for all its triangles."""
     edges, held, of_triangle = edges_of(triangles)
     ratio = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1) / wanted[edges].mean(axis=1)
@@ -133,7 +137,7 @@ def _split(
     wins = np.bincount(of_triangle.ravel(), weights=(rank[of_triangle] == best[:, None]).ravel(), minlength=len(edges))
     chosen = np.flatnonzero((wins == held) & (ratio > LONGEST))
     if not len(chosen):
-        return vertices, triangles, loops, 0
+        return vertices, triangles, loops, wanted
     fresh = np.full(len(edges), -1)
     fresh[chosen] = len(vertices) + np.arange(len(chosen))
     middle = vertices[edges[chosen]].mean(axis=1)
@@ -145,7 +149,12 @@ def _split(
     second[rows, corner] = new
     triangles = triangles.copy()
     triangles[which, (corner + 1) % 3] = new
-    return np.vstack([vertices, middle]), np.vstack([triangles, second]), np.concatenate([loops, loop]), len(chosen)
+    return (
+        np.vstack([vertices, middle]),
+        np.vstack([triangles, second]),
+        np.concatenate([loops, loop]),
+        np.concatenate([wanted, wanted[edges[chosen]].mean(axis=1)]),
+    )
 
 
 def _collapse(
@@ -309,7 +318,7 @@ def _relax(
     ]) / np.maximum(total, 1e-300)[:, None]
     moved = vertices.copy()
     inner = loops < 0
-    moved[inner], _ = project(vertices[inner] + 0.8 * (middle - vertices)[inner])
+    moved[inner] = project(vertices[inner] + 0.8 * (middle - vertices)[inner])
     if slide is not None and (~inner).any():
         edges, held, _ = edges_of(triangles)
         rim = edges[held == 1]

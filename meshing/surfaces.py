@@ -1,7 +1,6 @@
 """Triangle surfaces: read, put in millimetres, mended, closed, and asked for area and volume."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +66,9 @@ def read_surface(path: str | Path, *, units: str | None = None) -> Surface:
     except InputError:
         raise
     except Exception as error:  # readers raise whatever their parsers raise; a person gets one sentence
-        raise InputError(f"{path.name} could not be read as a surface ({error}); it may be cut short or of another kind.") from error
+        raise InputError(
+            f"{path.name} could not be read as a surface ({error}); it may be cut short or of another kind."
+        ) from error
     if not len(triangles):
         raise InputError(f"{path.name} holds no triangles; export the vessel as a triangle surface.")
     _demand_finite(vertices, path.name)
@@ -118,7 +119,8 @@ def closed(surface: Surface) -> ClosedSurface:
     vertices, triangles, notes = _main_pieces(vertices, triangles)
     triangles, turned, is_oriented = facing_alike(triangles)
     if 0 < turned < len(triangles):
-        notes.append(f"{min(turned, len(triangles) - turned):,} of {len(triangles):,} triangles faced the wrong way and were turned.")
+        fewer = min(turned, len(triangles) - turned)
+        notes.append(f"{fewer:,} of {len(triangles):,} triangles faced the wrong way and were turned.")
     edges, held, _ = edges_of(triangles)
     is_manifold = bool((held <= 2).all())
     if (held == 1).sum() > OPEN_SHARE * len(edges):
@@ -138,10 +140,13 @@ def closed(surface: Surface) -> ClosedSurface:
         triangles = triangles[:, ::-1]
     crossing = crossing_triangles(vertices, triangles)
     if not is_manifold:
-        notes.append(f"{int((held > 2).sum()):,} edges hold more than two triangles, so the surface was made anew from its inside.")
+        many = int((held > 2).sum())
+        notes.append(f"{many:,} edges hold more than two triangles, so the surface was made anew from its inside.")
     elif len(crossing):
         place = vertices[triangles[crossing[0]]].mean(axis=0)
-        notes.append(f"The surface crosses itself ({len(crossing):,} triangles, near {said(place)}), so it was made anew from its inside.")
+        notes.append(
+            f"The surface crosses itself ({len(crossing):,} triangles, near {said(place)}), so it was made anew from its inside."
+        )
     return ClosedSurface(
         vertices, triangles, caps, openings, is_manifold and is_oriented and not len(crossing), is_oriented, tuple(notes)
     )
@@ -252,7 +257,8 @@ def _demand_finite(vertices: np.ndarray, name: str) -> None:
     bad = np.flatnonzero(~np.isfinite(vertices).all(axis=1))
     if len(bad):
         raise InputError(
-            f"{name}: {len(bad):,} of {len(vertices):,} vertices are not finite numbers; the first is vertex {bad[0]}. Export it again."
+            f"{name}: {len(bad):,} of {len(vertices):,} vertices are not finite numbers; the first is vertex {bad[0]}. "
+            "Export it again."
         )
 
 
@@ -267,7 +273,8 @@ def _main_pieces(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarra
     if 1 < len(large) < 50:
         some = np.flatnonzero(np.isin(piece, large))
         crossing = piece[some[crossing_triangles(vertices, triangles[some])]]
-        boxes = {int(p): (vertices[triangles[piece == p]].min(axis=(0, 1)), vertices[triangles[piece == p]].max(axis=(0, 1))) for p in large}
+        bodies = {int(p): vertices[triangles[piece == p]] for p in large}
+        boxes = {p: (corners.min(axis=(0, 1)), corners.max(axis=(0, 1))) for p, corners in bodies.items()}
         main_low, main_high = boxes[int(areas.argmax())]
         kept |= {
             int(p) for p in set(crossing.tolist()) if (boxes[p][0] <= main_high).all() and (boxes[p][1] >= main_low).all()
@@ -279,7 +286,9 @@ def _main_pieces(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarra
     left_out = len(areas) - len(kept)
     notes = []
     if left_out:
-        notes.append(f"The largest of {len(areas)} pieces was taken ({share:.1f} % of the surface); {left_out} smaller ones were left out.")
+        notes.append(
+            f"The largest of {len(areas)} pieces was taken ({share:.1f} % of the surface); {left_out} smaller ones were left out."
+        )
     if len(kept) > 1:
         notes.append(f"{len(kept)} bodies that run through each other were joined.")
     return vertices[used], number.reshape(-1, 3), notes
@@ -300,8 +309,3 @@ def _capped(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np
         numbers.append(np.full(len(loop), number))
         count += 1
     return np.vstack(points), np.vstack(fans), np.concatenate(numbers), tuple(openings)
-
-
-def with_notes(surface: Surface, notes: Sequence[str]) -> Surface:
-    """The same surface with further notes."""
-    return replace(surface, notes=(*surface.notes, *notes))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from meshing.centrelines import Branch, Centreline, arc_lengths, resampled, smoothed
 from meshing.errors import InputError
@@ -24,7 +24,8 @@ LEAST_LENGTH = 3.5  # a closed branch sticks out of its parent by this many of i
 BULGE = 0.7  # of that length is worth a word
 LEAST_OPEN_LENGTH = 1.0  # an open one sticks out by this many radii of its opening
 PARTED = 0.1  # two walks are one until they are this many radii apart
-TIP_LENGTH = 1.5  # of a closed tip, in radii, is cut off
+TIP_LENGTH = 2.5  # radii at a closed tip where a path may turn into a corner, and is replaced by a straight one
+TIP_GAP = 1.0  # radii between the end of the path and the surface ahead of it
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Tree:
     centreline: Centreline
     tips: tuple[Tip, ...]
     tip_places: np.ndarray  # shape (tip count, 3), the outermost point of each tip [mm]
+    bulges: Branch  # points and radii along bulges that are no branches, in one row
     notes: tuple[str, ...]
 
 
@@ -52,7 +54,7 @@ class Inside:
     radii: np.ndarray  # shape (point count,), distance to the wall [mm]
     lengths: sparse.csr_array  # shape (point count, point count), distance between neighbours [mm]
     costs: sparse.csr_array  # the same, each divided by the square of the radius
-    wall: cKDTree  # points spread over the wall, no farther apart than a step
+    wall: KDTree  # points spread over the wall, no farther apart than a step
     step: float  # [mm]
 
 
@@ -64,7 +66,7 @@ def trace(surface: ClosedSurface) -> Tree:
     surface is not a vessel: when it is shorter than two diameters.
     """
     inside = fill(surface)
-    tips, openings, notes = _tips(inside, surface)
+    tips, openings, bulges = _tips(inside, surface)
     if len(tips) < 2:
         raise _no_vessel(inside)
     root = int(np.argmax([_end_radius(inside, tip, tips) for tip in tips]))
@@ -85,11 +87,15 @@ def trace(surface: ClosedSurface) -> Tree:
         if opening is not None:
             places[-1] = surface.openings[opening].centre
         walk = _centred(places[keep], inside.radii[path[keep]], inside)
+        if opening is None:
+            walk = _led_on(walk, inside)
+        if openings[0] is None:
+            walk = _led_on(walk[::-1], inside)[::-1]
         branches.append(_parted(walk, branches, inside))
         spine = np.union1d(spine, path)
     tip_numbers = [openings[0], *(openings[n + 1] for n in order)]
     places = inside.points[[tips[0], *(tips[n + 1] for n in order)]]
-    return Tree(Centreline(tuple(branches)), tuple(Tip(number) for number in tip_numbers), places, tuple(notes))
+    return Tree(Centreline(tuple(branches)), tuple(Tip(number) for number in tip_numbers), places, *_said_of(bulges, inside))
 
 
 def fill(surface: ClosedSurface) -> Inside:
@@ -112,7 +118,7 @@ def fill(surface: ClosedSurface) -> Inside:
         step *= 0.6
     points = origin + step * index
     links, apart = _bridged(points, links, apart * step, piece)
-    wall = cKDTree(_spread_over_wall(surface, step), balanced_tree=False, compact_nodes=False)
+    wall = KDTree(_spread_over_wall(surface, step), balanced_tree=False, compact_nodes=False)
     radii = np.maximum(to_wall(wall, points), 0.3 * step)
     cost = apart * 0.5 * (radii[links[:, 0]] ** -2 + radii[links[:, 1]] ** -2)
     shape2 = (len(points), len(points))
@@ -122,7 +128,7 @@ def fill(surface: ClosedSurface) -> Inside:
     return Inside(points, radii, lengths, costs, wall, step)
 
 
-def to_wall(wall: cKDTree, points: np.ndarray) -> np.ndarray:
+def to_wall(wall: KDTree, points: np.ndarray) -> np.ndarray:
     """Distance (n,) [mm] from points (n, 3) [mm] to the wall, within a hundredth."""
     # On the axis all of the wall is equally far, and an exact search would look at every point of it.
     return wall.query(points, eps=0.01)[0]
@@ -162,17 +168,17 @@ def _bridged(points: np.ndarray, links: np.ndarray, apart: np.ndarray, piece: np
     joined = np.flatnonzero(piece == order[0])
     for number in order[1:]:
         own = np.flatnonzero(piece == number)
-        gap, nearest = cKDTree(points[joined]).query(points[own])
+        gap, nearest = KDTree(points[joined]).query(points[own])
         best = int(gap.argmin())
-        links = np.vstack([links, [[own[best], joined[nearest[best]]]]])
+        links = np.vstack([links, [[own[best], joined[np.asarray(nearest)[best]]]]])
         apart = np.append(apart, gap[best])
         joined = np.concatenate([joined, own])
     return links, apart
 
 
-def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int | None], list[str]]:
-    """Grid points at the ends of the vessel, the number of the opening at each (None for a closed tip), and notes."""
-    tree = cKDTree(inside.points, balanced_tree=False)
+def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int | None], list[np.ndarray]]:
+    """Grid points at the ends of the vessel, the number of the opening at each (None for a closed tip), and paths into bulges."""
+    tree = KDTree(inside.points, balanced_tree=False)
     opening_points = [int(tree.query(opening.centre)[1]) for opening in surface.openings]
     start = int(np.argmax(inside.radii))
     # Openings are looked at before closed tips, the widest first, and the walk begins at one if there is one.
@@ -189,7 +195,7 @@ def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int |
     _, before = csgraph.dijkstra(inside.costs, indices=first, return_predecessors=True)
     spine = [first]
     free = np.isfinite(reach)
-    notes: list[str] = []
+    bulges: list[np.ndarray] = []
     candidates = [n for n in wide if n != at_first]
     for _ in range(2000):
         if candidates:
@@ -206,14 +212,14 @@ def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int |
             openings.append(opening)
             spine = sorted({*spine, *path.tolist()})
         elif opening is None and _sticks_out(inside, path[::-1], spine, None, share=BULGE):
-            notes.append(f"A bulge or short branch near {said(inside.points[tip])} was left closed.")
+            bulges.append(path[::-1][: _outer_count(inside, path[::-1], spine)])
         for place, radius in zip(inside.points[path], inside.radii[path], strict=True):
             free[tree.query_ball_point(place, 1.3 * radius + 2.0 * inside.step)] = False
     if len(tips) > 2 and at_first is None:
         others = sorted({point for path in _paths(inside, tips[1], tips[2:]) for point in path.tolist()})
         if not _sticks_out(inside, _paths(inside, tips[1], [first])[0][::-1], others, None):
             tips, openings = tips[1:], openings[1:]
-    return tips, openings, notes
+    return tips, openings, bulges
 
 
 def _sticks_out(
@@ -289,11 +295,29 @@ def _centred(places: np.ndarray, radii: np.ndarray, inside: Inside) -> np.ndarra
     spacing = max(0.2 * float(np.median(radii)), arc_lengths(places)[-1] / 1500.0)
     points, radii = resampled(places, radii, spacing_mm=spacing)
     points = smoothed(points, 2.0 * radii)
-    for _ in range(3):
+    for _ in range(2):
         points = _moved_to_middle(points, inside.wall)
         points, radii = resampled(points, to_wall(inside.wall, points), spacing_mm=spacing)
         points, radii = resampled(smoothed(points, 2.0 * radii), radii, spacing_mm=spacing)
     return points
+
+
+def _led_on(walk: np.ndarray, inside: Inside) -> np.ndarray:
+    """A walk (n, 3) [mm] led straight on at its last point until the surface ahead is one radius away."""
+    radius = float(to_wall(inside.wall, walk[-1:])[0])
+    behind = walk[max(len(walk) - 2 - int(1.5 * radius / max(arc_lengths(walk)[-1] / (len(walk) - 1), 1e-12)), 0)]
+    direction = (walk[-1] - behind) / np.linalg.norm(walk[-1] - behind)
+    ahead = 0.0
+    for _ in range(60):  # the distance to the wall is always a safe step (sphere tracing, Hart 1996)
+        safe = float(to_wall(inside.wall, (walk[-1] + ahead * direction)[None])[0])
+        ahead += safe
+        if safe < 0.3 * radius or ahead > 6.0 * radius:
+            break
+    spacing = arc_lengths(walk)[-1] / (len(walk) - 1)
+    count = int((ahead - TIP_GAP * radius) / spacing)
+    if count < 1:
+        return walk
+    return np.vstack([walk, walk[-1] + np.arange(1, count + 1)[:, None] * spacing * direction])
 
 
 def _parted(walk: np.ndarray, branches: Sequence[Branch], inside: Inside) -> Branch:
@@ -301,12 +325,12 @@ def _parted(walk: np.ndarray, branches: Sequence[Branch], inside: Inside) -> Bra
     radii = to_wall(inside.wall, walk)
     if not branches:
         return Branch(points=walk, radii=radii, parent=None, parent_station=None)
-    ways = [cKDTree(branch.points).query(walk) for branch in branches]
+    ways = [KDTree(branch.points).query(walk) for branch in branches]
     beside = np.array([apart < PARTED * radii for apart, _ in ways])  # (branch count, point count)
     last = max(int(np.flatnonzero(beside.any(axis=0)).max(initial=0)), 0)
     last = min(last, len(walk) - 4)
     parent = int(np.argmin([apart[last] for apart, _ in ways]))
-    join = int(ways[parent][1][last])
+    join = int(np.asarray(ways[parent][1])[last])
     above = branches[parent].points
     # The walk is led back to its parent gently, over about a radius, and not by a step aside.
     points = np.vstack([above[join][None], walk[last + 1 :]])
@@ -318,7 +342,7 @@ def _parted(walk: np.ndarray, branches: Sequence[Branch], inside: Inside) -> Bra
     )
 
 
-def _moved_to_middle(points: np.ndarray, wall: cKDTree) -> np.ndarray:
+def _moved_to_middle(points: np.ndarray, wall: KDTree) -> np.ndarray:
     """Points moved, in the plane across the path, to where the inscribed sphere is largest."""
     tangents = np.gradient(points, axis=0)
     tangents /= np.maximum(np.linalg.norm(tangents, axis=1, keepdims=True), 1e-300)
@@ -326,7 +350,7 @@ def _moved_to_middle(points: np.ndarray, wall: cKDTree) -> np.ndarray:
     best, radius = points.copy(), to_wall(wall, points)
     step = 0.25 * radius
     angles = np.arange(6) * np.pi / 3.0
-    for _ in range(9):
+    for _ in range(7):
         offsets = np.cos(angles)[:, None, None] * axes[:, 0] + np.sin(angles)[:, None, None] * axes[:, 1]
         trial = best + step[:, None] * offsets
         reached = to_wall(wall, trial.reshape(-1, 3)).reshape(len(angles), -1)
@@ -336,6 +360,19 @@ def _moved_to_middle(points: np.ndarray, wall: cKDTree) -> np.ndarray:
         best[better], radius[better] = trial[way, rows][better], reached[way, rows][better]
         step[~better] *= 0.45
     return best
+
+
+def _said_of(bulges: Sequence[np.ndarray], inside: Inside) -> tuple[Branch, tuple[str, ...]]:
+    """Places and radii along bulges, their rounded tips left off, and a note on each."""
+    points, radii, notes = [np.zeros((0, 3))], [np.zeros(0)], []
+    for path in bulges:
+        wide = inside.radii[path] > 0.6 * np.percentile(inside.radii[path], 75)
+        tip = inside.points[path[0]]
+        if all(np.linalg.norm(known - tip, axis=1).min() > 2.0 * inside.radii[path].max() for known in points if len(known)):
+            notes.append(f"A bulge or short branch near {said(tip)} was left closed.")
+        points.append(inside.points[path[wide]])
+        radii.append(inside.radii[path[wide]])
+    return Branch(np.vstack(points), np.concatenate(radii), None, None), tuple(notes)
 
 
 def _no_vessel(inside: Inside) -> InputError:
