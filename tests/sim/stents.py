@@ -40,7 +40,9 @@ def elastic(design: StentDesign) -> StentDesign:
     return dataclasses.replace(design, alloy=dataclasses.replace(design.alloy, yield_stress_pa=1e15))
 
 
-def on_axis(design: StentDesign, balloon: Balloon, *, length_mm: float, lumen_mm: float, middle_mm: float | None = None) -> Placed:
+def on_axis(
+    design: StentDesign, balloon: Balloon, *, length_mm: float, lumen_mm: float, middle_mm: float | None = None
+) -> Placed:
     """A stent placed about the z axis of a straight vessel of a length and lumen diameter, by default in its middle."""
     path = straight_path(length_mm, radius=0.5 * lumen_mm)
     lattice = place(design, path, station_mm=0.5 * length_mm if middle_mm is None else middle_mm)

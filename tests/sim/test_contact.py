@@ -32,6 +32,7 @@ class Contacts:
         self.weights, self.normal, self.traction, self.normals = zeros(s, vec3), zeros(s, vec3), zeros(s, vec3), zeros(n, vec3)
         self.distance, self.force, self.multiplier = (zeros(s, ti.f32) for _ in range(3))
         self.stiffness, self.slope = put(np.random.default_rng(1).uniform(100.0, 1000.0, s), ti.f32), zeros(s, vec2)
+        self.slide = zeros(s, vec3)
         self.first, self.corners, self.cursor = zeros(n + 1, ti.i32), zeros(3 * s, ti.i32), zeros(n + 1, ti.i32)
         self.partial = zeros(s, ti.f64)
         self.u_before, self.y_before = zeros(n, vec3), zeros(m.node_count, vec3d)
@@ -57,7 +58,7 @@ class Contacts:
         return contact.contact_forces(
             m.sample_count, self.friction, self.slip_bound, m.sample_nodes, m.sample_along, m.sample_half,
             put(y - m.origin, vec3d), self.y_before, m.lumen, m.rest, put(u, vec3), self.u_before, self.triangle, self.weights,
-            self.normal, self.stiffness, self.multiplier, self.force, self.traction, self.slope, self.partial,
+            self.normal, self.stiffness, self.multiplier, self.force, self.traction, self.slope, self.slide, self.partial,
         )  # fmt: skip
 
     def forces(self, u: np.ndarray, y: np.ndarray, device: DeviceBody) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +104,7 @@ def test_forces_are_minus_the_slope_of_the_energy(touching):
         fallen = contacts.energy(behind, y - dy) - contacts.energy(ahead, y + dy)
         work = (wall * (ahead - behind)).sum() + (pushed * 2.0 * dy).sum()
         size = np.linalg.norm(wall) * np.linalg.norm(ahead - behind) + np.linalg.norm(pushed) * np.linalg.norm(2.0 * dy)
-        assert fallen == pytest.approx(work, abs=1e-5 * size)
+        assert fallen == pytest.approx(work, abs=1e-5 * float(size))
 
 
 def test_action_equals_reaction(touching):
@@ -170,26 +171,38 @@ def test_friction_is_coulombs_once_it_slides_and_never_more(touching):
     np.testing.assert_allclose(against, -size * length, atol=1e-3 * (size * length).max())
 
 
-def test_stiffness_seen_by_the_device_is_the_slope_of_its_push(touching):
-    """Exactly while struts stick; where they slide the engine takes the secant of friction, which stays positive."""
+def test_stiffness_is_the_slope_of_the_force(touching):
+    """Exact while a strut sticks; while it slides a little stiffness is kept along its way, so that no motion is free."""
+    contacts, u, y, _ = touching
+    contacts.energy(u, y)
+    _, slip, normal, near = parted(touching)
+    length, grip = np.linalg.norm(slip, axis=1), 0.2 * contacts.multiplier.to_numpy() * near
+    sliding = length > contacts.slip_bound
+    way = np.where(sliding, 1.0 / np.maximum(length, 1e-12), 0.0)[:, None] * slip
+    pressing = near & (contacts.force.to_numpy() > 0.0)
+    along = np.einsum("si,sj->sij", normal, normal)
+    exact = np.where(pressing, contacts.stiffness.to_numpy(), 0.0)[:, None, None] * along
+    across = grip / np.maximum(length, contacts.slip_bound)
+    exact += across[:, None, None] * (np.eye(3) - along - np.einsum("si,sj->sij", way, way))
+    slope, slide = contacts.slope.to_numpy().astype(float), contacts.slide.to_numpy().astype(float)
+    found = contact_blocks(slope, slide, normal)
+    kept = (1.0 - contact.SLIDING**2) * across[:, None, None] * np.einsum("si,sj->sij", way, way)
+    np.testing.assert_allclose(found, exact + kept, atol=2e-3 * np.abs(exact).max(axis=(1, 2)).max())
+    # Normals are unit vectors to single precision.
+    assert np.linalg.eigvalsh(found).min() > -1e-6 * np.abs(found).max()
+
+
+def test_stiffness_seen_by_the_device_is_that_of_its_samples(touching):
     contacts, u, y, device = touching
     contacts.energy(u, y)
-    _, slide, normal, near = parted(touching)
-    slope = contacts.slope.to_numpy().astype(float)
-    pressing = near & (contacts.force.to_numpy() > 0.0)
-    np.testing.assert_allclose(slope[:, 0], np.where(pressing, contacts.stiffness.to_numpy(), 0.0), rtol=1e-6)
-    length = np.maximum(np.linalg.norm(slide, axis=1), contacts.slip_bound)
-    carried = contacts.multiplier.to_numpy() * near
-    np.testing.assert_allclose(slope[:, 1], 0.2 * carried / length, rtol=1e-3)
-    matrix = contact_stiffness(device, contact_blocks(slope, normal))
-    step = 1e-10 * np.random.default_rng(4).normal(size=y.shape)
+    blocks = np.random.default_rng(5).normal(size=(contacts.model.sample_count, 3, 3))
+    blocks[contacts.force.to_numpy() == 0.0] = 0.0
+    step = np.random.default_rng(4).normal(size=y.shape)
     along = device.sample_along[:, None]
     moved = (1.0 - along) * step[device.sample_nodes[:, 0]] + along * step[device.sample_nodes[:, 1]]
-    closing = np.einsum("si,si->s", moved, normal)[:, None] * normal
-    expected = contact_push(device, slope[:, :1] * closing + slope[:, 1:] * (moved - closing))
-    np.testing.assert_allclose((matrix @ step.ravel()).reshape(y.shape), expected, atol=1e-9 * np.abs(expected).max())
-    # Normals are unit vectors to single precision.
-    assert np.linalg.eigvalsh(matrix).min() > -1e-7 * np.abs(matrix).max()
+    expected = contact_push(device, np.einsum("sij,sj->si", blocks, moved))
+    found = (contact_stiffness(device, blocks) @ step.ravel()).reshape(y.shape)
+    np.testing.assert_allclose(found, expected, atol=1e-12 * np.abs(expected).max())
 
 
 def inside(count: int, *, depth: float, seed: int) -> np.ndarray:

@@ -97,7 +97,7 @@ def test_force_is_minus_the_slope_of_the_engines_own_energy(jumbled_block, strai
         ahead, behind = (np.float32(u + sign * step).astype(float) for sign in (1.0, -1.0))
         fallen = engine.energy(behind) - engine.energy(ahead)
         work = (force * (ahead - behind)).sum()
-        assert fallen == pytest.approx(work, abs=1e-5 * np.linalg.norm(force) * np.linalg.norm(ahead - behind))
+        assert fallen == pytest.approx(work, abs=1e-5 * float(np.linalg.norm(force) * np.linalg.norm(ahead - behind)))
 
 
 def test_inner_forces_have_no_resultant_and_no_moment(jumbled_block):

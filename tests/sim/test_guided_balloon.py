@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from sim.balloon import GuidedBalloon
+from sim.model import build_model
 from sim.solvers.device import DeviceStep
 from sim.state import State, new_state
-from sim.model import build_model
 from tests.sim.stents import catalogue_stent, on_axis
 from tests.sim.tubes import tube, vessel
 
@@ -78,7 +78,7 @@ def test_the_devices_force_is_minus_the_slope_of_its_energy(on_balloon):
     for seed in range(5):
         d = 1e-9 * np.random.default_rng(seed).normal(size=y.shape)
         risen = step.evaluate(y + d)[0] - step.evaluate(y - d)[0]
-        assert risen == pytest.approx(2.0 * (slope * d).sum(), abs=1e-6 * np.linalg.norm(slope) * np.linalg.norm(d))
+        assert risen == pytest.approx(2.0 * (slope * d).sum(), abs=1e-6 * float(np.linalg.norm(slope) * np.linalg.norm(d)))
 
 
 def test_the_balloon_pushes_with_its_pressure_on_its_area(on_balloon):

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def test_slope_of_each_term(network, kind):
     for seed in range(5):
         step = 1e-9 * np.random.default_rng(seed).normal(size=x.shape)
         risen = term.evaluate(x + step, plastic)[0] - term.evaluate(x - step, plastic)[0]
-        assert risen == pytest.approx(2.0 * (slope * step).sum(), abs=1e-6 * np.linalg.norm(slope) * np.linalg.norm(step))
+        assert risen == pytest.approx(2.0 * (slope * step).sum(), abs=1e-6 * float(np.linalg.norm(slope) * np.linalg.norm(step)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -95,7 +96,8 @@ def test_stiffness_of_taut_bars_is_exact(network):
     step = 1e-9 * np.random.default_rng(1).normal(size=x.shape)
     none = np.zeros(len(taut.crowns))
     expected = slope_of_slope(taut, x, none, step)
-    np.testing.assert_allclose((taut.stiffness(x, none) @ step.ravel()).reshape(x.shape), expected, atol=1e-6 * np.abs(expected).max())
+    found = (taut.stiffness(x, none) @ step.ravel()).reshape(x.shape)
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
 
 
 def test_stiffness_of_yielding_crowns_is_that_of_the_return_mapping(network):
@@ -200,7 +202,8 @@ def by_hand(angles: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("step", [0.05, 0.003])
 def test_a_crown_opens_yields_unloads_and_yields_back(step):
     corners = [REST, 1.2, 1.0, 1.3, 0.3, 0.9, 0.2]
-    path = np.concatenate([np.linspace(a, b, max(round(abs(b - a) / step), 2)) for a, b in zip(corners, corners[1:], strict=False)])
+    legs = [np.linspace(a, b, max(round(abs(b - a) / step), 2)) for a, b in itertools.pairwise(corners)]
+    path = np.concatenate(legs)
     crown, plastic, found = one_crown(), np.zeros(1), []
     for angle in path:
         x = opened(angle)
