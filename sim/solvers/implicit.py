@@ -55,7 +55,7 @@ class Settings:
     dt: float = 0.05
     newton_limit: int = 8
     residual_bound: float = 5e-3
-    linear_tolerance: float = 0.03
+    linear_tolerance: float = 0.1
     linear_limit: int = 400
     contact_ratio: float = 10.0
     contact_reach: float = 3e-4
