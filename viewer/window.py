@@ -38,7 +38,9 @@ def open_window(recording: Any, *, time_s: float | None = None, colour: str = "t
 def furnish(plotter: Any, playback: Playback) -> None:
     """Give a window its slider and its keys."""
     times = playback.times
-    plotter.add_text(KEYS, position=(0.4, 0.015), viewport=True, font_size=8, color=palette.FAINT_INK, name="keys")
+    # Room for the slider below the vessel.
+    plotter.camera.parallel_scale *= 1.25
+    plotter.add_text(KEYS, position=(0.43, 0.015), viewport=True, font_size=8, color=palette.FAINT_INK, name="keys")
     plotter.add_key_event("o", playback.open_or_close)
     plotter.add_key_event("c", playback.next_colour)
     if len(times) < 2:
@@ -47,12 +49,15 @@ def furnish(plotter: Any, playback: Playback) -> None:
         playback.show_time,
         rng=(float(times[0]), float(times[-1])),
         value=float(times[playback.number]),
-        title="time [s]",
-        pointa=(0.2, 0.1),
-        pointb=(0.8, 0.1),
+        title="",
+        title_height=0.018,
+        tube_width=0.004,
+        slider_width=0.014,
+        pointa=(0.2, 0.07),
+        pointb=(0.8, 0.07),
         color=palette.INK,
         style="modern",
-        fmt="%.3f",
+        fmt="%.2f s",
         interaction_event="always",
     )
 
