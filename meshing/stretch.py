@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from meshing.centrelines import Path
 from meshing.errors import InputError
@@ -22,7 +22,7 @@ def stretch_of(mesh: TetMesh, path: Path, *, first_mm: float, last_mm: float) ->
 
     Raises InputError where nothing is left.
     """
-    distance, nearest = cKDTree(path.points).query(mesh.centroids())
+    distance, nearest = KDTree(path.points).query(mesh.centroids())
     station = path.stations[nearest]
     near = (station >= first_mm) & (station <= last_mm) & (distance <= SIDE_REACH * path.radii[nearest])
     if not near.any():

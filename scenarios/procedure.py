@@ -51,10 +51,10 @@ def single_inflation(
     blood_pressure_pa: float,
     pressure_atm: float | None = None,
     settle_s: float = 0.2,
-    inflate_s: float = 3.0,
-    hold_s: float = 0.6,
-    deflate_s: float = 1.0,
-    rest_s: float = 0.6,
+    inflate_s: float = 2.0,
+    hold_s: float = 0.4,
+    deflate_s: float = 0.8,
+    rest_s: float = 0.4,
 ) -> Procedure:
     """Inflate the balloon once, to its nominal pressure if none is given, hold it, deflate it and let the vessel come to rest.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import taichi as ti
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from sim.arrays import Array, put, vec3, zeros
 from sim.model import Model
@@ -85,7 +85,7 @@ def new_state(model: Model) -> State:
         along = device.sample_along[:, None]
         points = (1.0 - along) * positions[device.sample_nodes[:, 0]] + along * positions[device.sample_nodes[:, 1]]
         wall = np.unique(model.body.lumen)
-        nearest = wall[cKDTree(model.body.vertices[wall] - model.origin).query(points)[1]]
+        nearest = wall[KDTree(model.body.vertices[wall] - model.origin).query(points)[1]]
     return State(
         tick=0,
         displacement=zeros(model.vertex_count, vec3),

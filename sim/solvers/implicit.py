@@ -125,6 +125,7 @@ class ImplicitSolver:
         self._coarse = put(np.zeros((linear.COARSE_COUNT, 4 * clusters, 3)), vec3)
         self._normal_host = np.zeros((s, 3))
         self._tissue_share = 0.0
+        self._coarse_is_fresh = False
 
     def step(self, state: State, command: Command) -> TickReport:
         """Advance `state` by one tick under `command`.
@@ -136,6 +137,7 @@ class ImplicitSolver:
         """
         m, h = self.model, self.settings.dt
         u, n = state.displacement, m.vertex_count
+        self._coarse_is_fresh = False
         motion.copy(n, u, self._before)
         motion.predict(n, h, m.free, u, state.velocity, self._predicted)
         if m.device:
@@ -146,8 +148,8 @@ class ImplicitSolver:
         y = y_before
         newton = iterations = 0
         residual, energy, deepest = np.inf, 0.0, 0.0
-        for round_ in range(self.settings.multiplier_rounds):
-            y, residual, energy, steps, done = self._minimise(state, y, command, refresh=round_ == 0)
+        for _ in range(self.settings.multiplier_rounds):
+            y, residual, energy, steps, done = self._minimise(state, y, command)
             newton, iterations = newton + steps, iterations + done
             deepest = self._update_multipliers(state, y)
             if m.device is None or deepest <= self.settings.depth_bound * m.device.half_thickness:
@@ -199,9 +201,7 @@ class ImplicitSolver:
         if not self._total_energy(state, y, command) < staying:
             motion.copy(n, self._before, u)
 
-    def _minimise(
-        self, state: State, y: np.ndarray, command: Command, *, refresh: bool
-    ) -> tuple[np.ndarray, float, float, int, int]:
+    def _minimise(self, state: State, y: np.ndarray, command: Command) -> tuple[np.ndarray, float, float, int, int]:
         """Newton steps until the forces balance or the budget is spent."""
         steps = iterations = 0
         energy = self._total_energy(state, y, command)
@@ -210,7 +210,7 @@ class ImplicitSolver:
             residual, device_force = self._residual(state, y, command)
             if residual <= self.settings.residual_bound or steps >= self.settings.newton_limit:
                 return y, residual, energy, steps, iterations
-            direction, done = self._newton_direction(state, y, device_force, command, refresh=refresh and steps == 0)
+            direction, done = self._newton_direction(state, y, device_force, command)
             steps, iterations = steps + 1, iterations + done
             y, lower, moved = self._line_search(state, y, direction, energy, command)
             energy = lower
@@ -277,22 +277,16 @@ class ImplicitSolver:
         return float(np.linalg.norm(area)) * max(1.0, 1e-3 * command.blood_pressure)
 
     def _newton_direction(
-        self, state: State, y: np.ndarray, device_force: np.ndarray, command: Command, *, refresh: bool
+        self, state: State, y: np.ndarray, device_force: np.ndarray, command: Command
     ) -> tuple[np.ndarray, int]:
         """Solve for the step of tissue (left on the backend) and device (returned) [m]."""
-        m, u, n = self.model, state.displacement, self.model.vertex_count
-        self._stiffness(m.tet_count, m.tets, m.edges_inverse, m.volume, m.law, m.parameters, u, self._blocks)
-        linear.gather_stiffness(
-            m.entry_count, m.row, m.column, m.entry_first, m.entry_blocks, m.entry_opposite, self._blocks, m.rest, u,
-            m.free, m.mass, 1.0 / self.settings.dt**2, command.blood_pressure, self._matrix,
-        )  # fmt: skip
+        m = self.model
         coupled, compliance = self._couple_device(y, device_force)
-        linear.invert_diagonal(
-            n, m.diagonal, self._matrix, m.free, self._contact_first, self._contact_corners, self._weights, self._normal,
-            self._slope, self._slide, self._inverse,
-        )  # fmt: skip
-        if refresh:
-            self._refresh_coarse_space(state, compliance if coupled else None)
+        at_rest = not coupled and self._tissue_share <= self._enough
+        if not at_rest:
+            self._assemble(state, command)
+            if not self._coarse_is_fresh:
+                self._refresh_coarse_space(state, compliance if coupled else None)
         iterations = self._solve(m.sample_count if coupled else 0, m.node_count if coupled else 0)
         if m.device is None:
             return np.zeros_like(y), iterations
@@ -304,6 +298,19 @@ class ImplicitSolver:
             )
             push = contact_push(m.device, self._push.to_numpy().astype(float))
         return (compliance @ (device_force + push).ravel()).reshape(-1, 3), iterations
+
+    def _assemble(self, state: State, command: Command) -> None:
+        """Block rows of the tangent and the inverses of their diagonals."""
+        m, u, n = self.model, state.displacement, self.model.vertex_count
+        self._stiffness(m.tet_count, m.tets, m.edges_inverse, m.volume, m.law, m.parameters, u, self._blocks)
+        linear.gather_stiffness(
+            m.entry_count, m.row, m.column, m.entry_first, m.entry_blocks, m.entry_opposite, self._blocks, m.rest, u,
+            m.free, m.mass, 1.0 / self.settings.dt**2, command.blood_pressure, self._matrix,
+        )  # fmt: skip
+        linear.invert_diagonal(
+            n, m.diagonal, self._matrix, m.free, self._contact_first, self._contact_corners, self._weights, self._normal,
+            self._slope, self._slide, self._inverse,
+        )  # fmt: skip
 
     def _couple_device(self, y: np.ndarray, device_force: np.ndarray) -> tuple[bool, np.ndarray]:
         """Refresh the device's compliance with its contacts; add its imbalance to the tissue's force."""
@@ -346,12 +353,18 @@ class ImplicitSolver:
         blocks = inverse.reshape(size, 3, size, 3).transpose(0, 2, 1, 3)
         self._coarse_inverse.from_numpy(np.ascontiguousarray(blocks, dtype=np.float32))
         self._modes.from_numpy(modes.astype(np.float32))
+        self._coarse_is_fresh = True
+
+    @property
+    def _enough(self) -> float:
+        """Share of the tissue's forces below which its imbalance is not worth an iteration."""
+        return 0.3 * self.settings.residual_bound
 
     def _solve(self, sample_count: int, node_count: int) -> int:
         """Conjugate gradients until the residual is small, in itself or against what it was."""
         m = self.model
-        enough = 0.3 * self.settings.residual_bound / max(self._tissue_share, 1e-30)
-        tolerance = max(self.settings.linear_tolerance, enough if node_count == 0 else 0.0)
+        already = self._enough / max(self._tissue_share, 1e-30)
+        tolerance = max(self.settings.linear_tolerance, already if node_count == 0 else 0.0)
         linear.start_iterations(
             m.vertex_count, self._coarse_space.count, self._force, self._inverse, self._cluster_of, self._cluster_first,
             self._members, self._modes, self._coarse_inverse, tolerance, self._coarse, self._partial,

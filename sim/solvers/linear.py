@@ -153,20 +153,10 @@ def start_iterations(
     for row in range(4 * cluster_count):
         coarse_row(row, 4 * cluster_count, coarse_inverse, coarse)
     for c in range(chunks):
-        rz, rr = ti.f64(0.0), ti.f64(0.0)
-        for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
-            r = vectors[RESIDUAL, v]
-            z = preconditioned(v, inverse, cluster_of, modes, vectors, coarse)
-            vectors[DIRECTION, v] = z
-            rz += ti.cast(r.dot(z), ti.f64)
-            rr += ti.cast(r.dot(r), ti.f64)
-        partial[2 * c], partial[2 * c + 1] = rz, rr
+        precondition_chunk(c, count, DIRECTION, inverse, cluster_of, modes, coarse, partial, vectors)
     ti.loop_config(serialize=True)
     for _ in range(1):
-        rz, rr = ti.f64(0.0), ti.f64(0.0)
-        for c in range(chunks):
-            rz += partial[2 * c]
-            rr += partial[2 * c + 1]
+        rz, rr = summed_pairs(chunks, partial)
         scalars[RZ], scalars[RR], scalars[RR_START] = rz, rr, rr
         scalars[TOLERANCE] = ti.f64(tolerance) ** 2
         scalars[STOP] = ti.select(rr > scalars[TOLERANCE] * rr, 0.0, 1.0)
@@ -213,19 +203,11 @@ def iterate(
     for _ in ti.static(range(UNROLL)):
         ti.loop_config(serialize=backend.small_loops_serial)
         for s in range(sample_count):
-            motion = vec3(0.0)
-            if triangle[s] >= 0:
-                tri = lumen[triangle[s]]
-                for i in ti.static(range(3)):
-                    motion += weights[s][i] * vectors[DIRECTION, tri[i]]
-            contact[0, s] = resist(slope[s], slide[s], normal[s], motion)
+            moved = wall_motion(s, DIRECTION, lumen, triangle, weights, vectors)
+            contact[0, s] = resist(slope[s], slide[s], normal[s], moved)
         ti.loop_config(serialize=backend.small_loops_serial)
         for a in range(node_count):
-            push = vec3(0.0)
-            for k in range(node_first[a], node_first[a + 1]):
-                s = node_samples[k]
-                push += share_of_node(a, sample_nodes[s], sample_along[s]) * contact[0, s]
-            node_vectors[0, a] = push
+            node_vectors[0, a] = push_on_node(a, node_first, node_samples, sample_nodes, sample_along, contact)
         for a in range(node_count):
             answer = vec3(0.0)
             for b in range(node_count):
@@ -243,22 +225,13 @@ def iterate(
                 for e in range(row_first[v], row_first[v + 1]):
                     image += matrix[e] @ vectors[DIRECTION, column[e]]
                 for k in range(contact_first[v], contact_first[v + 1]):
-                    s = contact_corners[k] >> 2
-                    image += weights[s][contact_corners[k] & 3] * contact[1, s]
+                    image += weights[contact_corners[k] >> 2][contact_corners[k] & 3] * contact[1, contact_corners[k] >> 2]
                 vectors[IMAGE, v] = image
                 curvature += ti.cast(image.dot(vectors[DIRECTION, v]), ti.f64)
             partial[c] = curvature
         ti.loop_config(serialize=True)
         for _once in range(1):
-            curvature = ti.f64(0.0)
-            for c in range(chunks):
-                curvature += partial[c]
-            scalars[CURVATURE] = curvature
-            scalars[STEP] = ti.select(scalars[STOP] == 0.0, scalars[RZ] / ti.max(curvature, 1e-300), 0.0)
-            # On negative curvature the step so far is a descent direction: keep it, or take the gradient if there is none.
-            if curvature <= 0.0 and scalars[STOP] == 0.0:
-                scalars[STOP] = 1.0
-                scalars[STEP] = ti.select(scalars[ITERATIONS] == 0.0, 1.0, 0.0)
+            choose_step(chunks, partial, scalars)
         for v in range(count):
             step = ti.cast(scalars[STEP], ti.f32)
             vectors[SOLUTION, v] += step * vectors[DIRECTION, v]
@@ -268,28 +241,83 @@ def iterate(
         for row in range(4 * cluster_count):
             coarse_row(row, 4 * cluster_count, coarse_inverse, coarse)
         for c in range(chunks):
-            rz, rr = ti.f64(0.0), ti.f64(0.0)
-            for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
-                r = vectors[RESIDUAL, v]
-                z = preconditioned(v, inverse, cluster_of, modes, vectors, coarse)
-                vectors[PRECONDITIONED, v] = z
-                rz += ti.cast(r.dot(z), ti.f64)
-                rr += ti.cast(r.dot(r), ti.f64)
-            partial[2 * c], partial[2 * c + 1] = rz, rr
+            precondition_chunk(c, count, PRECONDITIONED, inverse, cluster_of, modes, coarse, partial, vectors)
         ti.loop_config(serialize=True)
         for _once in range(1):
-            rz, rr = ti.f64(0.0), ti.f64(0.0)
-            for c in range(chunks):
-                rz += partial[2 * c]
-                rr += partial[2 * c + 1]
-            if scalars[STOP] == 0.0:
-                scalars[ITERATIONS] += 1.0
-                scalars[STEP] = rz / scalars[RZ]
-                scalars[RZ], scalars[RR] = rz, rr
-                if rr <= scalars[TOLERANCE] * scalars[RR_START]:
-                    scalars[STOP] = 1.0
+            choose_conjugate(chunks, partial, scalars)
         for v in range(count):
             vectors[DIRECTION, v] = vectors[PRECONDITIONED, v] + ti.cast(scalars[STEP], ti.f32) * vectors[DIRECTION, v]
+
+
+@ti.func
+def wall_motion(s, which, lumen: Passed, triangle: Passed, weights: Passed, vectors: Passed):  # pyright: ignore
+    """Motion of the wall at a contact, nought where there is none."""
+    motion = vec3(0.0)
+    if triangle[s] >= 0:
+        tri = lumen[triangle[s]]
+        for i in ti.static(range(3)):
+            motion += weights[s][i] * vectors[which, tri[i]]
+    return motion
+
+
+@ti.func
+def push_on_node(a, first: Passed, samples: Passed, pairs: Passed, along: Passed, contact: Passed):  # pyright: ignore
+    """Sum of the contacts' forces on a node of the device."""
+    push = vec3(0.0)
+    for k in range(first[a], first[a + 1]):
+        push += share_of_node(a, pairs[samples[k]], along[samples[k]]) * contact[0, samples[k]]
+    return push
+
+
+@ti.func
+def precondition_chunk(  # pyright: ignore
+    c, count, target, inverse: Passed, cluster_of: Passed, modes: Passed, coarse: Passed, partial: Passed, vectors: Passed
+):
+    """Preconditioned residual of one chunk of vertices, with its r·z and r·r."""
+    rz, rr = ti.f64(0.0), ti.f64(0.0)
+    for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
+        r = vectors[RESIDUAL, v]
+        z = preconditioned(v, inverse, cluster_of, modes, vectors, coarse)
+        vectors[target, v] = z
+        rz += ti.cast(r.dot(z), ti.f64)
+        rr += ti.cast(r.dot(r), ti.f64)
+    partial[2 * c], partial[2 * c + 1] = rz, rr
+
+
+@ti.func
+def choose_step(chunks, partial: Passed, scalars: Passed):  # pyright: ignore
+    """Step length along the direction; nought once it is time to stop."""
+    curvature = ti.f64(0.0)
+    for c in range(chunks):
+        curvature += partial[c]
+    scalars[CURVATURE] = curvature
+    scalars[STEP] = ti.select(scalars[STOP] == 0.0, scalars[RZ] / ti.max(curvature, 1e-300), 0.0)
+    # On negative curvature the step so far is a descent direction: keep it, or take the gradient if there is none.
+    if curvature <= 0.0 and scalars[STOP] == 0.0:
+        scalars[STOP] = 1.0
+        scalars[STEP] = ti.select(scalars[ITERATIONS] == 0.0, 1.0, 0.0)
+
+
+@ti.func
+def choose_conjugate(chunks, partial: Passed, scalars: Passed):  # pyright: ignore
+    """Share of the old direction in the new one, and whether the residual is small enough to stop."""
+    rz, rr = summed_pairs(chunks, partial)
+    if scalars[STOP] == 0.0:
+        scalars[ITERATIONS] += 1.0
+        scalars[STEP] = rz / scalars[RZ]
+        scalars[RZ], scalars[RR] = rz, rr
+        if rr <= scalars[TOLERANCE] * scalars[RR_START]:
+            scalars[STOP] = 1.0
+
+
+@ti.func
+def summed_pairs(chunks, partial: Passed):  # pyright: ignore
+    """Sums of the even and of the odd entries, in order."""
+    even, odd = ti.f64(0.0), ti.f64(0.0)
+    for c in range(chunks):
+        even += partial[2 * c]
+        odd += partial[2 * c + 1]
+    return even, odd
 
 
 @ti.func
@@ -342,9 +370,5 @@ def contact_push_of_solution(
     """A c of each contact for the solution: the push that the tissue's step gives the device [N]."""
     ti.loop_config(serialize=backend.small_loops_serial)
     for s in range(count):
-        motion = vec3(0.0)
-        if triangle[s] >= 0:
-            tri = lumen[triangle[s]]
-            for i in ti.static(range(3)):
-                motion += weights[s][i] * vectors[SOLUTION, tri[i]]
-        push_out[s] = resist(slope[s], slide[s], normal[s], motion)
+        moved = wall_motion(s, SOLUTION, lumen, triangle, weights, vectors)
+        push_out[s] = resist(slope[s], slide[s], normal[s], moved)
