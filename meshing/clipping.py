@@ -63,7 +63,7 @@ def opened(surface: ClosedSurface, tree: Tree) -> OpenVessel:
         others = np.delete(tree.tip_places, number, axis=0)
         found = _cut_somewhere(
             vertices, triangles, inward, radii, tree.tip_places[number], others,
-            surface.openings[opening] if opening is not None else None,
+            surface.openings[opening] if opening is not None else None, surface.rounding,
         )
         if found is None:
             if number <= 1 or any(other.parent == number - 1 for other in branches):
@@ -106,6 +106,7 @@ def _cut_somewhere(
     tip: np.ndarray,
     others: np.ndarray,
     opening: Opening | None,
+    rounding: float,
 ) -> tuple[Cut, Plane, float] | None:
     """The outermost clean cut along a path that runs inward from a tip (n, 3) [mm], and its station along that path."""
     stations = arc_lengths(inward)
@@ -116,7 +117,7 @@ def _cut_somewhere(
         ahead = _at(inward, stations, min(station + 0.7 * radius, stations[-1]))
         behind = _at(inward, stations, max(station - 0.7 * radius, 0.0))
         direction = (behind - ahead) / np.linalg.norm(behind - ahead)
-        if opening is not None and ((opening.rim - centre) @ direction).min() < RIM_GAP * radius:
+        if opening is not None and ((opening.rim - centre) @ direction).min() < max(RIM_GAP * radius, rounding):
             continue
         local = float(np.interp(station, stations, radii))
         cut = _cut(vertices, triangles, Plane(centre, direction, tip), local, others)

@@ -10,8 +10,8 @@ from meshing.remeshing import edges_of
 from meshing.surfaces import enclosed_volume, pieces_of, triangle_areas
 
 MARGIN = 5  # voxels of air around the vessel, so that the surface closes and the smoothing does not feel the border
-SMOOTHING = 1.0  # width of the Gaussian [voxels]
-NEIGHBOURHOOD = 2.0  # width of the Gaussian within which the volume of the voxels is kept [voxels]
+SMOOTHING = 1.5  # width of the Gaussian [voxels]
+NEIGHBOURHOOD = 2.5  # width of the Gaussian within which the volume of the voxels is kept [voxels]
 ROUNDS = 6  # of keeping it
 MOST_POINTS = 12_000_000  # of the finer grid
 
@@ -33,12 +33,12 @@ class Field:
     def projected(self, points: np.ndarray, *, reach: float) -> np.ndarray:
         """Points (n, 3) [mm] moved onto the surface along the gradient, by at most `reach` [mm] each."""
         step = 0.05 * float(np.linalg.norm(self.affine[:3, :3], axis=0).min())
-        moved = points.copy()
+        offsets = step * np.eye(3)
+        gradient = np.column_stack([self.values(points + o) - self.values(points - o) for o in offsets]) / (2.0 * step)
+        gradient /= np.maximum(np.sum(gradient**2, axis=1), 0.05)[:, None]  # on a ridge it fades and must not be divided by
+        moved = points
         for _ in range(3):
-            offsets = step * np.eye(3)
-            gradient = np.column_stack([self.values(moved + o) - self.values(moved - o) for o in offsets]) / (2.0 * step)
-            size = np.maximum(np.sum(gradient**2, axis=1), 0.05)  # on a ridge the gradient fades and must not be divided by
-            moved = moved - ((self.values(moved) - self.level) / size)[:, None] * gradient
+            moved = moved - (self.values(moved) - self.level)[:, None] * gradient
         shift = moved - points
         length = np.linalg.norm(shift, axis=1, keepdims=True)
         return points + shift * np.minimum(1.0, reach / np.maximum(length, 1e-300))
@@ -47,7 +47,7 @@ class Field:
 def field_of_mask(mask: np.ndarray, affine: np.ndarray) -> Field:
     """A smooth signed distance to the outside of the voxels in `mask` (ni, nj, nk), `affine` (4, 4) index to [mm].
 
-    Euclidean distance to the voxels' faces, filtered with 2G - G2 (G a Gaussian one voxel wide), which takes away the
+    Euclidean distance to the voxels' faces, filtered with 2G - G2 (G a Gaussian a voxel and a half wide), which takes away the
     staircase without shrinking the vessel (Taubin 1995, doi:10.1145/218380.218473). Where a vessel is only a few voxels
     wide that filter still thins it, so the field is then raised or lowered, smoothly over some voxels, until the volume
     in every such neighbourhood is that of its voxels.
@@ -98,19 +98,20 @@ def surface_of_field(field: Field, volume: float) -> tuple[Field, np.ndarray, np
     affine = field.affine.copy()
     affine[:3, :3] /= factor
     most = 0.25 * float(spacing.min())  # moving the level farther would open or close gaps
-    while True:
-        vertices, triangles = _isosurface(grid, field.level, affine)
+    vertices, triangles = _isosurface(grid, field.level, affine)
+    for _ in range(4):
         error = volume - enclosed_volume(vertices, triangles)
-        step = error / float(triangle_areas(vertices, triangles).sum())
-        if abs(error) < 2e-3 * volume or abs(field.level + step) > most:
+        level = field.level + error / float(triangle_areas(vertices, triangles).sum())
+        if abs(error) < 2e-3 * volume or abs(level) > most:
             break
-        field = replace(field, level=field.level + step)
+        field = replace(field, level=level)
+        vertices, triangles = _isosurface(grid, level, affine)
     return field, field.projected(vertices, reach=0.5 * float((spacing / factor).max())), triangles
 
 
 def _finer_factor(spacing: np.ndarray, shape: tuple[int, ...], *, radius: float) -> np.ndarray:
     """Odd whole numbers (3,) by which each axis of a grid is made finer and more even, for a vessel of a radius [mm]."""
-    for target in max(float(spacing.min()) / 3.0, radius / 12.0) * np.array([1.0, 1.5, 2.0, 3.0]):
+    for target in max(float(spacing.min()) / 3.0, radius / 6.0) * np.array([1.0, 1.5, 2.0, 3.0]):
         factor = 2 * np.maximum(np.round((spacing / target - 1.0) / 2.0), 0).astype(int) + 1
         if np.prod(np.array(shape) * factor) <= MOST_POINTS:
             return factor

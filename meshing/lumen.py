@@ -99,7 +99,7 @@ def lumen_from_surface(surface: Surface, *, edge_fraction: float = 0.25) -> Lume
         whole, field = made_anew(whole)
     tree = trace(whole)
     vessel = opened(whole, tree)
-    notes = [*surface.notes, *whole.notes, *tree.notes, *_patches(whole, vessel)]
+    notes = [*surface.notes, *whole.notes, *tree.notes, *_patches(whole, tree, vessel)]
     reference = closed_volume(vessel.vertices, vessel.triangles)
     return _lumen(vessel, tree, field, edge_fraction=edge_fraction, reference=reference, notes=notes, source=surface.source)
 
@@ -109,10 +109,11 @@ def _demand_fraction(edge_fraction: float) -> None:
         raise InputError(f"edge_fraction is {edge_fraction:g}; it is the edge length over the radius, between 0.02 and 1.")
 
 
-def _patches(surface: ClosedSurface, vessel: OpenVessel) -> list[str]:
+def _patches(surface: ClosedSurface, tree: Tree, vessel: OpenVessel) -> list[str]:
     """Notes on holes that were mended; InputError for one too large to know what was there."""
     notes = []
-    for number in np.unique(vessel.caps[vessel.caps >= 0]):
+    ends = [tip.opening for tip in tree.tips if tip.opening is not None]
+    for number in np.setdiff1d(vessel.caps[vessel.caps >= 0], ends):
         opening = surface.openings[number]
         points = np.vstack([branch.points for branch in vessel.centreline.branches])
         radii = np.concatenate([branch.radii for branch in vessel.centreline.branches])

@@ -11,7 +11,7 @@ from meshing.errors import InputError
 from meshing.fields import MARGIN
 from meshing.surfaces import said
 
-NARROW_STRETCH = 4.0  # voxels that a vessel may run on narrower than two voxels
+NARROW_STRETCH = 6.0  # voxels that a vessel may run on narrower than two voxels
 
 
 def one_piece(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -34,7 +34,7 @@ def made_anew(surface: ClosedSurface) -> tuple[ClosedSurface, Field]:
     caps = np.full(len(faces), -1)
     if surface.openings:
         caps = surface.caps[NearestTriangle(vertices, triangles)(fresh[faces].mean(axis=1), is_quick=True)[2]]
-    return replace(surface, vertices=fresh, triangles=faces, caps=caps, is_sound=True), field
+    return replace(surface, vertices=fresh, triangles=faces, caps=caps, is_sound=True, rounding=2.0 * step), field
 
 
 def _odd_crossings(

@@ -8,6 +8,7 @@ import numpy as np
 from meshing.centrelines import Path
 
 DIRECTIONS = 360  # directions tried for the chords; the largest error of a smooth section is then below 0.002 %
+INWARD = np.array([0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0])  # radii that a section at an open end may move inward
 LARGEST_GAP = 0.35  # a chain that leaves the surface through an open end is closed when the gap is below this share of it
 
 
@@ -35,28 +36,7 @@ def cross_section(vertices: np.ndarray, triangles: np.ndarray, point: np.ndarray
     length. Where the surface opens into a side branch the loop is simply larger. Returns None when the plane misses the
     surface, or meets it only in chains too open to close.
     """
-    point = np.asarray(point, float)
-    normal = np.asarray(normal, float) / np.linalg.norm(normal)
-    across, up = plane_axes(normal)
-    heights = (np.asarray(vertices, float) - point) @ normal
-    # A plane that lies exactly in an open end cuts by rounding error; a hair to either side it cuts the wall.
-    hair = 1e-3 * float(np.sqrt(np.mean(_edge_lengths_squared(vertices, triangles, heights)) or 0.0))
-    best: tuple[bool, float, np.ndarray] | None = None
-    for shift in (0.0, hair, -hair):
-        for loop, is_whole in _loops(vertices, triangles, heights - shift):
-            flat = np.column_stack([(loop - point) @ across, (loop - point) @ up])
-            area = abs(_signed_area(flat))
-            if area <= 0.0:
-                continue
-            rank = (0.0, area) if _contains(flat, np.zeros(2)) else (1.0, _distance_to(flat))
-            score = rank[0] * 1e12 + rank[1]
-            if best is None or (is_whole, -score) > (best[0], -best[1]):
-                best = (is_whole, score, flat)
-        if best is not None and best[0]:
-            break
-    if best is None:
-        return None
-    return _measured(best[2], point, normal, across, up)
+    return _cut(np.asarray(vertices, float), triangles, np.asarray(point, float), normal)[0]
 
 
 def sections_along(
@@ -65,13 +45,50 @@ def sections_along(
     """Cut a surface perpendicular to a path at each station [mm along the path].
 
     `vertices` (vertex count, 3) [mm], `triangles` (triangle count, 3). One entry for each station, None where the plane
-    misses the surface. Raises InputError for a station off the path.
+    misses the surface. At an open end, where a plane a little aslant would leave the vessel, the cut is made as far inward
+    as it takes to go all around, at most a radius; `centre` says where. Raises InputError for a station off the path.
     """
+    vertices = np.asarray(vertices, float)
     sections = []
     for station in np.asarray(list(stations), float):
-        point, tangent, _ = path.at(float(station))
-        sections.append(cross_section(vertices, triangles, point, tangent))
+        point, tangent, radius = path.at(float(station))
+        section, is_whole = _cut(vertices, triangles, point, tangent)
+        inward = 1.0 if station < 0.5 * path.length else -1.0
+        for shift in INWARD * float(radius):
+            moved = station + inward * shift
+            if is_whole or not 0.0 <= moved <= path.length:
+                break
+            point, tangent, _ = path.at(moved)
+            other, is_whole = _cut(vertices, triangles, point, tangent)
+            section = other if is_whole else section
+        sections.append(section)
     return sections
+
+
+def _cut(vertices: np.ndarray, triangles: np.ndarray, point: np.ndarray, normal: np.ndarray) -> tuple[Section | None, bool]:
+    """The section around a point, or nearest to it, and whether its loop closed by itself."""
+    normal = np.asarray(normal, float) / np.linalg.norm(normal)
+    across, up = plane_axes(normal)
+    heights = (vertices - point) @ normal
+    # A plane that lies exactly in an open end cuts by rounding error; a hair to either side it cuts the wall.
+    hair = 1e-3 * float(np.sqrt(np.mean(_edge_lengths_squared(vertices, triangles, heights))))
+    best: np.ndarray | None = None
+    best_rank = (False, False, -np.inf)
+    for shift in (0.0, hair, -hair):
+        for loop, is_whole in _loops(vertices, triangles, heights - shift):
+            flat = np.column_stack([(loop - point) @ across, (loop - point) @ up])
+            area = abs(_signed_area(flat))
+            if area <= 0.0:
+                continue
+            is_around = _contains(flat, np.zeros(2))
+            rank = (is_whole, is_around, -area if is_around else -_distance_to(flat))
+            if rank > best_rank:
+                best, best_rank = flat, rank
+        if best_rank[0]:
+            break
+    if best is None:
+        return None, False
+    return _measured(best, point, normal, across, up), best_rank[0]
 
 
 def plane_axes(normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

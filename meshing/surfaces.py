@@ -46,6 +46,7 @@ class ClosedSurface:
     is_sound: bool  # False where it crosses itself or is not a manifold, and must be made anew from its inside
     is_oriented: bool  # False where no consistent side could be found
     notes: tuple[str, ...]
+    rounding: float = 0.0  # how far in from a rim the wall is rounded off, where the surface was made anew [mm]
 
 
 def read_surface(path: str | Path, *, units: str | None = None) -> Surface:

@@ -74,7 +74,7 @@ def trace(surface: ClosedSurface) -> Tree:
     rough = _paths(inside, tips[0], tips[1:])
     order = sorted(range(len(rough)), key=lambda n: -arc_lengths(inside.points[rough[n]])[-1])
     longest = arc_lengths(inside.points[rough[order[0]]])[-1]
-    if longest < 4.0 * float(np.median(inside.radii[rough[order[0]]])):
+    if longest < 4.0 * float(np.percentile(inside.radii[rough[order[0]]], 90)):
         raise _no_vessel(inside)
     branches: list[Branch] = []
     spine = np.zeros(0, int)
@@ -179,51 +179,48 @@ def _bridged(points: np.ndarray, links: np.ndarray, apart: np.ndarray, piece: np
 def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int | None], list[np.ndarray]]:
     """Grid points at the ends of the vessel, the number of the opening at each (None for a closed tip), and paths into bulges."""
     tree = KDTree(inside.points, balanced_tree=False)
-    opening_points = [int(tree.query(opening.centre)[1]) for opening in surface.openings]
-    start = int(np.argmax(inside.radii))
-    # Openings are looked at before closed tips, the widest first, and the walk begins at one if there is one.
-    wide = sorted(range(len(opening_points)), key=lambda n: -surface.openings[n].radius)
-    first = _farthest(inside, start, np.ones(len(inside.points), bool))
-    for n in wide:
-        if _sticks_out(inside, _paths(inside, start, [opening_points[n]])[0][::-1], [start], surface.openings[n].radius):
-            first = opening_points[n]
-            break
-    at_first = next((n for n in wide if opening_points[n] == first), None)
-    tips: list[int] = [first]
-    openings: list[int | None] = [at_first]
+    at_opening = [int(np.asarray(tree.query(opening.centre)[1])) for opening in surface.openings]
+
+    def settled(point: int) -> tuple[int, int | None]:
+        """The point itself, or that at the opening whose cap it lies on."""
+        for number, opening in enumerate(surface.openings):
+            if np.linalg.norm(inside.points[point] - opening.centre) < 1.5 * opening.radius:
+                return at_opening[number], number
+        return point, None
+
+    first, first_opening = settled(_farthest(inside, int(np.argmax(inside.radii))))
     reach = csgraph.dijkstra(inside.lengths, indices=first)
     _, before = csgraph.dijkstra(inside.costs, indices=first, return_predecessors=True)
-    spine = [first]
-    free = np.isfinite(reach)
+    # Openings are looked at before closed tips, the widest first.
+    wide = sorted(range(len(at_opening)), key=lambda n: -surface.openings[n].radius)
+    candidates = [settled(_farthest(inside, first)), *((at_opening[n], n) for n in wide)]
+    found: dict[int, int | None] = {first: first_opening}
     bulges: list[np.ndarray] = []
-    candidates = [n for n in wide if n != at_first]
+    spine, free = np.array([first]), np.isfinite(reach)
     for _ in range(2000):
-        if candidates:
-            opening: int | None = candidates.pop(0)
-            tip = opening_points[opening]
-        else:
-            tip, opening = int(np.argmax(np.where(free, reach, -1.0))), None
-            if not free[tip]:
-                break
+        tip, opening = candidates.pop(0) if candidates else (int(np.argmax(np.where(free, reach, -1.0))), None)
+        if opening is None and not free[tip]:
+            break
         path = _walk(before, tip)
         radius = surface.openings[opening].radius if opening is not None else None
-        if len(spine) == 1 or _sticks_out(inside, path[::-1], spine, radius):
-            tips.append(tip)
-            openings.append(opening)
-            spine = sorted({*spine, *path.tolist()})
+        if tip not in found and (len(spine) == 1 or _sticks_out(inside, path[::-1], spine, radius)):
+            found[tip] = opening
+            spine = np.union1d(spine, path)
         elif opening is None and _sticks_out(inside, path[::-1], spine, None, share=BULGE):
             bulges.append(path[::-1][: _outer_count(inside, path[::-1], spine)])
         for place, radius in zip(inside.points[path], inside.radii[path], strict=True):
             free[tree.query_ball_point(place, 1.3 * radius + 2.0 * inside.step)] = False
-    if len(tips) > 2 and at_first is None:
-        others = sorted({point for path in _paths(inside, tips[1], tips[2:]) for point in path.tolist()})
-        if not _sticks_out(inside, _paths(inside, tips[1], [first])[0][::-1], others, None):
-            tips, openings = tips[1:], openings[1:]
-    return tips, openings, bulges
+    tips = list(found)
+    if len(tips) > 2:  # the first of all was taken on trust; the others tell whether it is a bulge
+        others = np.unique(np.concatenate(_paths(inside, tips[1], tips[2:])))
+        radius = surface.openings[first_opening].radius if first_opening is not None else None
+        if not _sticks_out(inside, _paths(inside, tips[1], [first])[0][::-1], others, radius):
+            tips = tips[1:]
+    return tips, [found[tip] for tip in tips], bulges
 
 
 def _sticks_out(
-    inside: Inside, path: np.ndarray, spine: Sequence[int], opening_radius: float | None, *, share: float = 1.0
+    inside: Inside, path: np.ndarray, spine: np.ndarray, opening_radius: float | None, *, share: float = 1.0
 ) -> bool:
     """Whether a path, from its tip inward, runs long enough outside the spheres inscribed about the tree so far."""
     out = _outer_count(inside, path, spine)
@@ -235,16 +232,16 @@ def _sticks_out(
     return bool(length > share * LEAST_LENGTH * np.percentile(inside.radii[path[:out]], 75))
 
 
-def _outer_count(inside: Inside, path: np.ndarray, spine: Sequence[int] | np.ndarray) -> int:
+def _outer_count(inside: Inside, path: np.ndarray, spine: np.ndarray) -> int:
     """How many points of a path, from its tip inward, lie outside the spheres inscribed about the tree."""
-    spheres, radii = inside.points[np.asarray(spine)], inside.radii[np.asarray(spine)]
+    spheres, radii = inside.points[spine], inside.radii[spine]
     within = [bool((np.linalg.norm(spheres - place, axis=1) <= radii).any()) for place in inside.points[path]]
     return within.index(True) if any(within) else len(path)
 
 
-def _farthest(inside: Inside, start: int, among: np.ndarray) -> int:
+def _farthest(inside: Inside, start: int) -> int:
     reach = csgraph.dijkstra(inside.lengths, indices=start)
-    return int(np.argmax(np.where(among & np.isfinite(reach), reach, -1.0)))
+    return int(np.argmax(np.where(np.isfinite(reach), reach, -1.0)))
 
 
 def _walk(before: np.ndarray, tip: int) -> np.ndarray:
