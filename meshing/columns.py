@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
 from meshing.lumen import Lumen
 from meshing.surfaces import vertex_normals
+
+# Height of a layer of plaque over the length of its edges, below which tets are too flat to be of use.
+FLATTEST = 0.125
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,7 @@ class Reach:
         """Columns to an outer boundary at `distance` [mm] from the lumen, with `wall` [mm] of it arterial wall."""
         excess = np.maximum(distance - wall, 0.0)
         count = plaque_layers or _layers_for(ground, along, excess)
-        # Tets flatter than an eighth of their edges are of no use.
-        thinnest_here = np.maximum(thinnest, 0.125 * count * ground.edge_length)
+        thinnest_here = np.maximum(thinnest, FLATTEST * count * ground.edge_length)
         is_plaque = excess >= thinnest_here
         rise = np.clip(2.0 * excess / thinnest_here - 1.0, 0.0, 1.0)
         length = wall + rise * excess
@@ -244,6 +247,24 @@ def layer_shares(ground: Ground, reach: Reach) -> np.ndarray:
     return np.vstack([inner * depth, wall])
 
 
+def ranks(ground: Ground, along: np.ndarray) -> np.ndarray:
+    """Rank of each column, (vertex count,), such that prisms cut from low to high rank are cut along their shorter diagonals.
+
+    Where columns (unit vectors `along`) lean, the diagonal up against the lean is the shorter; the rank is the height, in the
+    sense of least squares, of a landscape that falls the way columns lean.
+    """
+    lean = along - dot(along, ground.normals)[:, None] * ground.normals
+    a, b = ground.edges.T
+    rows, count = np.arange(len(a)), len(along)
+    fall = -0.5 * dot(ground.vertices[b] - ground.vertices[a], lean[a] + lean[b])
+    ones = np.ones(len(a))
+    slopes = sparse.coo_array((np.r_[ones, -ones], (np.r_[rows, rows], np.r_[b, a])), shape=(len(a), count)).tocsr()
+    height = spsolve((slopes.T @ slopes + 1e-9 * sparse.eye_array(count)).tocsc(), slopes.T @ fall)
+    rank = np.empty(count, dtype=np.int64)
+    rank[np.argsort(height, kind="stable")] = np.arange(count)
+    return rank
+
+
 def _growth(ground: Ground, along: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """Shortest edge of the triangles about each vertex at a depth [mm], over that at the lumen, (vertex count,)."""
 
@@ -258,11 +279,11 @@ def _growth(ground: Ground, along: np.ndarray, depth: np.ndarray) -> np.ndarray:
 
 
 def _layers_for(ground: Ground, along: np.ndarray, depth: np.ndarray) -> int:
-    """Layers of plaque, 2 to 4, whose height is at most about 2.5 edges where the plaque is `depth` [mm] thick."""
+    """Layers of plaque, 2 or 3, whose height is at most about 2.5 edges where the plaque is `depth` [mm] thick."""
     growth = np.maximum(_growth(ground, along, depth), 1.01)
     # Edges grow evenly from lumen to outside, so the sum of (layer height / edge) is an integral of 1 / edge.
     needed = depth / ground.edge_length * np.log(growth) / (growth - 1.0) / 2.5
-    return int(np.clip(np.ceil(np.quantile(needed, 0.98)), 2, 4))
+    return int(np.clip(np.ceil(np.quantile(needed, 0.98)), 2, 3))
 
 
 def _nearest_on_paths(lumen: Lumen, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

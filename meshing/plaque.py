@@ -21,6 +21,8 @@ Boundary = Callable[[np.ndarray], np.ndarray]
 CALCIUM = 3
 # A section this much wider than the inscribed sphere runs through a fork or along a branch.
 FORK_EXCESS = 1.35
+FLARE = 1.5  # radii from a fork within which a vessel is wider than it goes on
+STEEPEST_TAPER = 0.03  # of a healthy vessel's radius along its length [mm/mm]
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,11 @@ class HealthyVessel:
 def healthy_vessel(lumen: Lumen, *, longest_lesion_mm: float = 40.0, least_narrowing: float = 0.06) -> HealthyVessel:
     """Model the vessel without its narrowings, from the stations beside them.
 
-    Along each path the radius is that of the circle of the section's area. Between forks the healthy vessel tapers evenly:
-    a line is fitted to the radii from above. Where the radius falls more than `least_narrowing` (a share) below that line,
-    over no more than `longest_lesion_mm` [mm], radius and axis are taken from the stations beside: the radius linearly, the
-    axis by a cubic spline, so that an eccentric opening does not drag the healthy axis along.
+    Along each path the radius is that of the circle of the section's area. A narrowing is a stretch between forks with a
+    wider rim on either side, no farther than `longest_lesion_mm` [mm] off, below which the radius falls by more than
+    `least_narrowing` (a share). There radius and axis are taken from the stations beside: the radius linearly, the axis by a
+    cubic spline, so that an eccentric opening does not drag the healthy axis along. A vessel that stays narrow up to an end
+    is taken for a thin vessel.
 
     Raises InputError where a path is narrowed from end to end.
     """
@@ -146,11 +149,13 @@ def _measured_radii(lumen: Lumen, path: Path) -> tuple[np.ndarray, np.ndarray, n
     # The end sections themselves are rims, which a plane may miss by rounding.
     inner = np.clip(stations, 0.02 * stations[-1], 0.98 * stations[-1])
     radii, centres = inscribed.copy(), points.copy()
+    # At an open end the sphere has to stay inside the end plane, so its neighbours tell the width.
+    around = maximum_filter1d(inscribed, max(3, int(2.0 * np.median(inscribed) / stations[1]) | 1))
     for row, section in enumerate(sections_along(lumen.vertices, lumen.triangles, path, inner)):
         if section is None:
             continue
         radius = float(np.sqrt(section.area / np.pi))
-        if radius < FORK_EXCESS * inscribed[row]:
+        if radius < FORK_EXCESS * around[row]:
             radii[row] = radius
             centres[row] = section.centroid + (points[row] - path.at(inner[row])[0])
     return stations, centres, radii
@@ -171,34 +176,36 @@ def _narrowed(
     stations: np.ndarray, measured: np.ndarray, forks: list[float], longest_lesion_mm: float, least_narrowing: float
 ) -> np.ndarray:
     """Which stations (count,) are narrowed or so near to a narrowing that they are no reference for the healthy vessel."""
-    expected = np.empty_like(measured)
-    for part in np.split(np.arange(len(stations)), np.searchsorted(stations, forks)):
-        if len(part):
-            expected[part] = _line_from_above(stations[part], measured[part], least_narrowing)
-    narrow = measured < (1.0 - least_narrowing) * expected
     step, across = stations[1], float(np.median(measured)) / stations[1]
-    starts = np.flatnonzero(np.diff(np.r_[False, narrow, False].astype(int)))
-    for first, last in starts.reshape(-1, 2):
-        narrow[first:last] &= (last - first) * step <= longest_lesion_mm
+    expected = measured.copy()
+    for part in np.split(np.arange(len(stations)), np.searchsorted(stations, forks)):
+        # A vessel flares where it forks, which is neither healthy width nor the rim of a narrowing.
+        away = np.min([np.abs(stations[part] - fork) for fork in forks] or [np.full(len(part), np.inf)], axis=0)
+        part = part[away > FLARE * measured[part]]
+        if len(part) >= 6:
+            expected[part] = _filled(stations[part], measured[part], max(1, int(longest_lesion_mm / step)))
+    narrow = (measured < (1.0 - least_narrowing) * expected).astype(np.uint8)
     # The shoulders of a narrowing fall less than the least narrowing and are no reference either, nor is what lies beside them.
-    shoulder = maximum_filter1d(narrow.astype(np.uint8), int(2.0 * across) | 1) & (
-        measured < (1.0 - 0.1 * least_narrowing) * expected
-    )
-    return maximum_filter1d(shoulder | narrow.astype(np.uint8), int(across) | 1).astype(bool)
+    shoulder = maximum_filter1d(narrow, int(2.0 * across) | 1) & (measured < (1.0 - 0.1 * least_narrowing) * expected)
+    widened = maximum_filter1d(shoulder | narrow, int(across) | 1).astype(bool)
+    # The ends have no rim beyond them and are the last word on how wide the vessel is there.
+    widened[[0, -1]] = False
+    return widened
 
 
-def _line_from_above(stations: np.ndarray, measured: np.ndarray, least_narrowing: float) -> np.ndarray:
-    """The even taper (count,) [mm] of the healthy stretches: a straight fit from which what lies far below is dropped in turn."""
-    if len(stations) < 6:
-        return np.full(len(stations), np.median(measured))
-    # At first what lies above the line counts for twenty times as much, so that the line starts near the healthy radii.
-    weights = np.ones(len(stations))
-    line = measured
-    for turn in range(40):
-        line = np.polyval(np.polyfit(stations - stations.mean(), measured, 1, w=np.sqrt(weights)), stations - stations.mean())
-        below = measured < (1.0 - (0.0 if turn < 20 else least_narrowing)) * line
-        weights = np.where(below, 0.05 if turn < 20 else 1e-6, 1.0)
-    return np.maximum(line, 0.5 * np.median(measured))
+def _filled(stations: np.ndarray, measured: np.ndarray, window: int) -> np.ndarray:
+    """Radii (count,) [mm] with each valley filled up to its lower rim, rims being at most `window` stations away.
+
+    The even taper of the stretch (Theil-Sen: the median of all slopes, doi:10.1080/01621459.1968.10480934) is taken out before
+    and put back after, so that a valley on a tapering vessel is filled up to the taper.
+    """
+    first, second = np.triu_indices(len(stations), 1)
+    slope = float(np.median((measured[second] - measured[first]) / (stations[second] - stations[first])))
+    taper = np.clip(slope, -STEEPEST_TAPER, STEEPEST_TAPER) * (stations - stations.mean())
+    level = measured - taper
+    before = maximum_filter1d(level, window + 1, origin=window // 2, mode="constant", cval=-np.inf)
+    after = maximum_filter1d(level, window + 1, origin=-(window // 2), mode="constant", cval=-np.inf)
+    return np.maximum(np.minimum(before, after) + taper, measured)
 
 
 def _bridged(

@@ -6,17 +6,19 @@ import numpy as np
 _ODD = {(0, 2, 1), (1, 0, 2), (2, 1, 0)}
 
 
-def split_prisms(triangles: np.ndarray, vertex_count: int, layers: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def split_prisms(
+    triangles: np.ndarray, vertex_count: int, layers: int, *, rank: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut `layers` layers of prisms over triangles (triangle count, 3) into tets.
 
     Vertex i of level k has the number k * vertex_count + i. Each side face of a prism is cut from the lower corner of its
-    column with the smaller number to the upper corner of the other, so both prisms that share it agree (Dompierre et al.
-    1999, How to subdivide pyramids, prisms and hexahedra into tetrahedra).
+    column of lower rank to the upper corner of the other, so both prisms that share it agree (Dompierre et al. 1999, How to
+    subdivide pyramids, prisms and hexahedra into tetrahedra). `rank` (vertex_count,) is the numbers themselves by default.
 
     Returns tets (3 * triangle count * layers, 4), positive where the triangles' normals point up the layers, and for each
     tet its triangle and its layer (0 at the bottom).
     """
-    order = np.argsort(triangles, axis=1)
+    order = np.argsort(triangles if rank is None else rank[triangles], axis=1)
     low = np.take_along_axis(triangles, order, axis=1)
     odd = np.array([tuple(row) in _ODD for row in order.tolist()])
     a0, a1, a2 = low.T

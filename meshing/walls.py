@@ -5,21 +5,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from meshing.columns import Ground, Reach, directions, dot, fanned, ground_of, layer_shares, march_to, room_outside, unit
+from meshing.columns import Ground, Reach, directions, dot, fanned, ground_of, layer_shares, march_to, ranks, room_outside, unit
 from meshing.errors import InputError
 from meshing.lumen import Lumen
 from meshing.nearness import NearestTriangle, crossing_triangles
 from meshing.plaque import Boundary, HealthyVessel
 from meshing.prisms import split_prisms, wanted_edges
-from meshing.surfaces import vertex_normals
+from meshing.surfaces import triangle_areas, vertex_normals
 from meshing.tetmesh import TetMesh, scaled_jacobians
 from meshing.untangling import Block, Pull, polished, untangled
 
 WALL, PLAQUE = 1, 2
 NAMES = {WALL: "arterial wall", PLAQUE: "plaque"}
 POOREST = 0.02  # scaled Jacobian below which a tet is untangled before it is polished
-TARGETS = (0.2, 0.15, 0.12)  # scaled Jacobians polished for, one after the other
-MOST_POOR = 0.1  # share of tets below a target above which it is not within reach of this mesh
+TARGETS = (0.2, 0.15, 0.12, 0.11)  # scaled Jacobians polished for, one after the other, the broad ones first
+MOST_POOR = (0.1, 0.05)  # share of tets below a target above which it is out of reach, in the first and second turn
+SQUEEZED = 0.1  # scaled Jacobian below which columns that run together are made shorter
+ATTEMPTS = 10
 STIFFNESS = 10.0  # of the springs to the outer boundary, over the square of the outermost layer's height
 
 
@@ -47,7 +49,7 @@ def build_wall(
         away from the healthy lumen. A function of points (count, 3) [mm]: signed distance [mm] to the outer boundary, negative
         inside. An array (vertex count,): distance [mm] from each lumen vertex to the outer boundary along its column.
         What then lies deeper than `thickness` inside the outer boundary is plaque.
-    plaque_layers: layers between lumen and wall; by default 2 to 4, as the thickest plaque needs for well-shaped tets. Where
+    plaque_layers: layers between lumen and wall; by default 2 or 3, as the thickest plaque needs for well-shaped tets. Where
         plaque is thinner than `thinnest_plaque_mm` [mm] (or than well-shaped tets can be) these layers are wall as well, and
         the wall as a whole has its thickness.
 
@@ -70,13 +72,19 @@ def build_wall(
         raise InputError(f"A wall of {layers} layers (and {plaque_layers} of plaque) cannot bend; ask for at least 2 (and 1).")
     boundary = _boundary(outer, thickness)
     reach = _reach(ground, asked, boundary, outer, layers, plaque_layers, thinnest_plaque_mm)
-    for _ in range(10):
-        positions, tets, triangle, layer = _shaped(ground, reach, boundary)
-        bad = _spoilt_columns(lumen, ground, reach, positions, tets)
-        if not bad.any():
+    rank = ranks(ground, reach.along)
+    tets, triangle, layer = split_prisms(ground.triangles, len(asked), reach.layers + reach.plaque_layers, rank=rank)
+    positions, unchanged = None, np.zeros(len(asked), dtype=bool)
+    for attempt in range(ATTEMPTS):
+        positions = _shaped(ground, reach, boundary, (tets, triangle, layer), positions, unchanged)
+        spoilt = _spoilt_columns(lumen, ground, reach, positions, tets)
+        bad = spoilt | _squeezed_columns(ground, reach, positions, tets)
+        if not bad.any() or attempt == ATTEMPTS - 1:
             break
-        reach = reach.shortened(ground, bad)
-    _check_built(reach, asked, bad)
+        shorter = reach.shortened(ground, bad)
+        unchanged = shorter.length == reach.length
+        reach = shorter
+    _check_built(reach, asked, spoilt)
     labels = np.where((layer < reach.plaque_layers) & reach.is_plaque[ground.triangles].all(axis=1)[triangle], PLAQUE, WALL)
     used = sorted(set(labels.tolist()))
     return TetMesh(
@@ -182,43 +190,51 @@ def _fanned_to(ground: Ground, asked: np.ndarray, boundary: Boundary) -> tuple[n
     return along, distance
 
 
-def _shaped(ground: Ground, reach: Reach, boundary: Boundary | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Positions (vertex count, 3) [mm] and tets (tet count, 4) of the whole wall, with each tet's triangle and layer."""
+def _shaped(
+    ground: Ground, reach: Reach, boundary: Boundary | None, cut: tuple[np.ndarray, np.ndarray, np.ndarray], before, unchanged
+) -> np.ndarray:
+    """Positions (vertex count, 3) [mm] of the whole wall, from tets with their triangles and layers.
+
+    `before`: positions of the last attempt, or None; those of the `unchanged` columns (lumen vertex count,) are taken on.
+    """
+    tets, triangle, layer = cut
     count, shares = len(ground.vertices), layer_shares(ground, reach)
     levels = len(shares)
     positions = (ground.vertices + (shares * reach.length)[..., None] * reach.along).reshape(-1, 3)
-    tets, triangle, layer = split_prisms(ground.triangles, count, levels - 1)
     heights = np.diff(shares * reach.length, axis=0)
     wanted = wanted_edges(ground.triangles, positions.reshape(levels, count, 3), tets, triangle, layer, heights=heights)
     planes = np.tile(ground.plane_normals, (levels, 1))
     free = np.arange(len(positions)) >= count
     block = Block(tets, wanted, free, planes, np.tile(ground.edge_length, levels))
     holding = _Holding(ground, reach, boundary, heights[-1])
-    for _ in range(2):
+    if before is not None:
+        positions = np.where(np.tile(unchanged, levels)[:, None], before, positions)
+    best = positions
+    for most_poor in MOST_POOR:
         poor = scaled_jacobians(positions, tets) < POOREST
         if poor.any():
             piece, used = block.around(poor, rings=3)
             positions[used] = untangled(replace(piece, pulls=holding.pulls(positions, used, piece.free)), positions[used])
         for target in TARGETS:
-            positions = _better(block, holding, positions, target)
+            positions = _better(block, holding, positions, target, most_poor)
+            if scaled_jacobians(positions, tets).min() > scaled_jacobians(best, tets).min():
+                best = positions
     # Rounding in the descent would lift end vertices off their plane by some 1e-15.
     foot = np.tile(ground.vertices, (levels, 1))
-    positions -= dot(positions - foot, planes)[:, None] * planes
+    positions = best - dot(best - foot, planes)[:, None] * planes
     positions[:count] = ground.vertices
-    return positions, tets, triangle, layer
+    return positions
 
 
-def _better(block: Block, holding: "_Holding", positions: np.ndarray, target: float) -> np.ndarray:
-    """Positions polished for a target, or as they were where that did not lift the poorest tet."""
-    before = scaled_jacobians(positions, block.tets)
-    poor = before < target
-    if not poor.any() or poor.mean() > MOST_POOR:
+def _better(block: Block, holding: "_Holding", positions: np.ndarray, target: float, most_poor: float) -> np.ndarray:
+    """Positions polished for a target scaled Jacobian, or as they were where none or too many tets are below it."""
+    poor = scaled_jacobians(positions, block.tets) < target
+    if not poor.any() or poor.mean() > most_poor:
         return positions
     piece, used = block.around(poor, rings=2)
-    piece = replace(piece, pulls=holding.pulls(positions, used, piece.free))
     moved = positions.copy()
-    moved[used] = polished(piece, positions[used], target=target)
-    return moved if scaled_jacobians(moved, block.tets).min() > before.min() else positions
+    moved[used] = polished(replace(piece, pulls=holding.pulls(positions, used, piece.free)), positions[used], target=target)
+    return moved
 
 
 class _Holding:
@@ -286,6 +302,17 @@ def _spoilt_columns(lumen: Lumen, ground: Ground, reach: Reach, positions: np.nd
         plane = float(((ground.vertices[end.loop] - end.centre) @ end.direction).max())
         bad |= near & ((outside - end.centre) @ end.direction > plane - 1e-3)
     return bad
+
+
+def _squeezed_columns(ground: Ground, reach: Reach, positions: np.ndarray, tets: np.ndarray) -> np.ndarray:
+    """Which columns (vertex count,) have a poor tet where columns run together; shorter ones make better tets there."""
+    count = len(ground.vertices)
+    narrowing = triangle_areas(positions[-count:], ground.triangles) < 0.5 * triangle_areas(ground.vertices, ground.triangles)
+    together = np.zeros(count, dtype=bool)
+    together[ground.triangles[narrowing].ravel()] = True
+    poor = np.zeros(count, dtype=bool)
+    poor[tets[scaled_jacobians(positions, tets) < SQUEEZED].ravel() % count] = True
+    return poor & together & ~reach.is_plaque
 
 
 def _bare(positions: np.ndarray, tets: np.ndarray) -> TetMesh:
