@@ -137,12 +137,13 @@ def machine() -> list[str]:
         names = [line.split(":", 1)[1].strip() for line in information.read_text().splitlines() if line.startswith("model name")]
         processor = names[0] if names else processor
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
+    threads = os.environ.get("OMP_NUM_THREADS", "not set")
     packages = ", ".join(f"{name} {version(name)}" for name in ("taichi", "numpy", "scipy"))
     return [
         f"- date: {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
         f"- processor: {processor}, {os.cpu_count()} cores, backend {backend.current()}",
         f"- load average when it began (1, 5, 15 min): {load}; wall-clock times count only on a quiet machine",
-        f"- {platform.system()}, Python {platform.python_version()}, {packages}",
+        f"- {platform.system()}, Python {platform.python_version()}, {packages}; OMP_NUM_THREADS {threads}",
     ]
 
 

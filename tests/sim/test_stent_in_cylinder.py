@@ -1,11 +1,11 @@
-"""A stent driven to 6.00 mm in a straight compliant vessel of 5 mm bore: where its lumen ends up, and that no strut goes through."""
+"""A stent driven to 6.00 mm in a straight compliant vessel of 5 mm bore: where the lumen ends, and that no strut goes through."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 import trimesh
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from scenarios.devices.lattice import ATMOSPHERE
 from sim.command import Command
@@ -67,7 +67,7 @@ def clearance(samples: np.ndarray, points: np.ndarray, lumen: np.ndarray) -> np.
     Exact among the 30 triangles whose middles are nearest, which are more than two rings about the foot.
     """
     corners = 1e3 * points[lumen]
-    near = cKDTree(corners.mean(1)).query(1e3 * samples, 30)[1]
+    near = KDTree(corners.mean(1)).query(1e3 * samples, 30)[1]
     repeated = np.repeat(1e3 * samples, 30, axis=0)
     feet = trimesh.triangles.closest_point(corners[near.ravel()], repeated)
     away = np.linalg.norm(repeated - feet, axis=1).reshape(near.shape)
