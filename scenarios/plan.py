@@ -33,11 +33,8 @@ MEAN_ARTERIAL_MMHG = 93.0
 WALL_SHARE = RadiusFraction(0.2, least_mm=0.5)
 """Wall thickness of a vessel of which only the lumen is known, as a share of the radius; from memory, unverified."""
 
-EDGE_SHARE = 0.3
-"""Length of the lumen's edges as a share of the local radius: about 21 edges around."""
-
-PLAQUE_LAYERS = 2
-"""Layers of elements between lumen and wall, beside the two of the wall."""
+EDGE_SHARE = 0.27
+"""Length of the lumen's edges as a share of the local radius: about 23 edges around."""
 
 LEAST_LESION = 0.15
 """Narrowing of diameter against the healthy vessel from which on it is taken for a lesion; else the narrowest place counts."""
@@ -108,7 +105,7 @@ def plan_vessel(
     lumen = read_lumen(path, labels=labels, units=units, edge_fraction=EDGE_SHARE)
     tell(0.5, "wall")
     healthy = healthy_vessel(lumen)
-    wall = build_wall(lumen, thickness=thickness_mm or WALL_SHARE, outer=healthy, plaque_layers=PLAQUE_LAYERS)
+    wall = build_wall(lumen, thickness=thickness_mm or WALL_SHARE, outer=healthy)
     tell(1.0, "")
     return Vessel(path.name.split(".")[0], lumen, wall, healthy, _input(path, [str(label) for label in labels], lumen.notes))
 
@@ -123,7 +120,7 @@ def _embedded(name: str, tell: Progress) -> Vessel:
     tell(0.5, "wall")
     everything = [*about["lumen"], *about["plaque"], *about["calcium"], *about["wall"]]
     thickness = about["dimensions"]["wall_thickness"]["value"]
-    wall = build_wall(lumen, thickness=thickness, outer=boundary_of(labels, everything), plaque_layers=PLAQUE_LAYERS)
+    wall = build_wall(lumen, thickness=thickness, outer=boundary_of(labels, everything))
     wall = _calcified(wall, labels, about["calcium"])
     tell(1.0, "")
     return Vessel(name, lumen, wall, None, _input(path, about["lumen"], lumen.notes))
