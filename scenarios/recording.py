@@ -18,7 +18,7 @@ from sim.readings import first_principal_stress
 if TYPE_CHECKING:
     from scenarios.rehearsal import Rehearsal
     from sim.command import Command
-    from sim.solvers.implicit import TickReport
+    from sim.solvers.settings import TickReport
 
 FORMAT = 1
 """Version of the files' layout."""
@@ -181,6 +181,7 @@ class Recorder:
         self._last: dict[str, Any] = {}
         self._worst_residual = 0.0
         self._deepest = 0.0
+        self._most_inverted = 0
 
     @staticmethod
     def start(folder: Path, case: Case, header: dict[str, Any], *, body: Body, displacement: np.ndarray) -> "Recorder":
@@ -223,6 +224,7 @@ class Recorder:
         }
         self._worst_residual = max(self._worst_residual, report.residual)
         self._deepest = max(self._deepest, report.deepest)
+        self._most_inverted = max(self._most_inverted, report.inverted)
         self._lines.write(json.dumps(self._last) + "\n")
         self._lines.flush()
 
@@ -235,6 +237,8 @@ class Recorder:
             "residual": self._last["residual"],
             "largest_residual": self._worst_residual,
             "deepest_strut_mm": self._deepest * 1e3,
+            "most_inverted_elements": self._most_inverted,
+            "inverted_elements_at_the_end": self._last["inverted"],
             "wall_clock_s": round(wall_clock_s, 1),
         }
         _write_json(self._inside / "header.json", self._header)

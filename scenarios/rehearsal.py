@@ -19,7 +19,8 @@ from sim import backend
 from sim.arrays import put, vec3
 from sim.command import Command
 from sim.model import Body, build_model
-from sim.solvers.implicit import ImplicitSolver, Settings, TickReport
+from sim.solvers.implicit import ImplicitSolver
+from sim.solvers.settings import Settings, TickReport
 from sim.state import new_state
 from sim.unloading import unload
 

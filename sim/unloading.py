@@ -8,7 +8,8 @@ import numpy as np
 from sim.arrays import put, vec3
 from sim.command import Command
 from sim.model import Body, ModelError, build_model
-from sim.solvers.implicit import DivergedError, ImplicitSolver, Settings
+from sim.solvers.implicit import ImplicitSolver
+from sim.solvers.settings import DivergedError, Settings
 from sim.state import new_state
 
 STATIC_TICK = 1e3

@@ -1,7 +1,5 @@
 """The engine: one incremental potential for tissue, device, contact and blood, minimised by truncated Newton steps."""
 
-import dataclasses
-
 import numpy as np
 import taichi as ti
 
@@ -19,69 +17,8 @@ from sim.solvers.device import (
     contact_stiffness,
     eliminated_stiffness,
 )
+from sim.solvers.settings import DivergedError, Settings, TickReport
 from sim.state import State
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How hard a tick is worked on.
-
-    Attributes
-    ----------
-    dt
-        Length of a tick [s].
-    newton_limit
-        Most Newton steps in one tick.
-    residual_bound
-        Largest imbalance of force, as a share of the forces at work, at which a tick is done.
-    linear_tolerance
-        Reduction of the residual asked of conjugate gradients in one Newton step.
-    linear_limit
-        Most iterations of conjugate gradients in one Newton step.
-    contact_ratio
-        Stiffness of a contact as a multiple of the stiffness of the wall's own vertices.
-    contact_reach
-        Distance from the wall within which a strut's contact is watched [m].
-    friction
-        Coulomb's coefficient between strut and wall; unverified, 0.1 to 0.2 is usual.
-    slip_bound
-        Sliding within a tick below which strut and wall stick [m].
-    multiplier_rounds
-        Most updates of the contact forces in one tick; a further one is made only while a strut presses too deep.
-    depth_bound
-        How deep a strut's surface may press into the wall before another round, as a share of its half-thickness.
-    """
-
-    dt: float = 0.05
-    newton_limit: int = 8
-    residual_bound: float = 5e-3
-    linear_tolerance: float = 0.1
-    linear_limit: int = 400
-    contact_ratio: float = 10.0
-    contact_reach: float = 3e-4
-    friction: float = 0.2
-    slip_bound: float = 5e-6
-    multiplier_rounds: int = 4
-    depth_bound: float = 0.2
-
-
-@dataclasses.dataclass(frozen=True)
-class TickReport:
-    """What one tick took: readings for the recording.
-
-    `residual` is the largest remaining imbalance as a share of the forces at work; `deepest` is how far the deepest strut
-    surface lies beyond the wall [m].
-    """
-
-    residual: float
-    newton_steps: int
-    linear_iterations: int
-    energy: float
-    deepest: float
-
-
-class DivergedError(RuntimeError):
-    """A tick that cannot be finished; says at which tick and which element."""
 
 
 class ImplicitSolver:
@@ -154,13 +91,13 @@ class ImplicitSolver:
             deepest = self._update_multipliers(state, y)
             if m.device is None or deepest <= self.settings.depth_bound * m.device.half_thickness:
                 break
-        self._check_inversion(state)
+        inverted = self._count_inverted(state)
         motion.new_velocity(n, 1.0 / h, self._before, u, state.velocity)
         if m.device:
             state.plastic_angle = m.device.struts.yielded(y, state.plastic_angle)
             state.device_position = y
         state.tick += 1
-        return TickReport(float(residual), newton, iterations, float(energy), float(deepest))
+        return TickReport(float(residual), newton, iterations, float(energy), float(deepest), inverted)
 
     def contact_readings(self) -> tuple[np.ndarray, np.ndarray]:
         """Force of each sample point on the wall [N], shape (s,), and the normals into the blood, as of the last tick."""
@@ -254,9 +191,7 @@ class ImplicitSolver:
             )
         device_force, device_share = np.zeros((0, 3)), 0.0
         if self._device and m.device:
-            contact.add_contact_force(
-                n, self._contact_first, self._contact_corners, self._weights, self._traction, self._force
-            )
+            contact.add_contact_force(n, self._contact_first, self._contact_corners, self._weights, self._traction, self._force)
             pushed = contact_push(m.device, self._traction.to_numpy().astype(float))
             slope = self._device.evaluate(y)[1]
             device_force = pushed - slope
@@ -424,13 +359,16 @@ class ImplicitSolver:
         elements.largest_compression(m.tet_count, m.tets, m.edges_inverse, state.displacement, change)
         return change.to_numpy()
 
-    def _check_inversion(self, state: State) -> None:
+    def _count_inverted(self, state: State) -> int:
+        """How many elements are inside out; the law brings a few back, but many mean that the tick has failed."""
         jacobian = self._jacobians(state)
-        if not jacobian.min() > 0.0:
+        inverted = int(np.count_nonzero(~(jacobian > 0.0)))
+        if inverted > max(1, self.settings.inverted_bound * len(jacobian)) or not jacobian.min() > -1.0:
             raise DivergedError(
-                f"The simulation diverged at tick {state.tick + 1}: {self._worst_element(state)}. "
-                "Take a smaller dt, a slower inflation or a finer mesh there."
+                f"The simulation diverged at tick {state.tick + 1}: {inverted:,} elements are inside out, "
+                f"{self._worst_element(state)}. Take a smaller dt, a slower inflation or a finer mesh there."
             )
+        return inverted
 
     def _worst_element(self, state: State) -> str:
         jacobian = self._jacobians(state)

@@ -1,6 +1,7 @@
 """Lumens by formula, for the tests of walls: tubes with a narrowing, bent tubes and a fork."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def fork(*, half_angle_deg: float = 22.0, trunk: float = 4.0, limb: float = 2.8,
     slant = np.deg2rad(half_angle_deg)
     axes = [np.array([0, 0, -1.0]), np.array([np.sin(slant), 0, np.cos(slant)]), np.array([-np.sin(slant), 0, np.cos(slant)])]
     lengths, radii = [14.0, 20.0, 20.0], [trunk, limb, limb]
-    step = 0.3
+    step = 0.4
     grid = np.stack(np.meshgrid(np.arange(-17, 17, step), np.arange(-7, 7, step), np.arange(-20, 26, step), indexing="ij"), -1)
     fields = []
     for axis, length, radius in zip(axes, lengths, radii, strict=True):
@@ -96,7 +97,7 @@ def fork(*, half_angle_deg: float = 22.0, trunk: float = 4.0, limb: float = 2.8,
         fields.append(np.linalg.norm(grid - along[..., None] * axis, axis=-1) - radius)
     field = -blend * np.log(sum(np.exp(-each / blend) for each in fields))
     points, faces, _, _ = marching_cubes(field, 0.0, spacing=(step,) * 3, gradient_direction="ascent")
-    surface = pyvista.PolyData.from_regular_faces(points + grid[0, 0, 0], faces)
+    surface: Any = pyvista.PolyData.from_regular_faces(points + grid[0, 0, 0], faces)
     for axis, length in zip(axes, lengths, strict=True):
         surface = surface.clip(normal=axis, origin=axis * length)
     surface = surface.triangulate()

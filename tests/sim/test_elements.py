@@ -10,7 +10,8 @@ from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.model import Body, Model, build_model
 from sim.readings import cauchy_stress, deformation_gradients
-from sim.solvers.implicit import ImplicitSolver, Settings
+from sim.solvers.implicit import ImplicitSolver
+from sim.solvers.settings import Settings
 from sim.state import new_state
 from tests.sim.tubes import block
 from tests.sim.twin import Twin, cofactor, stress

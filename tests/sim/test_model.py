@@ -8,7 +8,8 @@ from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.model import Body, ModelError, build_model
 from sim.readings import deformation_gradients
-from sim.solvers.implicit import DivergedError, ImplicitSolver, Settings
+from sim.solvers.implicit import ImplicitSolver
+from sim.solvers.settings import DivergedError, Settings
 from sim.state import new_state
 from tests.sim.tubes import tube, vessel
 

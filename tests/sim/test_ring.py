@@ -9,7 +9,8 @@ from scipy.optimize import root_scalar
 from scenarios.devices.lattice import ATMOSPHERE, device_body, place
 from sim.command import Command
 from sim.model import build_model
-from sim.solvers.implicit import ImplicitSolver, Settings
+from sim.solvers.implicit import ImplicitSolver
+from sim.solvers.settings import Settings
 from sim.state import new_state
 from sim.struts import Struts
 from tests.sim.stents import DRAG, Placed, catalogue_stent, on_axis, one_ring
@@ -65,6 +66,16 @@ def test_radial_stiffness_of_a_ring_is_that_of_clamped_guided_beams(lean_deg):
     assert abs(off[2]) < 0.005
     assert off[0] / off[1] == pytest.approx(4.0, rel=0.1)
     assert off[1] / off[2] == pytest.approx(4.0, rel=0.1)
+
+
+def test_a_stent_of_one_ring_has_a_stiffness():
+    """No bridges at all: what the engine's own stiffness gives is the slope of the force, as for any other stent."""
+    placed, x = ring_of(8, 20.0)
+    struts, none = placed.body.struts, np.zeros(16)
+    matrix = struts.stiffness(x, none)
+    step = 1e-9 * np.random.default_rng(0).normal(size=x.shape)
+    expected = (struts.evaluate(x + step, none)[1] - struts.evaluate(x - step, none)[1]) / 2.0
+    np.testing.assert_allclose((matrix @ step.ravel()).reshape(x.shape), expected, atol=1e-4 * np.abs(expected).max())
 
 
 def crown_angle(design, radius: float) -> float:

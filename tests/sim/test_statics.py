@@ -9,7 +9,8 @@ from sim.arrays import put, vec3
 from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.model import Body, build_model
-from sim.solvers.implicit import ImplicitSolver, Settings
+from sim.solvers.implicit import ImplicitSolver
+from sim.solvers.settings import Settings
 from sim.state import new_state
 from tests.sim.tubes import section_diameter, stenosed, tube, vessel
 from tests.sim.twin import Twin

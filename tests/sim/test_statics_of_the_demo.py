@@ -8,7 +8,8 @@ from scenarios.case import Case
 from scenarios.plan import plan_case
 from sim.command import Command
 from sim.model import build_model
-from sim.solvers.implicit import ImplicitSolver, Settings
+from sim.solvers.implicit import ImplicitSolver
+from sim.solvers.settings import Settings
 from sim.state import new_state
 from tests.sim.twin import Twin
 

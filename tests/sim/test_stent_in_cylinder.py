@@ -67,7 +67,7 @@ def clearance(samples: np.ndarray, points: np.ndarray, lumen: np.ndarray) -> np.
     Exact among the 30 triangles whose middles are nearest, which are more than two rings about the foot.
     """
     corners = 1e3 * points[lumen]
-    near = KDTree(corners.mean(1)).query(1e3 * samples, 30)[1]
+    near = np.asarray(KDTree(corners.mean(1)).query(1e3 * samples, 30)[1])
     repeated = np.repeat(1e3 * samples, 30, axis=0)
     feet = trimesh.triangles.closest_point(corners[near.ravel()], repeated)
     away = np.linalg.norm(repeated - feet, axis=1).reshape(near.shape)

@@ -17,7 +17,8 @@ from sim.arrays import put, vec3
 from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.model import build_model
-from sim.solvers.implicit import ImplicitSolver, Settings
+from sim.solvers.implicit import ImplicitSolver
+from sim.solvers.settings import Settings
 from sim.state import new_state
 from tests.sim.tubes import section_diameter, tube, vessel
 
