@@ -125,7 +125,7 @@ def _rehearse(
     from scenarios.plan import plan_case
     from scenarios.procedure import single_inflation
     from scenarios.rehearsal import rehearse as run
-    from sim.solvers.implicit import DivergedError
+    from sim.solvers.settings import DivergedError
     from viewer.commands.inputs import tell_notes
     from viewer.commands.progress import progress_of
     from viewer.headline import headline
