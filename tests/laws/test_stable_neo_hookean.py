@@ -165,7 +165,7 @@ def test_stiffness_at_rest_is_not_limited(law):
 
 
 def test_the_limit_changes_one_term_and_keeps_its_sign(law):
-    f = deformations(400, stretch=2.0)
+    f = deformations(2000, stretch=2.0)
     _, turn = stiffness(law, f - EYE)
     whole, share = share_of_limit(law, f)
     exact, bites = (share >= -1.0) & (share < 0.9), np.abs(share) > 1.0

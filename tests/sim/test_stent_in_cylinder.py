@@ -92,7 +92,8 @@ def driven() -> Driven:
     depths: list[float] = []
 
     def tick(atm: float) -> np.ndarray:
-        solver.step(state, Command(balloon_pressure=atm * ATMOSPHERE, blood_pressure=BLOOD))
+        report = solver.step(state, Command(balloon_pressure=atm * ATMOSPHERE, blood_pressure=BLOOD))
+        assert report.inverted == 0
         points = body.vertices + state.displacement.to_numpy()
         samples = strut_points(placed, state.device_position + model.origin)
         depths.append(placed.body.half_thickness - float(clearance(samples, points, body.lumen).min()))
