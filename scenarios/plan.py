@@ -33,8 +33,8 @@ MEAN_ARTERIAL_MMHG = 93.0
 WALL_SHARE = RadiusFraction(0.2, least_mm=0.5)
 """Wall thickness of a vessel of which only the lumen is known, as a share of the radius; from memory, unverified."""
 
-EDGE_SHARE = 0.27
-"""Length of the lumen's edges as a share of the local radius: about 23 edges around."""
+EDGE_SHARE = 0.33
+"""Length of the lumen's edges as a share of the local radius: about 19 edges around."""
 
 LEAST_LESION = 0.15
 """Narrowing of diameter against the healthy vessel from which on it is taken for a lesion; else the narrowest place counts."""

@@ -51,7 +51,7 @@ def single_inflation(
     blood_pressure_pa: float,
     pressure_atm: float | None = None,
     settle_s: float = 0.2,
-    inflate_s: float = 2.0,
+    inflate_s: float = 3.0,
     hold_s: float = 0.4,
     deflate_s: float = 0.8,
     rest_s: float = 0.4,
