@@ -19,6 +19,8 @@ from meshing.sections import plane_axes
 from meshing.surfaces import ClosedSurface, enclosed_volume, said
 
 INSIDE_POINTS = 80_000  # of the grid that fills the vessel
+MOST_ENDS = 60
+MOST_CANDIDATES = 400  # for tips; noise makes dozens, a heap of struts thousands
 MOST_GRID_POINTS = 30_000_000  # of the box around it
 LEAST_LENGTH = 3.5  # a closed branch sticks out of its parent by this many of its own radii; two remain once its tip is off
 BULGE = 0.7  # of that length is worth a word
@@ -69,7 +71,8 @@ def trace(surface: ClosedSurface) -> Tree:
     tips, openings, bulges = _tips(inside, surface)
     if len(tips) < 2:
         raise _no_vessel(inside)
-    root = int(np.argmax([_end_radius(inside, tip, tips) for tip in tips]))
+    walks = _paths(inside, tips[0], tips[1:])
+    root = int(np.argmax([_end_radius(inside, walk) for walk in (walks[0], *(walk[::-1] for walk in walks))]))
     tips, openings = [tips[root], *tips[:root], *tips[root + 1 :]], [openings[root], *openings[:root], *openings[root + 1 :]]
     rough = _paths(inside, tips[0], tips[1:])
     order = sorted(range(len(rough)), key=lambda n: -arc_lengths(inside.points[rough[n]])[-1])
@@ -179,44 +182,74 @@ def _bridged(points: np.ndarray, links: np.ndarray, apart: np.ndarray, piece: np
 def _tips(inside: Inside, surface: ClosedSurface) -> tuple[list[int], list[int | None], list[np.ndarray]]:
     """Grid points at the ends of the vessel, the number of the opening at each (None for a closed tip), and paths into bulges."""
     tree = KDTree(inside.points, balanced_tree=False)
-    at_opening = [int(np.asarray(tree.query(opening.centre)[1])) for opening in surface.openings]
+    wide = _wide_openings(inside, surface, tree)
 
     def settled(point: int) -> tuple[int, int | None]:
         """The point itself, or that at the opening whose cap it lies on."""
-        for number, opening in enumerate(surface.openings):
+        for number, at_opening in wide.items():
+            opening = surface.openings[number]
             if np.linalg.norm(inside.points[point] - opening.centre) < 1.5 * opening.radius:
-                return at_opening[number], number
+                return at_opening, number
         return point, None
 
     first, first_opening = settled(_farthest(inside, int(np.argmax(inside.radii))))
     reach = csgraph.dijkstra(inside.lengths, indices=first)
     _, before = csgraph.dijkstra(inside.costs, indices=first, return_predecessors=True)
-    # Openings are looked at before closed tips, the widest first.
-    wide = sorted(range(len(at_opening)), key=lambda n: -surface.openings[n].radius)
-    candidates = [settled(_farthest(inside, first)), *((at_opening[n], n) for n in wide)]
     found: dict[int, int | None] = {first: first_opening}
     bulges: list[np.ndarray] = []
-    spine, free = np.array([first]), np.isfinite(reach)
-    for _ in range(2000):
-        tip, opening = candidates.pop(0) if candidates else (int(np.argmax(np.where(free, reach, -1.0))), None)
-        if opening is None and not free[tip]:
+    spine, free, walked = np.array([first]), np.isfinite(reach), np.zeros(len(reach), bool)
+    short = [(point, number) for number, point in wide.items()]  # openings so near that nothing beyond them was left over
+    for _ in range(MOST_CANDIDATES):
+        if len(found) > MOST_ENDS:
+            break
+        if free.any():
+            outermost = int(np.argmax(np.where(free, reach, -1.0)))
+            free[outermost] = False
+            tip, opening = settled(outermost)
+        elif short:
+            tip, opening = short.pop(0)
+        else:
             break
         path = _walk(before, tip)
-        radius = surface.openings[opening].radius if opening is not None else None
-        if tip not in found and (len(spine) == 1 or _sticks_out(inside, path[::-1], spine, radius)):
+        width = surface.openings[opening].radius if opening is not None else None
+        if tip not in found and (len(spine) == 1 or _sticks_out(inside, path[::-1], spine, width)):
             found[tip] = opening
             spine = np.union1d(spine, path)
         elif opening is None and _sticks_out(inside, path[::-1], spine, None, share=BULGE):
             bulges.append(path[::-1][: _outer_count(inside, path[::-1], spine)])
-        for place, radius in zip(inside.points[path], inside.radii[path], strict=True):
+        fresh = path[~walked[path]]
+        walked[fresh] = True
+        for place, radius in zip(inside.points[fresh], inside.radii[fresh], strict=True):
             free[tree.query_ball_point(place, 1.3 * radius + 2.0 * inside.step)] = False
-    tips = list(found)
-    if len(tips) > 2:  # the first of all was taken on trust; the others tell whether it is a bulge
-        others = np.unique(np.concatenate(_paths(inside, tips[1], tips[2:])))
-        radius = surface.openings[first_opening].radius if first_opening is not None else None
-        if not _sticks_out(inside, _paths(inside, tips[1], [first])[0][::-1], others, radius):
-            tips = tips[1:]
+        if opening is not None:
+            free[tree.query_ball_point(surface.openings[opening].centre, 1.5 * surface.openings[opening].radius)] = False
+    if free.any() or short:
+        raise InputError(
+            f"This is not a vessel: it has more than {MOST_ENDS} ends or {MOST_CANDIDATES} bumps. Choose the label or surface "
+            "of a lumen, or a part of it."
+        )
+    width = surface.openings[first_opening].radius if first_opening is not None else None
+    tips = list(found) if _first_is_end(inside, list(found), width) else list(found)[1:]
     return tips, [found[tip] for tip in tips], bulges
+
+
+def _first_is_end(inside: Inside, tips: Sequence[int], opening_radius: float | None) -> bool:
+    """Whether the tip that was taken on trust is an end and not a bulge, seen from the tree of the others."""
+    if len(tips) < 3:
+        return True
+    others = np.unique(np.concatenate(_paths(inside, tips[1], tips[2:])))
+    return _sticks_out(inside, _paths(inside, tips[1], tips[:1])[0][::-1], others, opening_radius)
+
+
+def _wide_openings(inside: Inside, surface: ClosedSurface, tree: KDTree) -> dict[int, int]:
+    """Openings as wide as the vessel behind them, which may be ends and not holes, with the grid point at each."""
+    wide = {}
+    for number in sorted(range(len(surface.openings)), key=lambda n: -surface.openings[n].radius):
+        opening = surface.openings[number]
+        behind = tree.query_ball_point(opening.centre, 3.0 * opening.radius)
+        if behind and opening.radius > 0.5 * inside.radii[behind].max():
+            wide[number] = int(np.asarray(tree.query(opening.centre)[1]))
+    return wide
 
 
 def _sticks_out(
@@ -235,8 +268,10 @@ def _sticks_out(
 def _outer_count(inside: Inside, path: np.ndarray, spine: np.ndarray) -> int:
     """How many points of a path, from its tip inward, lie outside the spheres inscribed about the tree."""
     spheres, radii = inside.points[spine], inside.radii[spine]
-    within = [bool((np.linalg.norm(spheres - place, axis=1) <= radii).any()) for place in inside.points[path]]
-    return within.index(True) if any(within) else len(path)
+    for count, place in enumerate(inside.points[path]):
+        if (np.linalg.norm(spheres - place, axis=1) <= radii).any():
+            return count
+    return len(path)
 
 
 def _farthest(inside: Inside, start: int) -> int:
@@ -257,10 +292,8 @@ def _paths(inside: Inside, root: int, tips: Sequence[int]) -> list[np.ndarray]:
     return [_walk(before, tip) for tip in tips]
 
 
-def _end_radius(inside: Inside, tip: int, tips: Sequence[int]) -> float:
-    """Radius [mm] of the vessel just before a tip: the largest within two of its radii along the way to another tip."""
-    other = next(t for t in tips if t != tip)
-    path = _paths(inside, other, [tip])[0][::-1]
+def _end_radius(inside: Inside, path: np.ndarray) -> float:
+    """Radius [mm] of the vessel at the first point of a path: the largest within two of its radii along the way."""
     stations = arc_lengths(inside.points[path])
     largest = np.maximum.accumulate(inside.radii[path])
     return float(largest[min(int(np.searchsorted(stations - 1.5 * largest, 0.0)), len(path) - 1)])

@@ -143,6 +143,37 @@ def test_hole_in_the_wall_is_mended_and_said_and_a_large_one_refused():
         lumen_from_surface(Surface(vertices=vertices, triangles=triangles[~hole]))
 
 
+def test_lost_triangles_are_closed_and_make_no_ends():
+    vertices, triangles = tube_surface(radius=3.0, length=40.0, around=40)
+    lost = np.random.default_rng(2).choice(len(triangles), 25, replace=False)
+    lumen = lumen_from_surface(Surface(vertices=vertices, triangles=np.delete(triangles, lost, axis=0)))
+    assert_sound(lumen, end_count=2)
+    assert lumen.volume_mm3 == pytest.approx(np.pi * 9.0 * lumen.centreline.paths()[0].length, rel=0.02)
+
+
+def test_aneurysm_is_no_branch_and_is_meshed_for_its_own_size():
+    shape = union(capsule((0, 0, 0), (0, 0, 50), 3.0), capsule((0, 7, 25), (0, 8, 25), 5.5))
+    lumen = lumen_from_labels(label_map(shape, (-9, -6, -6), (9, 16, 56), (0.7, 0.7, 0.7)), [1])
+    assert_sound(lumen, end_count=2)
+    dome = lumen.triangles[lumen.vertices[lumen.triangles][:, :, 1].min(axis=1) > 9.0]
+    sides = np.linalg.norm(lumen.vertices[dome] - lumen.vertices[np.roll(dome, 1, axis=1)], axis=2)
+    assert sides.mean() < 0.35 * 5.5
+
+
+def test_vessel_that_parts_and_joins_again_keeps_both_ways():
+    ways = [capsule((0, 0, 12), (x, 0, 25), 2.2) for x in (7, -7)] + [capsule((x, 0, 25), (0, 0, 38), 2.2) for x in (7, -7)]
+    shape = union(capsule((0, 0, 0), (0, 0, 12), 3.0), *ways, capsule((0, 0, 38), (0, 0, 50), 3.0))
+    lumen = lumen_from_labels(label_map(shape, (-12, -6, -6), (12, 6, 56), (0.7, 0.7, 0.7)), [1])
+    edges, _, _ = edges_of(lumen.triangles)
+    assert_sound(lumen, end_count=2)
+    assert len(lumen.vertices) - len(edges) + len(lumen.triangles) == -2  # a sphere with one handle and two holes
+
+
+def test_heap_of_struts_is_refused():
+    with pytest.raises(InputError):
+        read_lumen(shared_data("stent_mesh/stent06.stl"))
+
+
 def empty() -> LabelMap:
     return label_map(capsule((0, 0, 0), (0, 0, 1), -1.0), (0, 0, 0), (9, 9, 9), (1, 1, 1))
 
