@@ -85,8 +85,10 @@ class Block:
         return out
 
 
-def untangled(block: Block, positions: np.ndarray, *, rounds: int = 15, iterations: int = 20, settle: int = 15) -> np.ndarray:
-    """Positions (vertex count, 3) [mm] in which no tet is inside out, as far as the rounds suffice.
+def untangled(block: Block, positions: np.ndarray, *, rounds: int, iterations: int, settle: int) -> np.ndarray:
+    """Positions (vertex count, 3) [mm] in which no tet is inside out, as far as `rounds` of some `iterations` suffice.
+
+    Where they do, `settle` more iterations draw the tets towards their wanted shape.
 
     Energy of Garanzha et al. 2021, Foldover-free maps in 50 lines of code, doi:10.1145/3450626.3459847: finite for tets
     inside out, and growing without bound there as its softness goes to zero with the rounds.

@@ -17,11 +17,13 @@ from meshing.untangling import Block, Pull, polished, untangled
 
 WALL, PLAQUE = 1, 2
 NAMES = {WALL: "arterial wall", PLAQUE: "plaque"}
+PASSES = 5  # of untangling
 POOREST = 0.02  # scaled Jacobian below which a tet is untangled before it is polished
 TARGETS = (0.2, 0.15, 0.12, 0.11)  # scaled Jacobians polished for, one after the other, the broad ones first
 MOST_POOR = (0.1, 0.05)  # share of tets below a target above which it is out of reach, in the first and second turn
 SQUEEZED = 0.1  # scaled Jacobian below which columns that run together are made shorter
-ATTEMPTS = 10
+ATTEMPTS = 10  # at a wall without spoilt columns
+MOST_THIN = 0.25  # share of columns less than half as long as asked, above which the wall is another than asked
 STIFFNESS = 10.0  # of the springs to the outer boundary, over the square of the outermost layer's height
 
 
@@ -73,18 +75,9 @@ def build_wall(
     boundary = _boundary(outer, thickness)
     reach = _reach(ground, asked, boundary, outer, layers, plaque_layers, thinnest_plaque_mm)
     rank = ranks(ground, reach.along)
-    tets, triangle, layer = split_prisms(ground.triangles, len(asked), reach.layers + reach.plaque_layers, rank=rank)
-    positions, unchanged = None, np.zeros(len(asked), dtype=bool)
-    for attempt in range(ATTEMPTS):
-        positions = _shaped(ground, reach, boundary, (tets, triangle, layer), positions, unchanged)
-        spoilt = _spoilt_columns(lumen, ground, reach, positions, tets)
-        bad = spoilt | _squeezed_columns(ground, reach, positions, tets)
-        if not bad.any() or attempt == ATTEMPTS - 1:
-            break
-        shorter = reach.shortened(ground, bad)
-        unchanged = shorter.length == reach.length
-        reach = shorter
-    _check_built(reach, asked, spoilt)
+    cut = split_prisms(ground.triangles, len(asked), reach.layers + reach.plaque_layers, rank=rank)
+    positions, reach = _without_spoilt_columns(lumen, ground, reach, boundary, cut, asked)
+    tets, triangle, layer = cut
     labels = np.where((layer < reach.plaque_layers) & reach.is_plaque[ground.triangles].all(axis=1)[triangle], PLAQUE, WALL)
     used = sorted(set(labels.tolist()))
     return TetMesh(
@@ -140,13 +133,13 @@ def _thickness(thickness: float | np.ndarray | RadiusFraction, ground: Ground, o
     return np.broadcast_to(values, count).copy()
 
 
-def _boundary(outer, thickness) -> Boundary | None:
+def _boundary(outer: HealthyVessel | Boundary | np.ndarray | None, thickness) -> Boundary | None:
     """The outer boundary as a signed distance, where it is one."""
     if isinstance(outer, HealthyVessel):
         if isinstance(thickness, RadiusFraction):
             return lambda points: outer(points) - np.maximum(thickness.share * outer.radius_at(points), thickness.least_mm)
         return lambda points: outer(points) - float(thickness)
-    return outer if callable(outer) else None
+    return None if outer is None or isinstance(outer, np.ndarray) else outer
 
 
 def _reach(ground, asked, boundary, outer, layers, plaque_layers, thinnest) -> Reach:
@@ -190,8 +183,37 @@ def _fanned_to(ground: Ground, asked: np.ndarray, boundary: Boundary) -> tuple[n
     return along, distance
 
 
+def _without_spoilt_columns(
+    lumen: Lumen, ground: Ground, reach: Reach, boundary: Boundary | None, cut: tuple[np.ndarray, ...], asked: np.ndarray
+) -> tuple[np.ndarray, Reach]:
+    """Positions (vertex count, 3) [mm] and the columns as they were built, shortened where they spoil the mesh.
+
+    Raises InputError where that leaves too little of the wall, or does not help.
+    """
+    positions, unchanged = None, np.zeros(len(asked), dtype=bool)
+    built, spoilt = reach, np.zeros(len(asked), dtype=bool)
+    for _ in range(ATTEMPTS):
+        if np.mean(reach.length < 0.5 * asked) > MOST_THIN:
+            spoilt |= reach.length < 0.5 * asked
+            break
+        positions = _shaped(ground, reach, boundary, cut, positions, unchanged)
+        spoilt = _spoilt_columns(lumen, ground, reach, positions, cut[0])
+        bad = spoilt | _squeezed_columns(ground, reach, positions, cut[0])
+        if not bad.any():
+            return positions, reach
+        built, reach = reach, reach.shortened(ground, bad)
+        unchanged = built.length == reach.length
+    if positions is None or spoilt.any():
+        possible = min(float(np.quantile(reach.length, 0.25)), 0.75 * float(np.median(asked)))
+        raise InputError(
+            f"A wall of {np.median(asked):.3g} mm cannot be built around this lumen: it would run into itself at "
+            f"{np.count_nonzero(spoilt):,} of {len(asked):,} lumen vertices. Ask for at most about {possible:.2g} mm."
+        )
+    return positions, built
+
+
 def _shaped(
-    ground: Ground, reach: Reach, boundary: Boundary | None, cut: tuple[np.ndarray, np.ndarray, np.ndarray], before, unchanged
+    ground: Ground, reach: Reach, boundary: Boundary | None, cut: tuple[np.ndarray, ...], before, unchanged
 ) -> np.ndarray:
     """Positions (vertex count, 3) [mm] of the whole wall, from tets with their triangles and layers.
 
@@ -211,10 +233,14 @@ def _shaped(
         positions = np.where(np.tile(unchanged, levels)[:, None], before, positions)
     best = positions
     for most_poor in MOST_POOR:
-        poor = scaled_jacobians(positions, tets) < POOREST
-        if poor.any():
+        for _ in range(PASSES):
+            # Pieces shrink from pass to pass, so that the few stubborn places do not cost what the many easy ones did.
+            poor = scaled_jacobians(positions, tets) < POOREST
+            if not poor.any():
+                break
             piece, used = block.around(poor, rings=3)
-            positions[used] = untangled(replace(piece, pulls=holding.pulls(positions, used, piece.free)), positions[used])
+            piece = replace(piece, pulls=holding.pulls(positions, used, piece.free))
+            positions[used] = untangled(piece, positions[used], rounds=3, iterations=12, settle=6)
         for target in TARGETS:
             positions = _better(block, holding, positions, target, most_poor)
             if scaled_jacobians(positions, tets).min() > scaled_jacobians(best, tets).min():
@@ -317,17 +343,6 @@ def _squeezed_columns(ground: Ground, reach: Reach, positions: np.ndarray, tets:
 
 def _bare(positions: np.ndarray, tets: np.ndarray) -> TetMesh:
     return TetMesh(vertices=positions, tets=tets, labels=np.ones(len(tets), int), label_names={})
-
-
-def _check_built(reach: Reach, asked: np.ndarray, bad: np.ndarray) -> None:
-    """Raise InputError where the wall came out inside out, crossing itself, or far thinner than asked."""
-    thin = reach.length < 0.5 * asked
-    if bad.any() or thin.mean() > 0.25:
-        possible = float(np.quantile(reach.length[~thin] if thin.mean() < 0.5 else reach.length, 0.1))
-        raise InputError(
-            f"A wall of {np.median(asked):.3g} mm cannot be built around this lumen: it would run into itself at "
-            f"{np.count_nonzero(bad | thin):,} of {len(asked):,} lumen vertices. Ask for at most about {possible:.2g} mm."
-        )
 
 
 def _notes(reach: Reach, asked: np.ndarray) -> tuple[str, ...]:
