@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import taichi as ti
 
+from sim import backend
+
 vec2 = ti.types.vector(2, ti.f32)
 vec3 = ti.types.vector(3, ti.f32)
 vec4 = ti.types.vector(4, ti.f32)
@@ -54,6 +56,7 @@ def put(values: np.ndarray, kind: Any) -> Array:
 
     An empty array becomes one element of zeros, since the backend knows no empty array; counts are passed beside it.
     """
+    backend.current()
     trailing = _trailing(kind)
     scalar = kind.dtype if trailing else kind
     values = np.asarray(values).astype(ti.lang.util.to_numpy_type(scalar))

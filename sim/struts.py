@@ -159,6 +159,6 @@ def _scatter(out: np.ndarray, nodes: np.ndarray, parts: np.ndarray) -> None:
 
 
 def _scatter_blocks(matrix: np.ndarray, nodes: np.ndarray, blocks: np.ndarray) -> None:
-    degrees = (3 * nodes[:, :, None] + np.arange(3)).reshape(len(nodes), -1)
+    degrees = (3 * nodes[:, :, None] + np.arange(3)).reshape(len(nodes), 3 * nodes.shape[1])
     size = degrees.shape[1]
     np.add.at(matrix, (degrees[:, :, None], degrees[:, None, :]), blocks.reshape(len(nodes), size, size))

@@ -81,7 +81,7 @@ class StableNeoHookean:
         f = ti.Matrix.identity(ti.f32, 3) + g
         c = (p[0] + p[1]) * volume_change(g) - p[0]
         limit = p[0] / ti.max(largest_stretch(f), 1e-6)
-        return f, cofactor_of(f), p[0], p[0] + p[1], ti.math.clamp(c, -limit, limit)
+        return f, cofactor_of(f), p[0], p[0] + p[1], ti.math.clamp(c, -limit, 0.93 * limit)
 
 
 @ti.func

@@ -224,7 +224,8 @@ def iterate(
                 image = vec3(0.0)
                 for e in range(row_first[v], row_first[v + 1]):
                     image += matrix[e] @ vectors[DIRECTION, column[e]]
-                for k in range(contact_first[v], contact_first[v + 1]):
+                # Without contacts in this solve, the forces of an earlier one still stand in the table.
+                for k in range(contact_first[v], ti.select(sample_count > 0, contact_first[v + 1], contact_first[v])):
                     image += weights[contact_corners[k] >> 2][contact_corners[k] & 3] * contact[1, contact_corners[k] >> 2]
                 vectors[IMAGE, v] = image
                 curvature += ti.cast(image.dot(vectors[DIRECTION, v]), ti.f64)
