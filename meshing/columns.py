@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from meshing.lumen import Lumen
 from meshing.surfaces import vertex_normals
@@ -167,7 +167,7 @@ def room_outside(ground: Ground, wanted: np.ndarray, *, share: float = 0.8) -> n
     The largest ball that touches the lumen from outside at the vertex and holds no facing vertex has the radius
     |q - p|^2 / (2 (q - p) . n); the column may fill `share` of it. `wanted` (vertex count,) [mm] bounds the search.
     """
-    tree = cKDTree(ground.vertices)
+    tree = KDTree(ground.vertices)
     reach = 2.0 * wanted / share
     room = np.full(len(wanted), np.inf)
     for part in np.array_split(np.arange(len(wanted)), max(1, len(wanted) // 1000)):
@@ -259,7 +259,7 @@ def ranks(ground: Ground, along: np.ndarray) -> np.ndarray:
     fall = -0.5 * dot(ground.vertices[b] - ground.vertices[a], lean[a] + lean[b])
     ones = np.ones(len(a))
     slopes = sparse.coo_array((np.r_[ones, -ones], (np.r_[rows, rows], np.r_[b, a])), shape=(len(a), count)).tocsr()
-    height = spsolve((slopes.T @ slopes + 1e-9 * sparse.eye_array(count)).tocsc(), slopes.T @ fall)
+    height = np.asarray(spsolve((slopes.T @ slopes + 1e-9 * sparse.eye_array(count)).tocsc(), slopes.T @ fall))
     rank = np.empty(count, dtype=np.int64)
     rank[np.argsort(height, kind="stable")] = np.arange(count)
     return rank
@@ -292,7 +292,7 @@ def _nearest_on_paths(lumen: Lumen, points: np.ndarray) -> tuple[np.ndarray, np.
     best = np.full(len(points), np.inf)
     place, tangent, radius = np.zeros_like(points), np.zeros_like(points), np.zeros(len(points))
     for path in lumen.centreline.paths():
-        distance, nearest = cKDTree(path.points).query(points)
+        distance, nearest = map(np.asarray, KDTree(path.points).query(points))
         score = distance / np.maximum(path.radii[nearest], 1e-9)
         better = score < best - 1e-9
         best[better] = score[better]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from meshing.centrelines import Path
 from meshing.errors import InputError
@@ -47,7 +47,7 @@ class HealthyVessel:
     def _nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         best, radius = np.full(len(points), np.inf), np.zeros(len(points))
         for axis, radii in zip(self.axes, self.radii, strict=True):
-            _, nearest = cKDTree(axis).query(points)
+            _, nearest = KDTree(axis).query(points)
             for step in (-1, 1):
                 other = np.clip(nearest + step, 0, len(axis) - 1)
                 line = axis[other] - axis[nearest]
@@ -184,13 +184,18 @@ def _narrowed(
         part = part[away > FLARE * measured[part]]
         if len(part) >= 6:
             expected[part] = _filled(stations[part], measured[part], max(1, int(longest_lesion_mm / step)))
-    narrow = (measured < (1.0 - least_narrowing) * expected).astype(np.uint8)
+    narrow = measured < (1.0 - least_narrowing) * expected
     # The shoulders of a narrowing fall less than the least narrowing and are no reference either, nor is what lies beside them.
-    shoulder = maximum_filter1d(narrow, int(2.0 * across) | 1) & (measured < (1.0 - 0.1 * least_narrowing) * expected)
-    widened = maximum_filter1d(shoulder | narrow, int(across) | 1).astype(bool)
+    shoulder = _widened(narrow, int(2.0 * across) | 1) & (measured < (1.0 - 0.1 * least_narrowing) * expected)
+    widened = _widened(shoulder | narrow, int(across) | 1)
     # The ends have no rim beyond them and are the last word on how wide the vessel is there.
     widened[[0, -1]] = False
     return widened
+
+
+def _widened(flags: np.ndarray, window: int) -> np.ndarray:
+    """Flags (count,) set also where one is set within half a window."""
+    return np.asarray(maximum_filter1d(flags.astype(np.uint8), window)) > 0
 
 
 def _filled(stations: np.ndarray, measured: np.ndarray, window: int) -> np.ndarray:

@@ -194,7 +194,8 @@ def _steps(count: int, links: np.ndarray, starts: np.ndarray, goals: np.ndarray)
 def _has_face(mesh: TetMesh, faces: np.ndarray) -> np.ndarray:
     """Which tets (tet_count,) have one of these triangles (face_count, 3)."""
     own = np.sort(mesh.tets[:, TET_FACES].reshape(-1, 3).astype(np.int64), axis=1)
-    return np.isin(_codes(own, mesh.vertex_count), _codes(np.sort(faces, axis=1), mesh.vertex_count)).reshape(-1, 4).any(axis=1)
+    known = np.isin(_codes(own, mesh.vertex_count), _codes(np.sort(faces, axis=1), mesh.vertex_count))
+    return np.asarray(known.reshape(-1, 4).any(axis=1))
 
 
 def _same_faces(sets: list[np.ndarray], boundary: np.ndarray) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from meshing.columns import Ground, Reach, directions, dot, fanned, ground_of, layer_shares, march_to, ranks, room_outside, unit
 from meshing.errors import InputError
@@ -78,7 +78,8 @@ def build_wall(
     cut = split_prisms(ground.triangles, len(asked), reach.layers + reach.plaque_layers, rank=rank)
     positions, reach = _without_spoilt_columns(lumen, ground, reach, boundary, cut, asked)
     tets, triangle, layer = cut
-    labels = np.where((layer < reach.plaque_layers) & reach.is_plaque[ground.triangles].all(axis=1)[triangle], PLAQUE, WALL)
+    of_plaque = np.asarray(reach.is_plaque[ground.triangles].all(axis=1))
+    labels = np.where((layer < reach.plaque_layers) & of_plaque[triangle], PLAQUE, WALL)
     used = sorted(set(labels.tolist()))
     return TetMesh(
         vertices=positions,
@@ -323,7 +324,7 @@ def _spoilt_columns(lumen: Lumen, ground: Ground, reach: Reach, positions: np.nd
     bad[crossing[(crossing >= count).any(axis=1)].ravel() % count] = True
     outside = positions[-count:]
     for number, end in enumerate(lumen.ends):
-        away, _ = cKDTree(ground.vertices[end.loop]).query(ground.vertices)
+        away, _ = KDTree(ground.vertices[end.loop]).query(ground.vertices)
         near = (ground.end_of != number) & (away < 2.0 * reach.length)
         plane = float(((ground.vertices[end.loop] - end.centre) @ end.direction).max())
         bad |= near & ((outside - end.centre) @ end.direction > plane - 1e-3)
