@@ -96,7 +96,7 @@ def lumen_figure(profiles: Any, *, stent: tuple[float, float]) -> Any:
 def _title_of(phase: str, frame: Any, outcome: Any) -> tuple[str, str]:
     smallest = find_measure(outcome, f"minimum lumen diameter {phase}")
     title = {"before": "Before", "inflated": f"Inflated, {frame.balloon_pressure_atm:.1f} atm", "after": "After"}[phase]
-    return title, f"minimum lumen diameter {smallest.value:.1f} mm" if smallest else ""
+    return title, f"smallest diameter {smallest.value:.1f} mm" if smallest else ""
 
 
 def _panels(panels: list[tuple[Still, str, str]], case: Any, *, legend: bool = True) -> Any:
