@@ -4,18 +4,21 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow test-all lint install clean
+.PHONY: demo test test-slow test-patients test-all lint install clean
 
 demo: $(INSTALLED)
 	$(BIN)/vesalius demo --overwrite -o demo-output
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not patients"
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 
-test-all: test test-slow
+test-patients: $(INSTALLED)
+	$(BIN)/python -m pytest -m patients
+
+test-all: test test-slow test-patients
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -55,7 +55,7 @@ def test_the_embedded_case_meets_its_figures(tmp_path):
     assert rerun(tmp_path).equal
 
 
-@pytest.mark.slow
+@pytest.mark.patients
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", REAL)
 def test_real_anatomy_goes_from_start_to_end(name: str, tmp_path):
