@@ -166,7 +166,8 @@ def load_case(folder: FilePath) -> Case:
 
 
 def _tissue(row: dict[str, Any]) -> Tissue:
-    return Tissue(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    return Tissue(**values)
 
 
 def _device(row: dict[str, Any]) -> Device:

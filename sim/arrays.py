@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import taichi as ti
+from taichi.lang.util import to_numpy_type
 
 from sim import backend
 
@@ -59,10 +60,10 @@ def put(values: np.ndarray, kind: Any) -> Array:
     backend.current()
     trailing = _trailing(kind)
     scalar = kind.dtype if trailing else kind
-    values = np.asarray(values).astype(ti.lang.util.to_numpy_type(scalar))
+    values = np.asarray(values).astype(to_numpy_type(scalar))
     if values.size == 0:
         values = np.zeros((1, *trailing), values.dtype)
-    array = ti.ndarray(dtype=kind, shape=values.shape[: values.ndim - len(trailing)])
+    array: Any = ti.ndarray(dtype=kind, shape=values.shape[: values.ndim - len(trailing)])
     array.from_numpy(np.ascontiguousarray(values))
     return array
 

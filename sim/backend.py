@@ -2,8 +2,11 @@
 
 import contextlib
 import io
+from typing import Any
 
 import taichi as ti
+from taichi._lib import core
+from taichi.lang.impl import current_cfg
 
 NAMES = ("cuda", "vulkan", "metal", "cpu")
 
@@ -54,12 +57,12 @@ def _try(name: str, threads: int | None) -> bool:
     architecture = {"cuda": ti.cuda, "vulkan": ti.vulkan, "metal": ti.metal, "cpu": ti.cpu}[name]
     if name != "cpu" and not _present(name):
         return False
-    options: dict[str, object] = {"offline_cache": True, "log_level": ti.ERROR, "default_fp": ti.f32, "fast_math": False}
+    options: dict[str, Any] = {"offline_cache": True, "log_level": ti.ERROR, "default_fp": ti.f32, "fast_math": False}
     if threads is not None:
         options["cpu_max_num_threads"] = threads
     with _quiet():
         ti.init(arch=architecture, **options)
-    if ti.lang.impl.current_cfg().arch != architecture and name != "cpu":
+    if current_cfg().arch != architecture and name != "cpu":
         return False
     return name == "cpu" or _sums_in_double()
 
@@ -67,9 +70,7 @@ def _try(name: str, threads: int | None) -> bool:
 def _present(name: str) -> bool:
     """Whether the driver answers, asked without starting Taichi on it."""
     ti.set_logging_level(ti.ERROR)
-    core = ti._lib.core
-
-    answers = {"cuda": core.with_cuda, "vulkan": core.with_vulkan, "metal": core.with_metal}
+    answers: dict[str, Any] = {"cuda": core.with_cuda, "vulkan": core.with_vulkan, "metal": core.with_metal}
     try:
         return bool(answers[name]())
     except RuntimeError:

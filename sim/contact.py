@@ -9,12 +9,15 @@ Friction is Coulomb's with the normal force of the tick before: sliding by s alo
 quadratically less below a small slip ε, where strut and wall stick.
 """
 
+from typing import Any
+
 import taichi as ti
 
 from sim import backend
 from sim.arrays import Doubles, Floats, Ints, IVec2s, IVec3s, Passed, Vec2s, Vec3ds, Vec3s
 from sim.elements import CHUNK
 
+TINY: Any = 1e-20
 # Once a contact slides its friction hardly changes with further sliding; a little of the stiffness is kept so that the
 # step stays bounded. Square root of the share that is taken away.
 SLIDING = 0.975
@@ -69,7 +72,7 @@ def wall_normals(count: int, first: Ints, triangles_of: Ints, triangles: IVec3s,
                 c = triangles[triangles_of[k]]
                 a = rest[c[0]] + u[c[0]]
                 n -= (rest[c[1]] + u[c[1]] - a).cross(rest[c[2]] + u[c[2]] - a)
-            normal_out[v] = n.normalized(1e-20)
+            normal_out[v] = n.normalized(TINY)
 
 
 @ti.kernel
@@ -126,7 +129,7 @@ def find_contacts(
                 if away < least:
                     least, chosen, weights = away, triangles_of[k], found
         c = triangles[chosen]
-        n = (weights[0] * normals[c[0]] + weights[1] * normals[c[1]] + weights[2] * normals[c[2]]).normalized(1e-20)
+        n = (weights[0] * normals[c[0]] + weights[1] * normals[c[1]] + weights[2] * normals[c[2]]).normalized(TINY)
         foot = ti.Vector([0.0, 0.0, 0.0])
         for i in ti.static(range(3)):
             foot += weights[i] * (rest[c[i]] + u[c[i]])
