@@ -67,6 +67,12 @@ def profile_along(vertices: np.ndarray, triangles: np.ndarray, path: Path, *, st
     if stations is None:
         stations = stations_to_cut(path)
     sections = sections_along(vertices, triangles, path, stations)
+    # Where the surface ends, a cut is moved inwards until it is whole; one moved farther says nothing of its own station.
+    asked = path.at(stations)[0]
+    sections = [
+        section if section is not None and np.linalg.norm(section.centre - point) <= SPACING_MM else None
+        for section, point in zip(sections, asked, strict=True)
+    ]
     rows = [
         (float(station), section.area, section.min_diameter, section.max_diameter)
         for station, section in zip(stations, sections, strict=True)
