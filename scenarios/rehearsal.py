@@ -51,6 +51,17 @@ class Rehearsal:
         self.state.displacement = put(displacement, vec3)
         self.solver = ImplicitSolver(self.model, settings)
 
+    @classmethod
+    def from_recording(cls, recording: Recording) -> "Rehearsal":
+        """The rehearsal that was recorded, before its first tick."""
+        return cls(
+            recording.case,
+            recording.procedure,
+            body=recording.body,
+            displacement=recording.first_displacement,
+            settings=Settings(**recording.header["settings"]),
+        )
+
     @property
     def dt(self) -> float:
         """Length of a tick [s]."""
@@ -65,8 +76,6 @@ class Rehearsal:
         """Let one tick pass under the procedure's command, or under one that is given."""
         asked = command or self.procedure((self.state.tick + 1) * self.dt)
         return asked, self.solver.step(self.state, asked)
-
-
 
 
 def rehearse(
@@ -181,13 +190,7 @@ def rerun(folder: Path, *, backend_name: str | None = None, progress: Progress |
     if not recording.ticks:
         raise InputError(f"The recording in {folder} holds no tick, so there is nothing to compare.")
     backend.start(backend_name or recording.header["run"]["backend"])
-    rehearsal = Rehearsal(
-        recording.case,
-        recording.procedure,
-        body=recording.body,
-        displacement=recording.first_displacement,
-        settings=Settings(**recording.header["settings"]),
-    )
+    rehearsal = Rehearsal.from_recording(recording)
     for number, recorded in enumerate(recording.ticks):
         tell(number / len(recording.ticks), f"tick {recorded['tick']}")
         rehearsal.advance(Command(**recorded["command"]))

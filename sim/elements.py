@@ -123,7 +123,7 @@ def gather_elastic_force(
 
 
 @ti.kernel
-def largest_compression(count: int, tets: IVec4s, edges_inverse: Mat3s, u: Vec3s, change_out: Floats):
+def jacobians(count: int, tets: IVec4s, edges_inverse: Mat3s, u: Vec3s, change_out: Floats):
     """J of each element, for finding those turned inside out."""
     ti.loop_config(serialize=backend.small_loops_serial)
     for t in range(count):

@@ -1,6 +1,5 @@
 """The command line: `vesalius` and its commands. Loads nothing heavy, so that `--help` answers at once."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -25,9 +24,6 @@ With your own patient:
 
 [dim]{LIMITS_OF_USE}[/]
 """
-
-# Matrices here are small: more threads of BLAS only take the cores from Taichi's. Read when numpy is first loaded.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(name="vesalius", no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 

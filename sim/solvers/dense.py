@@ -1,7 +1,25 @@
 """Dense symmetric matrices, small enough to be inverted outright."""
 
+import contextlib
+import functools
+
 import numpy as np
 import scipy.linalg as linalg
+import threadpoolctl
+
+
+def one_thread() -> contextlib.AbstractContextManager:
+    """Within it, BLAS and LAPACK work on one thread, whatever the process was told.
+
+    Their sums depend on how many threads share them, so that two processes told different numbers would differ in the last
+    bits; and the matrices are too small to gain by more.
+    """
+    return _controller().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _controller() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()
 
 
 def positive_inverse(matrix: np.ndarray) -> np.ndarray | None:

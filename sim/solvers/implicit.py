@@ -9,6 +9,7 @@ from sim.command import Command
 from sim.model import Model
 from sim.solvers import linear, motion
 from sim.solvers.coarse import CoarseSpace
+from sim.solvers.dense import one_thread
 from sim.solvers.device import (
     DeviceStep,
     compliance_of,
@@ -72,6 +73,17 @@ class ImplicitSolver:
         DivergedError
             If the energy stops being finite or an element ends inside out; `state` is then not to be used further.
         """
+        with one_thread():
+            return self._step(state, command)
+
+    def contact_readings(self) -> tuple[np.ndarray, np.ndarray]:
+        """Force of each sample point on the wall [N], shape (s,), and the normals into the blood, as of the last tick."""
+        s = self.model.sample_count
+        return self._contact_force.to_numpy()[:s], self._normal.to_numpy()[:s]
+
+    # --- one tick ---------------------------------------------------------------------------------------------------
+
+    def _step(self, state: State, command: Command) -> TickReport:
         m, h = self.model, self.settings.dt
         u, n = state.displacement, m.vertex_count
         self._coarse_is_fresh = False
@@ -98,13 +110,6 @@ class ImplicitSolver:
             state.device_position = y
         state.tick += 1
         return TickReport(float(residual), newton, iterations, float(energy), float(deepest), inverted)
-
-    def contact_readings(self) -> tuple[np.ndarray, np.ndarray]:
-        """Force of each sample point on the wall [N], shape (s,), and the normals into the blood, as of the last tick."""
-        s = self.model.sample_count
-        return self._contact_force.to_numpy()[:s], self._normal.to_numpy()[:s]
-
-    # --- one tick ---------------------------------------------------------------------------------------------------
 
     def _find_contacts(self, state: State, y: np.ndarray) -> None:
         m, u = self.model, state.displacement
@@ -356,7 +361,7 @@ class ImplicitSolver:
     def _jacobians(self, state: State) -> np.ndarray:
         m = self.model
         change = zeros(m.tet_count, ti.f32)
-        elements.largest_compression(m.tet_count, m.tets, m.edges_inverse, state.displacement, change)
+        elements.jacobians(m.tet_count, m.tets, m.edges_inverse, state.displacement, change)
         return change.to_numpy()
 
     def _count_inverted(self, state: State) -> int:

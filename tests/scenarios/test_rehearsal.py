@@ -77,13 +77,10 @@ from pathlib import Path
 from scenarios.recording import load_recording
 from scenarios.rehearsal import Rehearsal
 from sim import backend
-from sim.solvers.settings import Settings
 from sim.state import State
 backend.start("cpu")
 folder, state = Path(sys.argv[1]), Path(sys.argv[2])
-recording = load_recording(folder)
-rehearsal = Rehearsal(recording.case, recording.procedure, body=recording.body,
-                      displacement=recording.first_displacement, settings=Settings(**recording.header["settings"]))
+rehearsal = Rehearsal.from_recording(load_recording(folder))
 rehearsal.state = State.load(state)
 while rehearsal.state.tick < 20:
     rehearsal.advance()
@@ -92,13 +89,7 @@ print(rehearsal.state.digest())
 
 
 def test_stop_copy_and_continue_in_a_fresh_process_equals_the_straight_run(recorded: Recording, tmp_path: Path):
-    rehearsal = Rehearsal(
-        recorded.case,
-        recorded.procedure,
-        body=recorded.body,
-        displacement=recorded.first_displacement,
-        settings=Settings(**recorded.header["settings"]),
-    )
+    rehearsal = Rehearsal.from_recording(recorded)
     while rehearsal.state.tick < 11:
         rehearsal.advance()
     rehearsal.state.copy().save(tmp_path / "state.npz")
@@ -109,13 +100,7 @@ def test_stop_copy_and_continue_in_a_fresh_process_equals_the_straight_run(recor
 
 
 def test_a_fresh_solver_goes_on_as_the_old_one(recorded: Recording, tmp_path: Path):
-    rehearsal = Rehearsal(
-        recorded.case,
-        recorded.procedure,
-        body=recorded.body,
-        displacement=recorded.first_displacement,
-        settings=Settings(**recorded.header["settings"]),
-    )
+    rehearsal = Rehearsal.from_recording(recorded)
     while rehearsal.state.tick < 20:
         if rehearsal.state.tick == 9:
             rehearsal.solver = ImplicitSolver(rehearsal.model, rehearsal.solver.settings)

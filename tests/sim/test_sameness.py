@@ -1,5 +1,6 @@
 """The same commands give the same state, to the last bit: again, with a fresh solver, from a copy, and in a fresh process."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -81,13 +82,15 @@ def test_a_copy_is_equal_and_independent(straight):
     assert middle.digest() == before
 
 
-def test_stop_save_and_go_on_in_a_fresh_process_equals_the_straight_run(straight, tmp_path):
+@pytest.mark.parametrize("blas_threads", ["1", "2"])
+def test_stop_save_and_go_on_in_a_fresh_process_equals_the_straight_run(straight, tmp_path, blas_threads):
     name, _, digests, middle = straight
     path = tmp_path / "middle.npz"
     middle.save(path)
     assert State.load(path).digest() == middle.digest()
     words = [sys.executable, "-m", "tests.sim.scenes", name, str(path)]
-    ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    told = {**os.environ, "OPENBLAS_NUM_THREADS": blas_threads}
+    ran = subprocess.run(words, cwd=ROOT, env=told, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.split()[-1] == digests[-1]
 
