@@ -1,7 +1,8 @@
 """TetMesh to and from disk: one .vtu file that ParaView shows and meshio reads.
 
 The tets come first, then the named faces as a second block of triangles. Cell data: `label` (a face bears the label of the
-tet behind it), `face_set` (0 for a tet, else 1, 2, ... in the order of the names), and `circumferential`, `axial`, `radial`.
+tet behind it), `face_set` (0 for a tet, else 1, 2, ... in the order of the names), and the three rows of the frames by their
+names, such as `circumferential`, `axial`, `radial` in a vessel wall or `fibre`, `sheet`, `normal` in a heart.
 Names, space (LPS), unit (mm) and notes stand as JSON in a comment for people, and as the byte array `about` in the field
 data for programs: text arrays would be refused by meshio.
 """
@@ -15,9 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from meshing.errors import InputError
-from meshing.tetmesh import TET_FACES, TetMesh
-
-FRAME_ROWS = ("circumferential", "axial", "radial")
+from meshing.tetmesh import TET_FACES, VESSEL_FRAME, TetMesh
 
 
 def write_mesh(mesh: TetMesh, path: str | Path) -> None:
@@ -43,7 +42,7 @@ def write_mesh(mesh: TetMesh, path: str | Path) -> None:
         "face_set": [np.zeros(mesh.tet_count, np.int32), numbers.astype(np.int32)],
     }
     if mesh.frames is not None:
-        for row, name in enumerate(FRAME_ROWS):
+        for row, name in enumerate(mesh.frame_names):
             cell_data[name] = [np.ascontiguousarray(mesh.frames[:, row]), np.ascontiguousarray(mesh.frames[behind, row])]
     about = {
         "program": "Vesalius",
@@ -52,6 +51,7 @@ def write_mesh(mesh: TetMesh, path: str | Path) -> None:
         "use": "Research and education only. Not for clinical decisions.",
         "label_names": {str(number): name for number, name in mesh.label_names.items()},
         "face_sets": names,
+        "frame_names": list(mesh.frame_names),
         "notes": list(mesh.notes),
     }
     grid = meshio.Mesh(
@@ -69,9 +69,10 @@ def write_mesh(mesh: TetMesh, path: str | Path) -> None:
             os.unlink(temporary)
 
 
-def read_mesh(path: str | Path) -> TetMesh:
+def read_mesh(path: str | Path, *, unfit_too: bool = False) -> TetMesh:
     """Read a mesh that `write_mesh` wrote, or any other .vtu with tetrahedra (which then bears label 1 unless it says).
 
+    With `unfit_too` inverted tets are let through, for `quality.assess` to count.
     Raises InputError for a file that is missing, truncated or not a .vtu, that has no tets, inverted tets or positions that
     are not numbers, or whose unit or space is another than mm and LPS.
     """
@@ -97,7 +98,8 @@ def read_mesh(path: str | Path) -> TetMesh:
     if not about:
         notes += (f"{path.name} states neither unit nor space: millimetres and LPS are taken.",)
     known = {int(number): name for number, name in about.get("label_names", {}).items()}
-    rows = [_of_tets(grid, name) for name in FRAME_ROWS]
+    frame_names = _frame_names(about, path)
+    rows = [_of_tets(grid, name) for name in frame_names]
     frames = None if any(row is None for row in rows) else np.stack([row for row in rows if row is not None], axis=1)
     mesh = TetMesh(
         vertices=np.asarray(grid.points, float),
@@ -107,9 +109,10 @@ def read_mesh(path: str | Path) -> TetMesh:
         frames=frames,
         face_sets=_face_sets(grid, about),
         notes=notes,
+        frame_names=frame_names,
     )
     try:
-        return mesh.checked()
+        return mesh.checked(inverted_too=not unfit_too)
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from error
 
@@ -147,6 +150,14 @@ def _about(grid, path: Path) -> dict:
     return about
 
 
+def _frame_names(about: dict, path: Path) -> tuple[str, str, str]:
+    """What the rows of the frames are called; those of a vessel wall in files that do not say."""
+    names = about.get("frame_names", VESSEL_FRAME)
+    if not (isinstance(names, (list, tuple)) and len(names) == 3 and all(isinstance(name, str) for name in names)):
+        raise InputError(f"{path.name} calls the rows of its frames {names}, which are not three names. Write it again.")
+    return (names[0], names[1], names[2])
+
+
 def _insert_about(path: Path, about: dict) -> None:
     """Put the description into a file that meshio wrote, which writes no field data itself."""
     text = json.dumps(about)
@@ -164,10 +175,15 @@ def _insert_about(path: Path, about: dict) -> None:
 
 def _tets_behind(mesh: TetMesh, faces: np.ndarray) -> np.ndarray:
     """One tet that has each face, (face_count,); tet 0 for a face that no tet has."""
-    own = np.sort(mesh.tets[:, TET_FACES].reshape(-1, 3).astype(np.int64), axis=1)
-    asked = np.sort(faces.astype(np.int64), axis=1)
-    _, group = np.unique(np.concatenate([own, asked]), axis=0, return_inverse=True)
-    group = group.ravel()
-    tet_of_group = np.zeros(group.max() + 1, dtype=np.int64)
-    tet_of_group[group[: len(own)]] = np.arange(len(own)) // 4
-    return tet_of_group[group[len(own) :]]
+    if not len(faces):
+        return np.empty(0, np.int64)
+    # A number for each face, whatever its winding; exact up to two million vertices.
+    own, asked = (
+        (ordered[:, 0] * mesh.vertex_count + ordered[:, 1]) * mesh.vertex_count + ordered[:, 2]
+        for ordered in (np.sort(some.astype(np.int64), axis=1) for some in (mesh.tets[:, TET_FACES].reshape(-1, 3), faces))
+    )
+    order = np.argsort(own, kind="stable")
+    # Of two tets with one face between them, the later one is taken.
+    place = np.searchsorted(own[order], asked, side="right") - 1
+    behind = order[np.maximum(place, 0)]
+    return np.where(own[behind] == asked, behind // 4, 0)

@@ -13,9 +13,11 @@ from scipy import ndimage
 
 CAP = 4.0  # distances are known up to so many voxels, along their longest side
 SMOOTHING = 1.0  # width of the Gaussian [voxels]
-KEPT_LEAD = 0.25  # of a voxel: how far a thin part's own indicator leads at its voxels
+SHEET_LEAD, BUMP_LEAD = 1.0, 0.25  # of a voxel: how far a thin part's own indicator leads at its voxels
+SMALLEST_SHEET = 6  # voxels that touch; fewer are a bump, or all there is of a label
 KEPT_SPREAD = 0.6  # width of the Gaussian by which it is raised there [voxels]
 KEEPING_ROUNDS = 4
+TRUNCATE = 3.0  # where the Gaussian ends, in widths
 PADDING = 3  # voxels of air about the map, so that a tissue at its border is closed
 
 
@@ -47,7 +49,7 @@ def indicators_of(ranks: np.ndarray, spacing: np.ndarray, count: int) -> Indicat
     """
     cap = CAP * float(spacing.max())
     padded = np.pad(ranks, PADDING)
-    margin = np.ceil(cap / spacing).astype(int) + math.ceil(4 * SMOOTHING) + 1
+    margin = np.ceil(cap / spacing).astype(int) + math.ceil(TRUNCATE * SMOOTHING) + 1
     boxes, values = [], []
     for number, found in enumerate(ndimage.find_objects(padded.astype(np.int32) + 1, max_label=count)):
         low = np.maximum([part.start for part in found] - margin, 0)
@@ -71,7 +73,8 @@ def indicators_of(ranks: np.ndarray, spacing: np.ndarray, count: int) -> Indicat
 def _keep_thin(field: Indicators, padded: np.ndarray) -> None:
     """Raise indicators, in place, where smoothing has wiped out parts that are one voxel thin.
 
-    There the label's own indicator must lead all others by a quarter of a voxel at the voxels' centres.
+    There the label's own indicator must lead all others at the voxels' centres: by a whole voxel, as it does in the voxels
+    beside a plane, where the thin part is a sheet or a thread; by less where it is a mere bump of the surface.
     """
     thin = _one_voxel_thin(padded)
     if not thin.any():
@@ -79,10 +82,10 @@ def _keep_thin(field: Indicators, padded: np.ndarray) -> None:
     places = np.argwhere(thin)
     own = padded[thin]
     points = (places - PADDING) * field.spacing
-    lead = KEPT_LEAD * float(field.spacing.min())
+    lead = np.where(_size_of_part(padded * thin)[thin] >= SMALLEST_SHEET, SHEET_LEAD, BUMP_LEAD) * float(field.spacing.min())
     for _ in range(KEEPING_ROUNDS):
         missing = np.maximum(lead - leads(field, points, own), 0.0)
-        if missing.max() < 0.1 * lead:
+        if (missing < 0.1 * lead).all():
             break
         for rank in np.unique(own[missing > 0.0]):
             box = field.box(int(rank))
@@ -93,6 +96,19 @@ def _keep_thin(field: Indicators, padded: np.ndarray) -> None:
             spread = ndimage.gaussian_filter(rise, KEPT_SPREAD, mode="constant", truncate=3.0)
             # A lone voxel's rise is spread out; brought back to what was asked for at the voxels themselves.
             box += spread * np.float32(missing[mine].max() / max(float(spread[tuple(index.T)].max()), 1e-12))
+
+
+def _size_of_part(thin: np.ndarray) -> np.ndarray:
+    """Of each voxel of the thin parts, shape (ni, nj, nk), in how many voxels of its label it hangs together."""
+    size = np.zeros(thin.shape, np.int32)
+    for rank, box in enumerate(ndimage.find_objects(thin), start=1):
+        if box is not None:
+            part = np.zeros(thin[box].shape, np.int32)
+            ndimage.label(thin[box] == rank, structure=np.ones((3, 3, 3)), output=part)
+            sizes = np.bincount(part.ravel())
+            sizes[0] = 0
+            size[box] = np.maximum(size[box], sizes[part])
+    return size
 
 
 def _one_voxel_thin(padded: np.ndarray) -> np.ndarray:
@@ -114,8 +130,8 @@ def distance_within(ranks: np.ndarray, spacing: np.ndarray, cap: float) -> np.nd
 
 
 def _smoothed(distance: np.ndarray) -> np.ndarray:
-    once = ndimage.gaussian_filter(distance, SMOOTHING, mode="nearest")
-    return 2.0 * once - ndimage.gaussian_filter(once, SMOOTHING, mode="nearest")
+    once = ndimage.gaussian_filter(distance, SMOOTHING, mode="nearest", truncate=TRUNCATE)
+    return 2.0 * once - ndimage.gaussian_filter(once, SMOOTHING, mode="nearest", truncate=TRUNCATE)
 
 
 def _signed_distance(inside: np.ndarray, spacing: np.ndarray, cap: float) -> np.ndarray:

@@ -48,7 +48,11 @@ def chosen_ranks(labels: LabelMap, *, keep: Sequence[str | int] | None, backgrou
         high = [index[-1] + 1 + MARGIN for index in found]
         ranks = ranks[tuple(slice(a, b) for a, b in zip(low, high, strict=True))].copy()
     ranks, notes = _without_strays(ranks, numbers, names, whole_labels_too=keep is None)
-    return Chosen(ranks, labels.spacing, low, np.array(numbers, np.int64), names, (*labels.notes, *notes))
+    left = np.unique(ranks[ranks > 0])
+    place = np.zeros(len(numbers) + 1, np.int32)
+    place[left] = np.arange(1, len(left) + 1)
+    numbers = [numbers[rank - 1] for rank in left]
+    return Chosen(place[ranks], labels.spacing, low, np.array(numbers, np.int64), names, (*labels.notes, *notes))
 
 
 def _without_strays(

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from meshing.errors import InputError
-from meshing.labels import Code, LabelMap, label_numbers, require_rectangular, require_volume
+from meshing.labels import Code, LabelMap, require_rectangular, require_volume
+from meshing.probabilities import numbered_voxels
 
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 NIFTI_FLOATS = {16: "f4", 64: "f8"}
@@ -30,7 +31,7 @@ NIFTI_UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 # Where each field stands in a header of NIfTI-1: byte offset, struct format.
 NIFTI_FIELDS = {
     "magic": (344, "4s"), "dim": (40, "8h"), "type": (70, "h"), "bits": (72, "h"), "spacing": (76, "8f"),
-    "data_at": (108, "f"), "unit": (123, "B"), "qform_code": (252, "h"), "sform_code": (254, "h"),
+    "data_at": (108, "f"), "slope": (112, "f"), "unit": (123, "B"), "qform_code": (252, "h"), "sform_code": (254, "h"),
     "quaternion": (256, "3f"), "sform": (280, "12f"),
 }  # fmt: skip
 NIFTI1_HEADER_BYTES, NIFTI2_HEADER_BYTES = 348, 540
@@ -42,7 +43,8 @@ def read_image_labels(path: Path) -> LabelMap:
         affine, notes = _nifti_affine(path)
     else:
         affine, notes = _check_metaimage(path), ()
-    voxels, image_affine = _read_voxels(path)
+    values, image_affine = _read_values(path)
+    voxels, decisions = numbered_voxels(values, source=path.name)
     names, codes = read_names(path)
     return LabelMap(
         voxels=voxels,
@@ -50,7 +52,7 @@ def read_image_labels(path: Path) -> LabelMap:
         names=names,
         codes=codes,
         source=path.name,
-        notes=notes,
+        notes=(*notes, *decisions),
     )
 
 
@@ -113,7 +115,8 @@ def _names_in(entries: dict) -> tuple[dict[int, str], dict[int, Code]]:
     return names, codes
 
 
-def _read_voxels(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_values(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The values of an image, one in each voxel or (floats only) one in each channel along a last axis, and its affine in LPS."""
     import SimpleITK as sitk
 
     warned = sitk.ProcessObject.GetGlobalWarningDisplay()
@@ -126,19 +129,24 @@ def _read_voxels(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"{path.name} cannot be read as an image; export it again ({reason}).") from error
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(warned)
-    if image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(
-            f"{path.name} holds {image.GetNumberOfComponentsPerPixel()} values in each voxel; a label map holds one."
-        )
-    values = sitk.GetArrayFromImage(image).transpose()
+    values = sitk.GetArrayFromImage(image)
+    channel_count = image.GetNumberOfComponentsPerPixel()
+    if channel_count == 1:
+        values = values.transpose()
+    elif np.issubdtype(values.dtype, np.floating):
+        values = np.moveaxis(values, -1, 0).transpose()
+    else:
+        raise InputError(f"{path.name} holds {channel_count} values in each voxel; a label map holds one.")
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
-    require_volume(values.shape, source=path.name)
+    # A file may keep channels on a fifth axis, with a single time on the fourth.
+    if values.ndim == 5 and values.shape[3] == 1:
+        values = values[:, :, :, 0]
     size = image.GetDimension()
     affine = np.eye(4)
     affine[:3, :3] = (np.reshape(image.GetDirection(), (size, size)) * image.GetSpacing())[:3, :3]
     affine[:3, 3] = image.GetOrigin()[:3]
-    return label_numbers(values, source=path.name), affine
+    return values, affine
 
 
 @contextlib.contextmanager
@@ -165,7 +173,10 @@ def _nifti_affine(path: Path) -> tuple[np.ndarray | None, tuple[str, ...]]:
     axis_count = dim[0]
     while axis_count > 3 and dim[axis_count] == 1:
         axis_count -= 1
-    require_volume(dim[1 : axis_count + 1], source=path.name)
+    # Channels of probabilities, floats or whole numbers with a scale, lie on the fourth axis, or on the fifth behind one time.
+    are_fractions = header["type"][0] in NIFTI_FLOATS or header["slope"][0] not in (0.0, 1.0)
+    has_channels = are_fractions and (axis_count == 4 or (axis_count == 5 and dim[4] == 1))
+    require_volume(dim[1:4] if has_channels else dim[1 : axis_count + 1], source=path.name)
     if not all(math.isfinite(step) and step > 0 for step in spacing):
         raise InputError(f"{path.name} has no voxel spacing: {', '.join(f'{step:g}' for step in spacing)} mm; export it again.")
     expected = data_at + math.prod(dim[1 : axis_count + 1]) * header["bits"][0] // 8
@@ -228,19 +239,23 @@ def _check_metaimage(path: Path) -> None:
                 break
     if "ElementDataFile" not in fields or "DimSize" not in fields:
         raise InputError(f"{path.name} is not an image: it has no MetaImage header.")
-    require_volume(_numbers(fields["DimSize"]), source=path.name)
+    shape = _numbers(fields["DimSize"])
+    # The axes of a fourth dimension, along which channels of probabilities may lie, are left out here.
+    size = 4 if len(shape) == 4 else 3
+    require_volume(shape[:3] if size == 4 else shape, source=path.name)
     spacing = _numbers(fields.get("ElementSpacing", fields.get("ElementSize", "")))
-    if len(spacing) != 3 or not all(math.isfinite(step) and step > 0 for step in spacing):
+    if len(spacing) != size or not all(math.isfinite(step) and step > 0 for step in spacing):
         shown = ", ".join(f"{step:g}" for step in spacing) + " mm" if spacing else "none is given"
         raise InputError(f"{path.name} has no voxel spacing: {shown}; export it again.")
-    axes = next((fields[key] for key in ("TransformMatrix", "Rotation", "Orientation") if key in fields), "1 0 0 0 1 0 0 0 1")
-    origin = next((fields[key] for key in ("Offset", "Position", "Origin") if key in fields), "0 0 0")
+    given = (fields[key] for key in ("TransformMatrix", "Rotation", "Orientation") if key in fields)
+    axes = _numbers(next(given, " ".join(map(str, np.eye(size).ravel()))))
+    origin = _numbers(next((fields[key] for key in ("Offset", "Position", "Origin") if key in fields), "0 " * size))
     affine = np.full((4, 4), np.nan)
     affine[3] = [0, 0, 0, 1]
-    if len(_numbers(axes)) == 9 and len(_numbers(origin)) == 3:
+    if len(axes) == size**2 and len(origin) == size:
         # MetaImage lists the axes one after the other, so that they are rows here.
-        affine[:3, :3] = np.reshape(_numbers(axes), (3, 3)).T
-        affine[:3, 3] = _numbers(origin)
+        affine[:3, :3] = np.reshape(axes, (size, size)).T[:3, :3]
+        affine[:3, 3] = origin[:3]
     require_rectangular(affine, source=path.name)
 
 

@@ -201,6 +201,8 @@ def read_labels(path: str | os.PathLike) -> LabelMap:
 
     Names of labels come from the file where it has them (.seg.nrrd, DICOM-SEG), else from a JSON beside it (see
     `meshing.label_images`), else they are "label 52".
+    Fractions from 0 to 1 are taken as probabilities, of one label or on a fourth axis of several, and each voxel goes to the most
+    likely, which a note tells with the number of voxels that were undecided (see `meshing.probabilities`).
     Raises InputError when the file is missing, is no such image, is no volume, has no spacing or a false orientation, holds
     values that are no labels, or holds none.
     """

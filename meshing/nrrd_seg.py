@@ -11,6 +11,7 @@ from meshing.errors import InputError
 from meshing.label_images import read_names
 from meshing.labels import Code, LabelMap, label_numbers, require_rectangular, require_volume
 from meshing.overlap import Segment, merge_segments
+from meshing.probabilities import are_probabilities, are_whole, numbered_voxels
 
 # What each axis of a NRRD's space must be multiplied with to become left, posterior, superior.
 LPS_SIGNS = {
@@ -36,6 +37,7 @@ class _Described:
 def read_nrrd_labels(path: Path) -> LabelMap:
     """Read labels from .nrrd or .seg.nrrd; layers of a 4-D file are merged, the later segment lying on top.
 
+    Fractions from 0 to 1 are probabilities, as `meshing.probabilities.numbered_voxels` tells.
     Raises InputError as `meshing.labels.read_labels` tells.
     """
     try:
@@ -46,13 +48,16 @@ def read_nrrd_labels(path: Path) -> LabelMap:
     layered = values.ndim == 4
     layer_axis = _layer_axis(header, values.shape, source=path.name) if layered else None
     affine, notes = _affine(header, layer_axis, source=path.name)
-    voxels = label_numbers(values, source=path.name)
     described = _described(header, layered=layered)
-    if layer_axis is not None:
-        layers = np.moveaxis(voxels, layer_axis, 0)
+    # Layers of whole numbers may overlap; channels of probabilities are weighed against each other.
+    if layer_axis is not None and not (are_probabilities(values) and not are_whole(values)):
+        layers = np.moveaxis(label_numbers(values, source=path.name), layer_axis, 0)
         require_volume(layers.shape[1:], source=path.name)
         merged = merge_segments(_segments(layers, described), shape=layers.shape[1:], source=path.name)
         return LabelMap(merged.voxels, affine, merged.names, merged.codes, path.name, (*notes, *merged.notes))
+    voxels, decisions = numbered_voxels(values if layer_axis is None else np.moveaxis(values, layer_axis, 3), source=path.name)
+    notes = (*notes, *decisions)
+    described = [] if layered else described
     names = {segment.value: segment.name for segment in described}
     codes = {segment.value: segment.code for segment in described if segment.code is not None}
     if not names:

@@ -170,7 +170,7 @@ class Artery:
         if self.stenosis is not None:
             names |= {PLAQUE: "fibrous plaque"} | ({CALCIUM: "calcified plaque"} if self.stenosis.calcium else {})
             codes |= {number: code for number, code in ARTERY_CODES.items() if number in names}
-        return _painted(
+        return painted(
             self._labels_at,
             low=line.min(axis=0) - reach,
             high=line.max(axis=0) + reach,
@@ -229,7 +229,7 @@ class Sphere:
     def label_map(self, *, spacing_mm: float) -> LabelMap:
         """The ball as labelled voxels."""
         reach = np.full(3, self.radius_mm)
-        return _painted(
+        return painted(
             lambda points: (np.linalg.norm(points, axis=1) <= self.radius_mm).astype(np.uint8),
             low=-reach,
             high=reach,
@@ -274,7 +274,7 @@ class Bifurcation:
     def label_map(self, *, spacing_mm: float) -> LabelMap:
         """The Y as labelled voxels."""
         reach = self.parent_radius_mm
-        return _painted(
+        return painted(
             self._labels_at,
             low=self._ends.min(axis=0) - reach,
             high=self._ends.max(axis=0) + reach,
@@ -326,26 +326,31 @@ def iliac_stenosis(*, spacing_mm: float = 0.4, artery: Artery = COMMON_ILIAC) ->
     return artery.label_map(spacing_mm=spacing_mm, name="iliac artery", lumen_code=COMMON_ILIAC_ARTERY)
 
 
-def _painted(
+def painted(
     labels_at: Callable[[np.ndarray], np.ndarray],
     *,
     low: np.ndarray,
     high: np.ndarray,
     placement: Placement,
-    spacing_mm: float,
+    spacing_mm: float | tuple[float, float, float],
     names: Mapping[int, str],
     codes: Mapping[int, Code],
     source: str,
 ) -> LabelMap:
-    """Voxels on the turned grid that holds a box of the phantom's own frame, each labelled by where its centre lies."""
-    if not spacing_mm > 0.0:
-        raise InputError(f"The spacing of a phantom is {spacing_mm:g} mm; give one above zero.")
+    """Voxels on the turned grid that holds a box of the phantom's own frame, each labelled by where its centre lies.
+
+    labels_at: label numbers, shape (n,), of points of that frame, shape (n, 3) [mm]; low, high: corners of the box [mm]
+    spacing_mm: one for all voxel axes, or one for each. Raises InputError for a spacing that is not above zero.
+    """
+    spacing = np.broadcast_to(np.asarray(spacing_mm, dtype=float), (3,))
+    if not (spacing > 0.0).all():
+        raise InputError(f"The spacing of a phantom is {spacing.min():g} mm; give one above zero.")
     corners = np.stack(np.meshgrid(*zip(low, high, strict=True), indexing="ij"), axis=-1).reshape(-1, 3)
-    on_grid = placement.to_patient(corners) @ placement.grid_axes / spacing_mm
+    on_grid = placement.to_patient(corners) @ placement.grid_axes / spacing
     first = np.floor(on_grid.min(axis=0)) - MARGIN_VOXELS
     shape = (np.ceil(on_grid.max(axis=0)) + MARGIN_VOXELS - first).astype(int) + 1
     affine = np.eye(4)
-    affine[:3, :3] = placement.grid_axes * spacing_mm
+    affine[:3, :3] = placement.grid_axes * spacing
     affine[:3, 3] = affine[:3, :3] @ first
     voxels = np.zeros(shape, dtype=np.uint8)
     in_slice = np.stack(np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij"), axis=-1).reshape(-1, 2)

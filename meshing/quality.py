@@ -7,11 +7,15 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from meshing.tetmesh import TET_EDGES, TET_FACES, TetMesh
+from meshing.tetmesh import TET_EDGES, TET_FACES, TetMesh, distinct
 
 # Below these the implicit solver needs many more iterations (Shewchuk 2002, What is a good linear element?).
 POOR_JACOBIAN = 0.1
 POOR_DIHEDRAL_DEG = 5.0
+# A scaled Jacobian under which a tet has no volume that the numbers of a file could tell from none.
+FLAT_JACOBIAN = 1e-6
+# The bound under which meshing programs count their sharp tets.
+SHARP_DIHEDRAL_DEG = 10.0
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,14 @@ class MeshQuality:
 
     tet_count: int
     vertex_count: int
-    inverted_count: int  # tets of no or negative volume
+    inverted_count: int  # tets of no or negative volume: scaled Jacobian below 1e-6
     poor_count: int  # tets with a scaled Jacobian below 0.1
     worst_tet: int  # number of the tet with the smallest scaled Jacobian
     min_scaled_jacobian: float  # 1 is equilateral
     scaled_jacobian_percentiles: Mapping[int, float]  # 1st, 5th and 50th
     min_dihedral_deg: float
     max_dihedral_deg: float
+    sharp_count: int  # tets with a dihedral angle under 10°
     min_edge_mm: float
     mean_edge_mm: float
     max_edge_mm: float
@@ -34,32 +39,50 @@ class MeshQuality:
     tets_across_wall_min: int  # tets on the shortest walk through faces from lumen to outside; 0 without these sets
     volume_mm3: float
     volumes_mm3: Mapping[str, float]  # by the label's name
+    tet_counts: Mapping[str, int]  # by the label's name
     piece_count: int  # of tets that hang together by faces
-    misfit_count: int  # faces shared by more than two tets, and vertices used by none
+    overused_face_count: int  # faces shared by more than two tets
+    unused_vertex_count: int
+    folded_count: int  # faces whose two tets lie on the same side of it
     boundary_euler_number: int  # vertices - edges + faces of the boundary: 2 for a ball, 0 for an open tube's wall
     boundary_is_closed: bool  # each boundary edge belongs to two boundary triangles
+    nonmanifold_edge_count: int  # boundary edges that do not belong to exactly two boundary triangles
     face_sets_cover_boundary: bool  # each boundary triangle is in exactly one named set; True where none is named
 
     @property
+    def misfit_count(self) -> int:
+        """Places where the mesh does not conform: faces shared by more than two tets, folds, and vertices used by none."""
+        return self.overused_face_count + self.folded_count + self.unused_vertex_count
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every tet is the right way out and fits its neighbours; several pieces, as of several organs, may be sound."""
+        return self.inverted_count == 0 and self.misfit_count == 0
+
+    @property
     def is_fit(self) -> bool:
-        """Whether a solver may take this mesh: nothing inside out, nothing that does not fit, one piece."""
-        return (
-            self.inverted_count == 0
-            and self.misfit_count == 0
-            and self.boundary_is_closed
-            and self.piece_count == 1
-            and self.face_sets_cover_boundary
-        )
+        """Whether a solver may take this mesh for one vessel: sound, in one piece, and with its faces named."""
+        return self.is_sound and self.boundary_is_closed and self.piece_count == 1 and self.face_sets_cover_boundary
 
     def sentences(self) -> tuple[str, ...]:
         """The verdict, one sentence for each thing that a person should know, the worst first."""
         said = []
         if self.inverted_count:
-            said.append(f"{self.inverted_count:,} of {self.tet_count:,} tetrahedra are inside out: the mesh cannot be used.")
-        if self.misfit_count:
-            said.append(f"{self.misfit_count:,} faces or vertices do not fit together: the mesh cannot be used.")
+            said.append(
+                f"{self.inverted_count:,} of {self.tet_count:,} tetrahedra are inside out or flat: the mesh cannot be used."
+            )
+        for count, what in (
+            (self.overused_face_count, "faces shared by more than two tetrahedra"),
+            (self.folded_count, "faces with both their tetrahedra on the same side"),
+            (self.unused_vertex_count, "vertices that belong to no tetrahedron"),
+        ):
+            if count:
+                said.append(f"Parts do not fit together (number of {what}: {count:,}): the mesh cannot be used.")
         if not self.boundary_is_closed:
-            said.append("The boundary is not a closed surface: pieces touch along single edges.")
+            said.append(
+                "The boundary is not a closed surface: parts of it touch at single edges without being joined by a face "
+                f"(number of such edges: {self.nonmanifold_edge_count:,})."
+            )
         if self.piece_count > 1:
             said.append(f"The mesh falls apart into {self.piece_count:,} pieces.")
         if not self.face_sets_cover_boundary:
@@ -70,7 +93,10 @@ class MeshQuality:
                 f"the poorest, tet {self.worst_tet}, has {self.min_scaled_jacobian:.3f}."
             )
         if self.min_dihedral_deg < POOR_DIHEDRAL_DEG and not self.inverted_count:
-            said.append(f"The sharpest dihedral angle is {self.min_dihedral_deg:.1f}°.")
+            said.append(
+                f"The sharpest dihedral angle is {self.min_dihedral_deg:.1f}°; {self.sharp_count:,} tetrahedra "
+                f"({100 * self.sharp_count / self.tet_count:.2g} %) have one under {SHARP_DIHEDRAL_DEG:g}°."
+            )
         if not said:
             across = (
                 f" and at least {self.elements_across_wall_min} layers across the wall" if self.elements_across_wall_min else ""
@@ -80,6 +106,8 @@ class MeshQuality:
                 f"{self.min_scaled_jacobian:.2f}, dihedral angles {self.min_dihedral_deg:.0f}° to "
                 f"{self.max_dihedral_deg:.0f}°{across}."
             )
+        elif self.is_sound:
+            said.append(f"The mesh can be used all the same: its {self.tet_count:,} tetrahedra fit, and none is inside out.")
         return tuple(said)
 
     def table(self) -> str:
@@ -88,15 +116,22 @@ class MeshQuality:
         rows = [
             ("tetrahedra", f"{self.tet_count:,}"),
             ("vertices", f"{self.vertex_count:,}"),
-            ("inside out", f"{self.inverted_count:,}"),
+            ("inside out or flat", f"{self.inverted_count:,}"),
             ("scaled Jacobian, smallest", f"{self.min_scaled_jacobian:.3f}"),
             ("scaled Jacobian, percentiles", shares),
             ("dihedral angles [°]", f"{self.min_dihedral_deg:.1f} to {self.max_dihedral_deg:.1f}"),
+            ("with an angle under 10°", f"{self.sharp_count:,} ({100 * self.sharp_count / self.tet_count:.3g} %)"),
             ("edges [mm]", f"{self.min_edge_mm:.2f} to {self.max_edge_mm:.2f}, mean {self.mean_edge_mm:.2f}"),
-            ("layers across the wall, fewest", f"{self.elements_across_wall_min}"),
-            *((f"volume of {name} [mm3]", f"{volume:,.1f}") for name, volume in self.volumes_mm3.items()),
+            *([("layers across the wall, fewest", f"{self.elements_across_wall_min}")] if self.elements_across_wall_min else []),
+            *(
+                (f"volume of {name} [mm3]", f"{volume:,.1f} in {self.tet_counts[name]:,} tetrahedra")
+                for name, volume in self.volumes_mm3.items()
+            ),
             ("pieces", f"{self.piece_count}"),
-            ("misfits", f"{self.misfit_count}"),
+            ("faces in more than two tetrahedra", f"{self.overused_face_count:,}"),
+            ("faces folded over", f"{self.folded_count:,}"),
+            ("vertices in no tetrahedron", f"{self.unused_vertex_count:,}"),
+            ("boundary edges not in two triangles", f"{self.nonmanifold_edge_count:,}"),
             ("Euler number of the boundary", f"{self.boundary_euler_number}"),
         ]
         width = max(len(name) for name, _ in rows)
@@ -111,9 +146,9 @@ def assess(mesh: TetMesh) -> MeshQuality:
     edges = mesh.edges()
     lengths = np.linalg.norm(mesh.vertices[edges[:, 0]] - mesh.vertices[edges[:, 1]], axis=1)
     across = mesh.neighbours()
-    boundary = mesh.boundary_faces()
-    euler, closed = _boundary_shape(boundary)
-    unused = mesh.vertex_count - len(np.unique(mesh.tets))
+    tet, corner = np.nonzero(across < 0)
+    boundary = mesh.tets[tet[:, None], TET_FACES[corner]].astype(np.int64)
+    euler, loose = _boundary_shape(boundary)
     lumen, outside = mesh.face_sets.get("lumen"), mesh.face_sets.get("outside")
     layers = tets_across = 0
     if lumen is not None and outside is not None and len(lumen) and len(outside):
@@ -121,28 +156,33 @@ def assess(mesh: TetMesh) -> MeshQuality:
         tet, corner = np.nonzero(across >= 0)
         starts, goals = (np.flatnonzero(_has_face(mesh, faces)) for faces in (lumen, outside))
         tets_across = _steps(mesh.tet_count, np.column_stack([tet, across[tet, corner]]), starts, goals) + 1
-    names = {number: mesh.label_names.get(number, f"label {number}") for number in np.unique(mesh.labels).tolist()}
+    names = _label_names(mesh)
     return MeshQuality(
         tet_count=mesh.tet_count,
         vertex_count=mesh.vertex_count,
-        inverted_count=int(np.count_nonzero(volumes <= 0)),
+        inverted_count=int(np.count_nonzero(jacobians < FLAT_JACOBIAN)),
         poor_count=int(np.count_nonzero(jacobians < POOR_JACOBIAN)),
         worst_tet=int(jacobians.argmin()),
         min_scaled_jacobian=float(jacobians.min()),
         scaled_jacobian_percentiles={percent: float(np.percentile(jacobians, percent)) for percent in (1, 5, 50)},
         min_dihedral_deg=float(angles.min()),
         max_dihedral_deg=float(angles.max()),
+        sharp_count=int(np.count_nonzero(angles.min(axis=1) < SHARP_DIHEDRAL_DEG)),
         min_edge_mm=float(lengths.min()),
         mean_edge_mm=float(lengths.mean()),
         max_edge_mm=float(lengths.max()),
         elements_across_wall_min=layers,
         tets_across_wall_min=tets_across,
         volume_mm3=float(volumes.sum()),
-        volumes_mm3={name: mesh.volume_of(number) for number, name in names.items()},
+        volumes_mm3={name: float(volumes[mesh.labels == number].sum()) for number, name in names.items()},
+        tet_counts={name: int(np.count_nonzero(mesh.labels == number)) for number, name in names.items()},
         piece_count=_piece_count(across),
-        misfit_count=int(np.count_nonzero(mesh.face_use() > 2)) + unused,
+        overused_face_count=int(np.count_nonzero(mesh.face_use() > 2)),
+        unused_vertex_count=mesh.vertex_count - int(np.count_nonzero(np.bincount(mesh.tets.ravel()))),
+        folded_count=len(folded_pairs(mesh, across=across, volumes=volumes)),
         boundary_euler_number=euler,
-        boundary_is_closed=closed,
+        boundary_is_closed=loose == 0,
+        nonmanifold_edge_count=loose,
         face_sets_cover_boundary=not mesh.face_sets or _same_faces(list(mesh.face_sets.values()), boundary),
     )
 
@@ -159,11 +199,38 @@ def dihedral_angles(mesh: TetMesh) -> np.ndarray:
     return 180.0 - np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
 
-def _boundary_shape(faces: np.ndarray) -> tuple[int, bool]:
-    """Euler number of a triangle surface, and whether each edge belongs to exactly two triangles."""
+def folded_pairs(mesh: TetMesh, *, across: np.ndarray | None = None, volumes: np.ndarray | None = None) -> np.ndarray:
+    """Pairs of tets (pair_count, 2) that lie on the same side of the face they share, as where a mesh is folded over.
+
+    Tets that are merely wound the other way round do not count. `across` and `volumes` may be given where they are known.
+    """
+    across = mesh.neighbours() if across is None else across
+    volumes = mesh.volumes() if volumes is None else volumes
+    tet, corner = np.nonzero(across > np.arange(mesh.tet_count)[:, None])
+    other = across[tet, corner]
+    face = mesh.tets[tet[:, None], TET_FACES[corner]]
+    beyond = mesh.tets[other].sum(axis=1, dtype=np.int64) - face.sum(axis=1, dtype=np.int64)
+    a, b, c = (mesh.vertices[face[:, k]] for k in range(3))
+    # The face's normal points out of its own tet, so the tet across has to rise above it.
+    height = np.einsum("ij,ij->i", np.cross(b - a, c - a), mesh.vertices[beyond] - a) * np.where(volumes[tet] < 0, -1, 1)
+    folded = height < 0
+    return np.column_stack([tet[folded], other[folded]])
+
+
+def _label_names(mesh: TetMesh) -> dict[int, str]:
+    """What each label that occurs is called; where two are called the same, the number is added."""
+    names = {number: mesh.label_names.get(number, f"label {number}") for number in np.unique(mesh.labels).tolist()}
+    called = list(names.values())
+    return {number: name if called.count(name) == 1 else f"{name} ({number})" for number, name in names.items()}
+
+
+def _boundary_shape(faces: np.ndarray) -> tuple[int, int]:
+    """Euler number of a triangle surface, and how many of its edges do not belong to exactly two triangles."""
+    count = int(faces.max(initial=0)) + 1
     sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    edges, uses = np.unique(sides, axis=0, return_counts=True)
-    return len(np.unique(faces)) - len(edges) + len(faces), bool((uses == 2).all())
+    codes = np.sort(sides[:, 0] * count + sides[:, 1])
+    uses = np.diff(np.flatnonzero(np.r_[True, codes[1:] != codes[:-1], True]))
+    return len(distinct(faces.ravel())) - len(uses) + len(faces), int(np.count_nonzero(uses != 2))
 
 
 def _piece_count(across: np.ndarray) -> int:

@@ -7,11 +7,13 @@ holds for the whole mesh (the longest first), so that tets which share a face di
 import numpy as np
 
 from meshing.indicators import Indicators, crossings, top_labels
+from meshing.relaxing import tet_qualities
 from meshing.tetmesh import TET_EDGES
 
 # Vertices nearer to a crossing than this share of the edge are moved onto it: Labelle & Shewchuk's safe shares for the
 # long and the short edges of the lattice, doi:10.1145/1276377.1276448, section 4.
 LONG_SHARE, SHORT_SHARE = 0.25, 0.41
+SPOILT = 0.1  # quality of a tet below which a vertex must go back to the lattice
 
 
 def edges_of_tets(tets: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +29,7 @@ def cut(
     """Cut a lattice whose vertices bear labels (vertex count,): vertices [mm], tets, and the label of each tet."""
     vertices = vertices.copy()
     edges, _ = edges_of_tets(tets, len(vertices))
-    pure = _snap(field, vertices, edges, label)
+    pure = _snap(field, vertices, tets, edges, label)
     vertices, tets, pure = _split(field, vertices, tets, label, pure)
     owner = np.full(len(vertices), -1, np.int32)
     owner[: len(label)] = np.where(pure[: len(label)], label, -1)
@@ -37,8 +39,13 @@ def cut(
     return vertices, tets, tet_label
 
 
-def _snap(field: Indicators, vertices: np.ndarray, edges: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Move vertices that are near a crossing onto the nearest one, in place; tells which stayed, (vertex count,)."""
+def _snap(field: Indicators, vertices: np.ndarray, tets: np.ndarray, edges: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Move vertices that are near a crossing onto the nearest one, in place; tells which stayed, (vertex count,).
+
+    Where several interfaces are near, the moves together may flatten a tet or turn it inside out: then the vertex that moved
+    farthest goes back, until no tet is spoilt.
+    """
+    lattice = vertices.copy()
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
     longest = np.zeros(len(vertices))
     np.maximum.at(longest, edges.ravel(), np.repeat(length, 2))
@@ -57,7 +64,15 @@ def _snap(field: Indicators, vertices: np.ndarray, edges: np.ndarray, label: np.
     vertices[moved] = target
     pure = np.ones(len(vertices), bool)
     pure[moved] = False
-    return pure
+    suspects = tets[~pure[tets].all(axis=1)]
+    while True:
+        spoilt = suspects[tet_qualities(vertices, suspects) < SPOILT]
+        away = np.linalg.norm(vertices[spoilt] - lattice[spoilt], axis=2)
+        back = spoilt[np.arange(len(spoilt)), away.argmax(axis=1)][away.max(axis=1) > 0.0]
+        if len(back) == 0:
+            return pure
+        vertices[back] = lattice[back]
+        pure[back] = True
 
 
 def _split(

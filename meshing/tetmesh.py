@@ -10,6 +10,10 @@ from meshing.errors import InputError
 # Corner triples of the four faces of a positive tetrahedron; face i lies opposite corner i and its normal points out.
 TET_FACES = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])
 TET_EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
+VESSEL_FRAME = ("circumferential", "axial", "radial")
+HEART_FRAME = ("fibre", "sheet", "normal")
+# Below this count of vertices the three numbers of a face fit into one whole number, which sorts several times faster.
+LARGEST_CODED = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +24,8 @@ class TetMesh:
     tets: (tet_count, 4) int32 vertex indices, positively oriented: ((b - a) x (c - a)) . (d - a) > 0.
     labels: (tet_count,) tissue number of each tet.
     label_names: what each number means.
-    frames: (tet_count, 3, 3) or None; rows are the circumferential, axial and radial unit vectors of a vessel wall,
-        right-handed in this order (circumferential x axial = radial).
+    frames: (tet_count, 3, 3) or None; rows are three unit vectors, right-handed in their order (first x second = third).
+    frame_names: what the three rows are: circumferential, axial and radial in a vessel wall; fibre, sheet and normal in a heart.
     face_sets: name to (face_count, 3) vertex indices of triangles, oriented outward from the tissue. The set "lumen" of a
         vessel wall therefore has its normals pointing INTO the blood.
     notes: things worth telling a person that are not errors.
@@ -34,6 +38,7 @@ class TetMesh:
     frames: np.ndarray | None = None
     face_sets: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    frame_names: tuple[str, str, str] = VESSEL_FRAME
 
     @property
     def tet_count(self) -> int:
@@ -92,7 +97,7 @@ class TetMesh:
     def edges(self) -> np.ndarray:
         """The distinct edges, (edge_count, 2) vertex indices, smaller index first."""
         pairs = np.sort(self.tets[:, TET_EDGES].reshape(-1, 2).astype(np.int64), axis=1)
-        codes = np.unique(pairs[:, 0] * self.vertex_count + pairs[:, 1])
+        codes = distinct(pairs[:, 0] * self.vertex_count + pairs[:, 1])
         return np.column_stack([codes // self.vertex_count, codes % self.vertex_count])
 
     def part(self, label: int) -> "TetMesh":
@@ -112,6 +117,7 @@ class TetMesh:
             label_names={label: self.label_names.get(label, f"label {label}")},
             frames=None if self.frames is None else self.frames[chosen],
             notes=self.notes,
+            frame_names=self.frame_names,
         )
 
     def renumbered(self, order: np.ndarray) -> "TetMesh":
@@ -148,6 +154,8 @@ class TetMesh:
             raise InputError(f"The mesh has {self.tet_count:,} tetrahedra but {len(self.labels):,} labels. Give one for each.")
         if self.frames is not None and self.frames.shape != (self.tet_count, 3, 3):
             raise InputError(f"The frames have the shape {self.frames.shape}; give ({self.tet_count}, 3, 3).")
+        if len(self.frame_names) != 3 or len({*self.frame_names, "label", "face_set"}) != 5:
+            raise InputError(f"The rows of the frames are called {self.frame_names}; give three different names.")
         volumes = self.volumes()
         inverted = int(np.count_nonzero(volumes <= 0))
         if inverted and inverted_too:
@@ -161,7 +169,11 @@ class TetMesh:
     def _faces_in_groups(self) -> tuple[np.ndarray, np.ndarray]:
         """All faces sorted so that equal ones are neighbours: 4 * tet + corner (k,), and the sorted vertex triples (k, 3)."""
         faces = np.sort(self.tets[:, TET_FACES].reshape(-1, 3), axis=1)
-        order = np.lexsort(faces.T)
+        if self.vertex_count < LARGEST_CODED:
+            wide = faces.astype(np.int64)
+            order = np.argsort((wide[:, 2] * self.vertex_count + wide[:, 1]) * self.vertex_count + wide[:, 0], kind="stable")
+        else:
+            order = np.lexsort(faces.T)
         return order, faces[order]
 
 
@@ -169,6 +181,12 @@ def tet_volumes(vertices: np.ndarray, tets: np.ndarray) -> np.ndarray:
     """Signed volumes, (tet_count,) [mm3 for mm], of tets (tet_count, 4) over vertices (vertex_count, 3)."""
     a, b, c, d = (vertices[tets[:, corner]] for corner in range(4))
     return np.einsum("ij,ij->i", np.cross(b - a, c - a), d - a) / 6.0
+
+
+def distinct(codes: np.ndarray) -> np.ndarray:
+    """The different numbers of (n,), rising; several times faster than NumPy's own where most of them differ."""
+    ordered = np.sort(codes)
+    return ordered[np.r_[True, ordered[1:] != ordered[:-1]]] if len(ordered) else ordered
 
 
 def scaled_jacobians(vertices: np.ndarray, tets: np.ndarray) -> np.ndarray:

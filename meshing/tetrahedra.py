@@ -18,8 +18,8 @@ from meshing.sizing import cell_of, lattice_plan
 from meshing.stuffing import cut
 from meshing.tetmesh import TetMesh, tet_volumes
 
-WANTED = 0.42  # quality below which vertices look for better places
-FLOOR = 0.38  # no projection onto an interface may bring a tet below this quality; the sine of 22 degrees
+WANTED = 0.46  # quality below which vertices look for better places
+FLOOR = 0.43  # no projection onto an interface may bring a tet below this quality, the sine of 25.5 degrees
 VOLUME_ROUNDS = 5
 MENDING_ROUNDS = 4
 FARTHEST_BIAS = 0.5  # voxels by which one round may move an interface to bring a label to its volume
@@ -46,8 +46,6 @@ class Draft:
         kept = tissue[tets].any(axis=1)
         used, tets = np.unique(tets[kept], return_inverse=True)
         vertices, tets, ranks = np.ascontiguousarray(vertices[used]), tets.reshape(-1, 4), ranks[kept]
-        inverted = tet_volumes(vertices, tets) < 0
-        tets[inverted] = tets[inverted][:, [0, 2, 1, 3]]
         web = web_of(vertices, tets, ranks)
         pairs, faces = face_pairs(tets, web.first, web.around)
         unlike = ranks[pairs[:, 0]] != ranks[pairs[:, 1]]
@@ -132,13 +130,14 @@ def _cut_lattice(field: Indicators, vertices: np.ndarray, tets: np.ndarray) -> D
     near = np.zeros(len(vertices), bool)
     near[tets[(rank[tets] > 0).any(axis=1)]] = True
     tets = tets[near[tets].any(axis=1)]
-    if len(tets) == 0:
+    if len(tets):
+        used, tets = np.unique(tets, return_inverse=True)
+        vertices, tets, tet_rank = cut(field, vertices[used], tets.reshape(-1, 4), rank[used])
+        tet_rank = tidied(tet_rank, tets, np.abs(tet_volumes(vertices, tets)), len(vertices))
+    if len(tets) == 0 or not tet_rank.any():
         raise InputError(
             "Nothing is left of the labels on a lattice this coarse; give a smaller edge length, or let thin labels be refined."
         )
-    used, tets = np.unique(tets, return_inverse=True)
-    vertices, tets, tet_rank = cut(field, vertices[used], tets.reshape(-1, 4), rank[used])
-    tet_rank = tidied(tet_rank, tets, np.abs(tet_volumes(vertices, tets)), len(vertices))
     return Draft.of(vertices, tets, tet_rank)
 
 
@@ -147,16 +146,15 @@ def _shaped(draft: Draft, field: Indicators, wanted: np.ndarray, tell: Progress)
     tell(0.35, "projecting")
     project(draft.vertices, draft.web, field, FLOOR, 2)
     _relax(draft, field, rounds=2, wanted=WANTED, tries=6, seed=0)
-    for turn in range(2):
-        draft = _collapsed(draft)
-        _relax(draft, field, rounds=2, wanted=WANTED, tries=6, seed=10 + 10 * turn)
+    draft = _collapsed(draft)
+    _relax(draft, field, rounds=2, wanted=WANTED, tries=6, seed=10)
     original, bias = field.values.copy(), np.zeros(len(wanted))
     for turn in range(VOLUME_ROUNDS):
         tell(0.5 + 0.4 * turn / VOLUME_ROUNDS, "quality and volume")
         _raise(field, original, bias, draft, wanted)
         project(draft.vertices, draft.web, field, FLOOR, 1)
-        _relax(draft, field, rounds=2, wanted=WANTED, tries=6, seed=100 + 10 * turn)
-    _relax(draft, field, rounds=4, wanted=1.1 * FLOOR, tries=24, seed=300)
+        _relax(draft, field, rounds=1, wanted=WANTED, tries=6, seed=100 + 10 * turn)
+    _relax(draft, field, rounds=2, wanted=1.1 * FLOOR, tries=12, seed=300)
     _relax(draft, field, rounds=4, wanted=1.05 * FLOOR, tries=40, slack=0.15, seed=400)
     for turn in range(MENDING_ROUNDS):
         if tet_qualities(draft.vertices, draft.tets[draft.ranks > 0]).min() >= 0.9 * FLOOR:
@@ -201,7 +199,7 @@ def _mesh_of(draft: Draft, chosen, labels: LabelMap, wanted: np.ndarray) -> TetM
     tissue = draft.ranks > 0
     used, tets = np.unique(draft.tets[tissue], return_inverse=True)
     tets = tets.reshape(-1, 4)
-    vertices = draft.vertices[used] / chosen.spacing @ labels.affine[:3, :3].T + labels.affine[:3, 3]
+    vertices = (draft.vertices[used] / chosen.spacing + chosen.low) @ labels.affine[:3, :3].T + labels.affine[:3, 3]
     if np.linalg.det(labels.affine[:3, :3]) < 0:
         tets = tets[:, [0, 2, 1, 3]]
     numbers = np.concatenate([[0], chosen.numbers])
@@ -209,8 +207,6 @@ def _mesh_of(draft: Draft, chosen, labels: LabelMap, wanted: np.ndarray) -> TetM
     notes = list(chosen.notes)
     for rank, number in enumerate(chosen.numbers, start=1):
         name = f"{chosen.names[number]} ({number})" if f"{number}" not in chosen.names[number] else chosen.names[number]
-        if wanted[rank] == 0.0:
-            continue
         if made[rank] <= LOST * wanted[rank]:
             notes.append(f"Lost: {name}, {wanted[rank]:,.0f} mm3, is too small for this mesh; mesh finer, or refine thin labels.")
         elif abs(made[rank] / wanted[rank] - 1.0) > FAR_OFF:
