@@ -142,17 +142,18 @@ def _signed_distance(inside: np.ndarray, spacing: np.ndarray, cap: float) -> np.
 
 def _squared_distance(kind: np.ndarray, spacing: np.ndarray, cap: float) -> np.ndarray:
     """Squared distance [mm2] to the nearest voxel of any other kind, at most `cap` squared."""
+    kind = np.ascontiguousarray(kind)
     squared = np.full(kind.shape, np.float32(cap * cap))
     for axis in range(3):
         reach = max(min(int(cap / spacing[axis]), kind.shape[axis] - 1), 1)
-        turned, out = np.moveaxis(kind, axis, 2), np.moveaxis(squared, axis, 2)
-        _pass(turned, np.moveaxis(squared.copy(), axis, 2), float(spacing[axis]), reach, out)
+        rows = (math.prod(kind.shape[:axis]), kind.shape[axis], math.prod(kind.shape[axis + 1 :]))
+        _pass(kind.reshape(rows), squared.copy().reshape(rows), float(spacing[axis]), reach, squared.reshape(rows))
     return squared
 
 
 @numba.njit(cache=True)
 def _pass(kind, before, step, reach, out):
-    """Lower envelope of parabolas along the last axis; a voxel of the other kind stands at distance nought."""
+    """Lower envelope of parabolas along the middle axis; a voxel of another kind stands at distance nought."""
     n0, n1, n2 = kind.shape
     for i in range(n0):
         for j in range(n1):
@@ -162,11 +163,11 @@ def _pass(kind, before, step, reach, out):
                     gap = np.float32((away * step) ** 2)
                     if gap >= best:
                         break
-                    if k >= away:
-                        other = before[i, j, k - away] if kind[i, j, k - away] == own else np.float32(0.0)
+                    if j >= away:
+                        other = before[i, j - away, k] if kind[i, j - away, k] == own else np.float32(0.0)
                         best = min(best, gap + other)
-                    if k + away < n2:
-                        other = before[i, j, k + away] if kind[i, j, k + away] == own else np.float32(0.0)
+                    if j + away < n1:
+                        other = before[i, j + away, k] if kind[i, j + away, k] == own else np.float32(0.0)
                         best = min(best, gap + other)
                 out[i, j, k] = best
 

@@ -1,7 +1,6 @@
 """Plan: from an input, an image or a surface, to a Case that can be rehearsed."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 from typing import Any
@@ -14,6 +13,7 @@ from meshing.errors import InputError
 from meshing.labels import LabelMap, read_labels
 from meshing.lumen import Lumen, lumen_from_labels, read_lumen
 from meshing.plaque import CALCIUM, HealthyVessel, boundary_of, healthy_vessel, label_at, relabel
+from meshing.provenance import sha256_of
 from meshing.quality import assess
 from meshing.stretch import stretch_of
 from meshing.tetmesh import TetMesh
@@ -267,8 +267,7 @@ def _reach(guide: Path, station: float, length: float) -> tuple[float, float]:
 
 
 def _input(path: FilePath, labels: Sequence[str], notes: Sequence[str]) -> dict[str, Any]:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return {"path": path.name, "sha256": digest, "labels": list(labels), "notes": list(notes)}
+    return {"path": path.name, "sha256": sha256_of(path), "labels": list(labels), "notes": list(notes)}
 
 
 def _plain(value: Any) -> Any:

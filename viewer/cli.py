@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from scenarios.limits import LIMITS_OF_USE
-from viewer.commands.inputs import devices, labels, mesh
+from viewer.commands.inputs import devices, labels
 from viewer.commands.looking import view
+from viewer.commands.meshes import mesh
 from viewer.commands.plainly import PlainCommand
 from viewer.commands.runs import demo, rehearse, rerun
 

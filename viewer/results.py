@@ -13,6 +13,7 @@ from viewer.report import write_report
 
 OWN_FOLDERS = ("recording", "pictures")
 OWN_FILES = ("report.html", "outcome.json", "wall*.vtu", "lumen*.vtp", "stent*.vtp", "centreline.vtp")
+MESH_FILES = ("mesh.vtu", "mesh.png", "quality.png", "quality.txt", "provenance.json")
 
 
 def prepare_folder(folder: Path, *, overwrite: bool) -> None:
@@ -30,7 +31,7 @@ def prepare_folder(folder: Path, *, overwrite: bool) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"The folder {folder} cannot be written to; name another with -o.")
     earlier = [folder / name for name in OWN_FOLDERS if (folder / name).is_dir()]
-    earlier += [path for pattern in OWN_FILES for path in folder.glob(pattern) if path.is_file()]
+    earlier += [path for pattern in (*OWN_FILES, *MESH_FILES) for path in folder.glob(pattern) if path.is_file()]
     if not earlier:
         return
     if not overwrite:

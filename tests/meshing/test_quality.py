@@ -7,8 +7,9 @@ import pytest
 
 from meshing.errors import InputError
 from meshing.prisms import split_prisms
-from meshing.quality import assess, dihedral_angles
+from meshing.quality import assess, dihedral_angles, folded_pairs
 from meshing.tetmesh import TetMesh
+from tests.meshing.voxel_meshes import label_map, voxel_mesh
 
 EQUILATERAL = np.array([[1.0, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]])
 
@@ -81,6 +82,44 @@ def test_misfits_pieces_and_uncovered_faces_are_said():
     apart = assess(mesh_of(np.vstack([EQUILATERAL, EQUILATERAL + 9]), [[0, 1, 2, 3], [4, 5, 6, 7]]))
     assert apart.piece_count == 2 and "2 pieces" in " ".join(apart.sentences())
     assert assess(mesh_of(np.vstack([EQUILATERAL, [[9, 9, 9]]]), [[0, 1, 2, 3]])).misfit_count == 1
+
+
+def test_folded_tets_are_told_from_wrongly_wound_ones():
+    apex, inner = [0.0, 0, 9], [1.0, 1, 5]
+    folded = mesh_of([[0, 0, 0], [9, 0, 0], [0, 9, 0], apex, inner], [[0, 1, 2, 3], [0, 1, 2, 4]])
+    np.testing.assert_array_equal(folded_pairs(folded), [[0, 1]])
+    assert assess(folded).folded_count == 1 and "same side" in assess(folded).sentences()[0]
+    wound = replace(plate(), tets=plate().tets[:, [1, 0, 2, 3]])
+    assert len(folded_pairs(wound)) == 0 and assess(wound).inverted_count == wound.tet_count
+    one = plate().tets.copy()
+    one[4] = one[4][[1, 0, 2, 3]]
+    assert len(folded_pairs(replace(plate(), tets=one))) == 0
+
+
+def test_sharp_tets_are_counted():
+    needle = mesh_of([[0, 0, 0], [1, 0, 0], [0.5, 0.9, 0], [0.5, 0.3, 0.04]], [[0, 1, 2, 3]])
+    quality = assess(needle)
+    assert quality.sharp_count == 1 and quality.min_dihedral_deg < 10.0 and quality.is_sound
+    assert "can be used" in quality.sentences()[-1]
+    assert assess(plate()).sharp_count == 0
+
+
+def test_edges_that_only_touch_are_counted():
+    """Two cubes of six tets that share one edge and nothing else."""
+    voxels = np.zeros((2, 2, 2))
+    voxels[0, 0, 0] = voxels[1, 1, 0] = 1
+    quality = assess(voxel_mesh(label_map(voxels)))
+    assert quality.nonmanifold_edge_count == 1 and not quality.boundary_is_closed and quality.piece_count == 2
+    assert quality.is_sound and not quality.is_fit
+    assert "such edges: 1" in " ".join(quality.sentences())
+
+
+def test_labels_of_one_name_are_kept_apart():
+    mesh = plate()
+    labels = np.where(np.arange(mesh.tet_count) < 4, 1, 2)
+    quality = assess(replace(mesh, labels=labels, label_names={1: "wall", 2: "wall"}))
+    assert quality.tet_counts == {"wall (1)": 4, "wall (2)": mesh.tet_count - 4}
+    assert sum(quality.volumes_mm3.values()) == pytest.approx(quality.volume_mm3)
 
 
 def test_verdict_and_table_read_well():

@@ -1,5 +1,7 @@
 """The command line teaches, and tells what is wrong in one line."""
 
+import meshio
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -93,3 +95,48 @@ def test_an_unknown_command_is_told_with_a_way_on():
     answer = said("reherse")
     assert answer.exit_code == 2
     assert "rehearse" in answer.stderr
+
+
+TETS = np.array([[0, 1, 2, 3], [1, 2, 3, 4]])
+CORNERS = 10.0 * np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]])
+
+
+def test_a_sound_mesh_of_another_program_is_checked_and_taken_over(tmp_path):
+    meshio.write(tmp_path / "two.vtk", meshio.Mesh(CORNERS, [("tetra", TETS)], cell_data={"part_id": [np.array([3, 8])]}))
+    answer = said("mesh", "--check", str(tmp_path / "two.vtk"))
+    assert answer.exit_code == 0
+    assert "volume of label 8 [mm3]" in answer.output and "The mesh is sound: 2 tetrahedra" in answer.output
+    assert 'Note: Labels were taken from the cell data "part_id".' in answer.output
+    answer = said("mesh", "--check", str(tmp_path / "two.vtk"), "--units", "cm", "-o", str(tmp_path / "out"))
+    assert answer.exit_code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"mesh.vtu", "mesh.png", "quality.png"}
+    assert np.ptp(meshio.read(tmp_path / "out" / "mesh.vtu").points) == 100.0
+    again = said("mesh", "--check", str(tmp_path / "two.vtk"), "-o", str(tmp_path / "out"))
+    assert again.exit_code == 2 and "already holds a mesh.vtu" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("tets", "words"),
+    [
+        (np.array([[0, 1, 2, 3], [1, 2, 3, 4], [1, 2, 3, 5]]), "shared by more than two"),
+        (np.array([[0, 1, 2, 3], [0, 1, 2, 5]]), "on the same side"),
+        (np.array([[0, 1, 2, 3], [1, 2, 3, 3]]), "inside out or flat"),
+    ],
+)
+def test_an_unfit_mesh_is_told_and_leaves_with_status_one(tets, words, tmp_path):
+    corners = np.concatenate([CORNERS, [[12.0, 9, 9]]])
+    meshio.write(tmp_path / "bad.vtu", meshio.Mesh(corners, [("tetra", tets)]))
+    answer = said("mesh", "--check", str(tmp_path / "bad.vtu"), "-o", str(tmp_path / "out"))
+    assert answer.exit_code == 1
+    assert words in answer.output and "cannot be used" in answer.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_checked_or_built_is_one_line(tmp_path):
+    for words, told in (
+        (("mesh", "--check", str(tmp_path / "none.vtu")), "none.vtu"),
+        (("mesh", str(tmp_path / "seg.nii.gz")), "--output"),
+    ):
+        answer = said(*words)
+        assert answer.exit_code == 2
+        assert told in answer.stderr and answer.stderr.count("\n") == 1

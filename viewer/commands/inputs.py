@@ -1,11 +1,9 @@
-"""Commands that tell what is there: `labels`, `mesh`, `devices`."""
+"""Commands that tell what is there: `labels`, `devices`."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-from viewer.commands.options import Labels, Output, Overwrite, Thickness, UnitsOption
 
 
 def labels(
@@ -36,53 +34,6 @@ def labels(
     console = Console()
     console.print(table)
     tell_notes(console, label_map.notes)
-
-
-def mesh(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="INPUT", help="Label map, closed surface (.stl .vtp .ply .obj), or an embedded case such as iliac."
-        ),
-    ],
-    output: Output,
-    label: Labels = None,
-    units: UnitsOption = None,
-    thickness: Thickness = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Build a vessel's wall in tetrahedra, and say how good it is.
-
-    Writes wall.vtu, lumen.vtp and centreline.vtp, which ParaView, 3D Slicer and meshio read.
-
-    Examples:
-
-      [cyan]vesalius mesh patient_seg.nii.gz --label aorta -o patient-mesh[/]
-
-      [cyan]vesalius mesh carotid.stl --units mm --thickness 0.7 -o carotid-mesh[/]
-    """
-    from rich.console import Console
-
-    from meshing.files import write_mesh
-    from meshing.quality import assess
-    from scenarios.plan import plan_wall
-    from viewer.commands.progress import progress_of
-    from viewer.exports import write_centreline, write_lumen
-    from viewer.results import prepare_folder
-
-    console = Console()
-    prepare_folder(output, overwrite=overwrite)
-    with progress_of("Wall", console) as progress:
-        lumen, wall = plan_wall(
-            source, labels=tuple(label or ()), units=units and units.value, thickness_mm=thickness, progress=progress
-        )
-    write_mesh(wall, output / "wall.vtu")
-    write_lumen(lumen, output / "lumen.vtp")
-    write_centreline(lumen.centreline, output / "centreline.vtp")
-    for sentence in assess(wall).sentences():
-        console.print(sentence, markup=False, highlight=False)
-    tell_notes(console, tuple(dict.fromkeys((*lumen.notes, *wall.notes))))
-    console.print(f"Written to {output}.", markup=False, highlight=False, soft_wrap=True)
 
 
 def devices() -> None:

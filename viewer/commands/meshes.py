@@ -1,0 +1,207 @@
+"""The command `mesh`: a vessel's wall, a label map filled with tetrahedra, or a check of a mesh that is there."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from meshing.errors import InputError
+from viewer.commands.inputs import tell_notes
+from viewer.commands.options import Labels, Overwrite, Thickness, UnitsOption
+
+EXIT_UNFIT = 1
+DEFAULT_TET_COUNT = 100_000
+OptionalOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="DIR", help="Folder to write to; made if it is not there. Needed to build.", show_default=False
+    ),
+]
+Fill = Annotated[
+    bool,
+    typer.Option(
+        "--fill", help=f"Fill the labels themselves with tetrahedra, about {DEFAULT_TET_COUNT:,} if no size is given."
+    ),
+]
+EdgeLength = Annotated[
+    float | None, typer.Option("--edge-length", metavar="MM", help="Fill, with edges of this mean length.", show_default=False)
+]
+TetCount = Annotated[
+    int | None, typer.Option("--tets", metavar="COUNT", help="Fill, with about so many tetrahedra.", show_default=False)
+]
+Sizes = Annotated[
+    list[str] | None,
+    typer.Option("--size", metavar="LABEL=MM", help="Fill, with another edge length in a label; may be given again."),
+]
+Inside = Annotated[
+    float | None,
+    typer.Option(
+        "--inside", metavar="MM", help="Fill, with edges that grow to this length away from interfaces.", show_default=False
+    ),
+]
+Refine = Annotated[bool, typer.Option("--refine", help="Fill, finer where labels are small or thin, so that they come through.")]
+
+
+def mesh(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="Label map, closed surface (.stl .vtp .ply .obj), or an embedded case such as iliac; "
+            "with --check, a mesh (.vtu .vtk .msh .inp .mesh).",
+        ),
+    ],
+    output: OptionalOutput = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Build nothing: say how good the mesh INPUT is; exit status 1 where it is unfit.")
+    ] = False,
+    label: Labels = None,
+    fill: Fill = False,
+    edge_length: EdgeLength = None,
+    tets: TetCount = None,
+    size: Sizes = None,
+    inside: Inside = None,
+    refine: Refine = False,
+    units: UnitsOption = None,
+    thickness: Thickness = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build a vessel's wall in tetrahedra, fill the labels of a map with them, or check a mesh that is there.
+
+    A vessel's wall: wall.vtu, lumen.vtp and centreline.vtp, which ParaView, 3D Slicer and meshio read.
+
+    With --fill or a size, the labels (all of them, or those named) are filled with tetrahedra that share their faces across
+    tissues: mesh.vtu, pictures of it, how faithful it is to each label, and whence it comes.
+
+    With --check, a mesh of any program is measured, and with --output written as mesh.vtu in mm, with pictures of it.
+
+    Examples:
+
+      [cyan]vesalius mesh patient_seg.nii.gz --label aorta -o patient-mesh[/]
+
+      [cyan]vesalius mesh carotid.stl --units mm --thickness 0.7 -o carotid-mesh[/]
+
+      [cyan]vesalius mesh organs.nii.gz --edge-length 4 --size liver=8 --refine -o organs[/]
+
+      [cyan]vesalius mesh --check heart.vtu[/]
+    """
+    from rich.console import Console
+
+    if check:
+        _check(Path(source), output, units=units and units.value, overwrite=overwrite)
+        return
+    if output is None:
+        raise InputError("The folder to write to is missing. Name it with --output, as in -o patient-mesh.")
+    if fill or refine or size or not all(number is None for number in (edge_length, tets, inside)):
+        if edge_length is None and tets is None:
+            tets = DEFAULT_TET_COUNT
+        _fill(
+            Path(source), output, overwrite=overwrite, edge_length=edge_length, tet_count=tets, sizes=_sizes(size or []),
+            inside_edge_length=inside, refine=refine, keep=label,
+        )  # fmt: skip
+        return
+    from meshing.files import write_mesh
+    from meshing.quality import assess
+    from scenarios.plan import plan_wall
+    from viewer.commands.progress import progress_of
+    from viewer.exports import write_centreline, write_lumen
+    from viewer.results import prepare_folder
+
+    console = Console()
+    prepare_folder(output, overwrite=overwrite)
+    with progress_of("Wall", console) as progress:
+        lumen, wall = plan_wall(
+            source, labels=tuple(label or ()), units=units and units.value, thickness_mm=thickness, progress=progress
+        )
+    write_mesh(wall, output / "wall.vtu")
+    write_lumen(lumen, output / "lumen.vtp")
+    write_centreline(lumen.centreline, output / "centreline.vtp")
+    for sentence in assess(wall).sentences():
+        console.print(sentence, markup=False, highlight=False)
+    tell_notes(console, tuple(dict.fromkeys((*lumen.notes, *wall.notes))))
+    console.print(f"Written to {output}.", markup=False, highlight=False, soft_wrap=True)
+
+
+def _sizes(words: list[str]) -> dict[str, float]:
+    """Edge lengths by label from words such as liver=8."""
+    sizes = {}
+    for word in words:
+        label, _, number = word.rpartition("=")
+        try:
+            sizes[label] = float(number)
+        except ValueError:
+            label = ""
+        if not label:
+            raise InputError(f'--size takes a label and its edge length in mm, as in "liver=8"; "{word}" is neither.')
+    return sizes
+
+
+def _fill(source: Path, output: Path, *, overwrite: bool, **choices: Any) -> None:
+    """Fill a label map with tets; write the mesh, how good and how faithful it is, pictures, and whence it comes."""
+    from rich.console import Console
+
+    from meshing.fidelity import compare, text_table, verdict
+    from meshing.files import write_mesh
+    from meshing.labels import read_labels
+    from meshing.provenance import provenance_of
+    from meshing.quality import assess
+    from meshing.tetrahedra import tetrahedralize
+    from viewer.commands.progress import progress_of
+    from viewer.mesh_pictures import picture_of_mesh, picture_of_quality
+    from viewer.results import prepare_folder
+
+    console = Console()
+    labels = read_labels(source)
+    prepare_folder(output, overwrite=overwrite)
+    with progress_of("Mesh", console) as progress:
+        made = tetrahedralize(labels, **choices, progress=lambda share, text: progress(0.7 * share, text))
+        write_mesh(made, output / "mesh.vtu")
+        provenance = provenance_of(source, labels, {"tetrahedralize": choices})
+        (output / "provenance.json").write_text(json.dumps(provenance, indent=1, ensure_ascii=False), encoding="utf-8")
+        progress(0.75, "comparing with the voxels")
+        quality = assess(made)
+        chosen = None if choices["keep"] is None else [labels.find(label) for label in choices["keep"]]
+        fidelity = compare(made, labels, chosen=chosen)
+        table = f"{quality.table()}\n\n{text_table(fidelity)}\n"
+        (output / "quality.txt").write_text(table, encoding="utf-8")
+        progress(0.85, "pictures")
+        picture_of_mesh(made, output / "mesh.png")
+        picture_of_quality(made, output / "quality.png")
+        progress(1.0, "")
+    console.print(table, markup=False, highlight=False, soft_wrap=True)
+    for sentence in (*quality.sentences(), *verdict(fidelity)):
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    tell_notes(console, made.notes)
+    console.print(f"Written to {output}.", markup=False, highlight=False, soft_wrap=True)
+
+
+def _check(path: Path, output: Path | None, *, units: str | None, overwrite: bool) -> None:
+    """Measure a mesh and print table and verdict; leave with status 1 where it is unfit, else write what is asked for."""
+    from rich.console import Console
+
+    from meshing.files import write_mesh
+    from meshing.importing import import_mesh
+    from meshing.quality import assess
+    from viewer.results import prepare_folder
+
+    console = Console()
+    checked = import_mesh(path, unit=units, unfit_too=True)
+    quality = assess(checked)
+    console.print(quality.table(), markup=False, highlight=False, soft_wrap=True)
+    console.print()
+    for sentence in quality.sentences():
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    tell_notes(console, checked.notes)
+    if not quality.is_sound:
+        raise typer.Exit(EXIT_UNFIT)
+    if output is not None:
+        from viewer.mesh_pictures import picture_of_mesh, picture_of_quality
+
+        prepare_folder(output, overwrite=overwrite)
+        if (output / "mesh.vtu").exists() and not overwrite:
+            raise InputError(f"The folder {output} already holds a mesh.vtu; name another with -o, or give --overwrite.")
+        write_mesh(checked, output / "mesh.vtu")
+        picture_of_mesh(checked, output / "mesh.png")
+        picture_of_quality(checked, output / "quality.png")
+        console.print(f"Written to {output}.", markup=False, highlight=False, soft_wrap=True)
