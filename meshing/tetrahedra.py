@@ -20,8 +20,10 @@ from meshing.tetmesh import TetMesh, tet_volumes
 
 WANTED = 0.46  # quality below which vertices look for better places
 FLOOR = 0.43  # no projection onto an interface may bring a tet below this quality, the sine of 25.5 degrees
-VOLUME_ROUNDS = 5
+FEWEST_ROUNDS, MOST_ROUNDS = 4, 12  # of correcting volumes
+SETTLED, SETTLED_TETS = 0.01, 500  # share by which the volume of a label of so many tets may still be off to stop early
 MENDING_ROUNDS = 4
+EAGERNESS = 1.6  # of correcting a volume
 FARTHEST_BIAS = 0.5  # voxels by which one round may move an interface to bring a label to its volume
 LOST, FAR_OFF = 1e-9, 0.10  # shares of a label's volume
 
@@ -61,6 +63,39 @@ class Draft:
         area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
         first, second = (np.bincount(self.ranks[self.interfaces[:, side]], area, count) for side in (0, 1))
         return first + second
+
+
+@dataclasses.dataclass
+class Balance:
+    """Indicators that are raised and lowered as a whole, label by label, until each label has the volume of its voxels.
+
+    field: the indicators, changed in place; wanted: (rank count,) volumes [mm3]; original: their values at first; bias:
+    (rank count,) how far each label's surface has been moved out [mm].
+    """
+
+    field: Indicators
+    wanted: np.ndarray
+    original: np.ndarray
+    bias: np.ndarray
+
+    def is_within(self, draft: Draft, share: float) -> bool:
+        """Whether every label that has more than a few tets is within a share of its volume."""
+        many = np.bincount(draft.ranks, minlength=len(self.wanted))[1:] >= SETTLED_TETS
+        off = np.abs(draft.volumes(len(self.wanted)) - self.wanted)
+        return bool((off <= share * self.wanted)[1:][many].all())
+
+    def improve(self, draft: Draft) -> None:
+        """Move each label's surface by (missing volume) / (its area), and somewhat farther since tets hold it back."""
+        count = len(self.wanted)
+        areas = draft.areas(count)
+        most = FARTHEST_BIAS * float(self.field.spacing.max())
+        step = np.clip(EAGERNESS * (self.wanted - draft.volumes(count)) / np.maximum(areas, 1e-9), -most, most)
+        step[(areas == 0) | (np.arange(count) == 0)] = 0.0
+        self.bias += step
+        self.field.values[:] = self.original
+        for rank in np.flatnonzero(self.bias):
+            # Where two indicators of slope one cross, raising one by two moves the crossing by one.
+            self.field.box(int(rank))[...] += np.float32(2.0 * self.bias[rank])
 
 
 def tetrahedralize(
@@ -118,9 +153,10 @@ def tetrahedralize(
     count = len(chosen.numbers) + 1
     field = indicators_of(chosen.ranks, chosen.spacing, count)
     tell(0.2, "cutting the lattice")
-    draft = _cut_lattice(field, *bcc_lattice(plan.low, plan.size, plan.counts, plan.split))
     wanted = np.bincount(chosen.ranks.ravel(), minlength=count) * float(chosen.spacing.prod())
-    draft = _shaped(draft, field, wanted, tell)
+    balance = Balance(field, wanted, field.values.copy(), np.zeros(count))
+    draft = _cut_lattice(field, *bcc_lattice(plan.low, plan.size, plan.counts, plan.split))
+    draft = _shaped(draft, balance, tell)
     tell(0.95, "writing down")
     return _mesh_of(draft, chosen, labels, wanted)
 
@@ -141,17 +177,19 @@ def _cut_lattice(field: Indicators, vertices: np.ndarray, tets: np.ndarray) -> D
     return Draft.of(vertices, tets, tet_rank)
 
 
-def _shaped(draft: Draft, field: Indicators, wanted: np.ndarray, tell: Progress) -> Draft:
+def _shaped(draft: Draft, balance: Balance, tell: Progress) -> Draft:
     """Bring interfaces onto the indicators, tets to quality, and labels to their volume, by turns."""
     tell(0.35, "projecting")
+    field = balance.field
     project(draft.vertices, draft.web, field, FLOOR, 2)
     _relax(draft, field, rounds=2, wanted=WANTED, tries=6, seed=0)
     draft = _collapsed(draft)
     _relax(draft, field, rounds=2, wanted=WANTED, tries=6, seed=10)
-    original, bias = field.values.copy(), np.zeros(len(wanted))
-    for turn in range(VOLUME_ROUNDS):
-        tell(0.5 + 0.4 * turn / VOLUME_ROUNDS, "quality and volume")
-        _raise(field, original, bias, draft, wanted)
+    for turn in range(MOST_ROUNDS):
+        tell(0.5 + 0.4 * turn / MOST_ROUNDS, "quality and volume")
+        if turn >= FEWEST_ROUNDS and balance.is_within(draft, SETTLED):
+            break
+        balance.improve(draft)
         project(draft.vertices, draft.web, field, FLOOR, 1)
         _relax(draft, field, rounds=1, wanted=WANTED, tries=6, seed=100 + 10 * turn)
     _relax(draft, field, rounds=2, wanted=1.1 * FLOOR, tries=12, seed=300)
@@ -161,7 +199,6 @@ def _shaped(draft: Draft, field: Indicators, wanted: np.ndarray, tell: Progress)
             break
         draft = _collapsed(draft)
         _relax(draft, field, rounds=3, wanted=FLOOR, tries=40, slack=0.3, seed=500 + 10 * turn)
-    field.values[:] = original
     return draft
 
 
@@ -178,20 +215,6 @@ def _collapsed(draft: Draft) -> Draft:
     quality = np.where(draft.ranks > 0, tet_qualities(draft.vertices, draft.tets), 1.0)
     tets, alive = collapse(draft.vertices, draft.web, draft.ranks, quality, wanted=WANTED)
     return Draft.of(draft.vertices, tets[alive], draft.ranks[alive])
-
-
-def _raise(field: Indicators, original: np.ndarray, bias: np.ndarray, draft: Draft, wanted: np.ndarray) -> None:
-    """Raise or lower each label's indicator so that its surface moves by (missing volume) / (its area), in place."""
-    areas = draft.areas(len(wanted))
-    missing = wanted - draft.volumes(len(wanted))
-    most = FARTHEST_BIAS * float(field.spacing.max())
-    step = np.clip(missing / np.maximum(areas, 1e-9), -most, most)
-    step[(areas == 0) | (np.arange(len(wanted)) == 0)] = 0.0
-    bias += step
-    field.values[:] = original
-    for rank in np.flatnonzero(bias):
-        # Where two indicators of slope one cross, raising one by two moves the crossing by one.
-        field.box(int(rank))[...] += np.float32(2.0 * bias[rank])
 
 
 def _mesh_of(draft: Draft, chosen, labels: LabelMap, wanted: np.ndarray) -> TetMesh:
