@@ -14,7 +14,7 @@ from scipy import ndimage
 CAP = 4.0  # distances are known up to so many voxels, along their longest side
 SMOOTHING = 1.0  # width of the Gaussian [voxels]
 SHEET_LEAD, BUMP_LEAD = 1.0, 0.25  # of a voxel: how far a thin part's own indicator leads at its voxels
-SMALLEST_SHEET = 6  # voxels that touch; fewer are a bump, or all there is of a label
+SMALLEST_SHEET = 6  # voxels that touch; fewer are a bump, unless they are all there is of a label
 KEPT_SPREAD = 0.6  # width of the Gaussian by which it is raised there [voxels]
 KEEPING_ROUNDS = 4
 TRUNCATE = 3.0  # where the Gaussian ends, in widths
@@ -82,7 +82,9 @@ def _keep_thin(field: Indicators, padded: np.ndarray) -> None:
     places = np.argwhere(thin)
     own = padded[thin]
     points = (places - PADDING) * field.spacing
-    lead = np.where(_size_of_part(padded * thin)[thin] >= SMALLEST_SHEET, SHEET_LEAD, BUMP_LEAD) * float(field.spacing.min())
+    all_thin = np.bincount(own, minlength=len(field.start)) == np.bincount(padded.ravel(), minlength=len(field.start))
+    is_sheet = all_thin[own] | (_size_of_part(padded * thin)[thin] >= SMALLEST_SHEET)
+    lead = np.where(is_sheet, SHEET_LEAD, BUMP_LEAD) * float(field.spacing.min())
     for _ in range(KEEPING_ROUNDS):
         missing = np.maximum(lead - leads(field, points, own), 0.0)
         if (missing < 0.1 * lead).all():

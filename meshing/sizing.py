@@ -18,7 +18,7 @@ MEAN_EDGE = 0.92  # of a lattice's edges, in cells
 BYTES_A_TET = 3_000  # at the peak; measured
 MOST_LEVELS = 3  # of refinement
 CELLS_ACROSS = 1.0  # wanted across a thin label, at least
-GROWTH = 0.5  # of cells with distance from an interface
+GROWTH = 2.0  # of cells with distance from an interface
 
 
 @dataclasses.dataclass(frozen=True)
