@@ -1,5 +1,6 @@
 """Whence a mesh comes: input, parameters and versions, enough to make it again."""
 
+import dataclasses
 import hashlib
 import platform
 from collections.abc import Mapping
@@ -22,25 +23,27 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def provenance_of(source: Path, labels: LabelMap, steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def provenance_of(source: Path, labels: LabelMap | None, steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What JSON may hold of a mesh's making: the input and its hash, its labels with codes, each step with its parameters."""
     return {
         "use": "Research and education only. Not for clinical decisions.",
         "space": "LPS",
         "unit": "mm",
         "input": {"file": source.name, "sha256": sha256_of(source)},
-        "labels": [
-            {
-                "number": number,
-                "name": labels.name(number),
-                "voxels": count,
-                "code": vars(labels.codes[number]) if number in labels.codes else None,
-            }
-            for number, count in labels.voxel_counts.items()
-        ],
+        "labels": [_label(labels, number) for number in labels.voxel_counts] if labels else [],
         "steps": {name: dict(parameters) for name, parameters in steps.items()},
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _label(labels: LabelMap, number: int) -> dict[str, Any]:
+    code = labels.codes.get(number)
+    return {
+        "number": number,
+        "name": labels.name(number),
+        "voxels": labels.voxel_counts[number],
+        "code": dataclasses.asdict(code) if code else None,
     }
 
 

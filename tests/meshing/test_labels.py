@@ -348,8 +348,8 @@ def test_a_series_of_volumes_and_a_colour_image(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["map.nii.gz", "map.nrrd", "map.mha"])
-def test_probabilities_and_grey_values(tmp_path, name):
-    sitk.WriteImage(sitk.GetImageFromArray(np.linspace(0, 1, 125, dtype=np.float32).reshape(5, 5, 5)), str(tmp_path / name))
+def test_fractions_and_grey_values(tmp_path, name):
+    sitk.WriteImage(sitk.GetImageFromArray(np.linspace(0, 2, 125, dtype=np.float32).reshape(5, 5, 5)), str(tmp_path / name))
     assert "map of probabilities" in refusal(tmp_path / name)
     sitk.WriteImage(sitk.GetImageFromArray(np.arange(-60, 65, dtype=np.int16).reshape(5, 5, 5)), str(tmp_path / name))
     assert "holds values from -60 to 64" in refusal(tmp_path / name)

@@ -1,12 +1,16 @@
 """The command line teaches, and tells what is wrong in one line."""
 
+import json
+
 import meshio
 import numpy as np
 import pytest
+import trimesh
 import typer
 from typer.testing import CliRunner
 
 from meshing.errors import InputError
+from meshing.labels import LabelMap, write_labels
 from viewer.cli import app
 from viewer.commands.plainly import PlainCommand
 
@@ -112,7 +116,7 @@ def test_a_sound_mesh_of_another_program_is_checked_and_taken_over(tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"mesh.vtu", "mesh.png", "quality.png"}
     assert np.ptp(meshio.read(tmp_path / "out" / "mesh.vtu").points) == 100.0
     again = said("mesh", "--check", str(tmp_path / "two.vtk"), "-o", str(tmp_path / "out"))
-    assert again.exit_code == 2 and "already holds a mesh.vtu" in again.stderr
+    assert again.exit_code == 2 and "already holds results" in again.stderr
 
 
 @pytest.mark.parametrize(
@@ -140,3 +144,42 @@ def test_what_cannot_be_checked_or_built_is_one_line(tmp_path):
         answer = said(*words)
         assert answer.exit_code == 2
         assert told in answer.stderr and answer.stderr.count("\n") == 1
+
+
+def test_a_label_map_is_filled_and_its_making_written_down(tmp_path):
+    voxels = np.zeros((20, 20, 20), np.uint8)
+    voxels[3:17, 3:17, 3:10], voxels[3:17, 3:17, 10:17] = 1, 2
+    write_labels(LabelMap(voxels, np.eye(4), {1: "left", 2: "right"}, {}, "made up"), tmp_path / "two.nii.gz")
+    out = tmp_path / "out"
+    answer = said("mesh", str(tmp_path / "two.nii.gz"), "--edge-length", "3", "--size", "right=2", "-o", str(out))
+    assert answer.exit_code == 0, answer.output
+    assert "The mesh is sound" in answer.output and "All 2 labels are in the mesh" in answer.output
+    assert {path.name for path in out.iterdir()} == {"mesh.vtu", "mesh.png", "quality.png", "quality.txt", "provenance.json"}
+    about = json.loads((out / "provenance.json").read_text())
+    assert about["steps"]["tetrahedralize"]["sizes"] == {"right": 2.0} and len(about["input"]["sha256"]) == 64
+    assert [label["name"] for label in about["labels"]] == ["left", "right"]
+    again = said("mesh", str(tmp_path / "two.nii.gz"), "--fill", "-o", str(out))
+    assert again.exit_code == 2 and "already holds results" in again.stderr
+
+
+def test_the_inside_of_a_surface_is_filled(tmp_path):
+    trimesh.creation.icosphere(subdivisions=3, radius=12.0).export(tmp_path / "ball.stl")
+    answer = said("mesh", str(tmp_path / "ball.stl"), "--units", "mm", "--edge-length", "3", "-o", str(tmp_path / "out"))
+    assert answer.exit_code == 0 and "volume of ball" in answer.output, answer.output
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--size", "liver"), "--size takes a label"),
+        (("--size", "=3"), "--size takes a label"),
+        (("--edge-length", "0"), "above zero"),
+        (("--edge-length", "3", "--tets", "10"), "not both"),
+    ],
+)
+def test_bad_sizes_are_told(options, words, tmp_path):
+    voxels = np.zeros((10, 10, 10), np.uint8)
+    voxels[3:7, 3:7, 3:7] = 1
+    write_labels(LabelMap(voxels, np.eye(4), {}, {}, "made up"), tmp_path / "one.nii.gz")
+    answer = said("mesh", str(tmp_path / "one.nii.gz"), *options, "-o", str(tmp_path / "out"))
+    assert answer.exit_code == 2 and words in answer.stderr

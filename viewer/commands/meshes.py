@@ -12,6 +12,7 @@ from viewer.commands.options import Labels, Overwrite, Thickness, UnitsOption
 
 EXIT_UNFIT = 1
 DEFAULT_TET_COUNT = 100_000
+SURFACES = (".stl", ".vtp", ".ply", ".obj")
 OptionalOutput = Annotated[
     Path | None,
     typer.Option(
@@ -40,6 +41,10 @@ Inside = Annotated[
         "--inside", metavar="MM", help="Fill, with edges that grow to this length away from interfaces.", show_default=False
     ),
 ]
+Engine = Annotated[
+    str,
+    typer.Option("--engine", metavar="NAME", help="For a closed surface: lattice, or ftetwild (slow, keeps to the triangles)."),
+]
 Refine = Annotated[bool, typer.Option("--refine", help="Fill, finer where labels are small or thin, so that they come through.")]
 
 
@@ -63,6 +68,7 @@ def mesh(
     size: Sizes = None,
     inside: Inside = None,
     refine: Refine = False,
+    engine: Engine = "lattice",
     units: UnitsOption = None,
     thickness: Thickness = None,
     overwrite: Overwrite = False,
@@ -72,7 +78,7 @@ def mesh(
     A vessel's wall: wall.vtu, lumen.vtp and centreline.vtp, which ParaView, 3D Slicer and meshio read.
 
     With --fill or a size, the labels (all of them, or those named) are filled with tetrahedra that share their faces across
-    tissues: mesh.vtu, pictures of it, how faithful it is to each label, and whence it comes.
+    tissues, or the inside of a closed surface is: mesh.vtu, pictures of it, how faithful it is, and whence it comes.
 
     With --check, a mesh of any program is measured, and with --output written as mesh.vtu in mm, with pictures of it.
 
@@ -86,8 +92,6 @@ def mesh(
 
       [cyan]vesalius mesh --check heart.vtu[/]
     """
-    from rich.console import Console
-
     if check:
         _check(Path(source), output, units=units and units.value, overwrite=overwrite)
         return
@@ -96,11 +100,24 @@ def mesh(
     if fill or refine or size or not all(number is None for number in (edge_length, tets, inside)):
         if edge_length is None and tets is None:
             tets = DEFAULT_TET_COUNT
-        _fill(
-            Path(source), output, overwrite=overwrite, edge_length=edge_length, tet_count=tets, sizes=_sizes(size or []),
-            inside_edge_length=inside, refine=refine, keep=label,
-        )  # fmt: skip
+        if Path(source).suffix.lower() in SURFACES:
+            if edge_length is None or refine or size or inside is not None or label:
+                raise InputError("The inside of a surface is filled with edges of one length; give it with --edge-length alone.")
+            choices: dict[str, Any] = {"edge_length": edge_length, "engine": engine}
+            _fill(Path(source), output, overwrite=overwrite, choices=choices, units=units and units.value)
+            return
+        choices = {"edge_length": edge_length, "tet_count": tets, "sizes": _sizes(size or []), "inside_edge_length": inside}
+        _fill(Path(source), output, overwrite=overwrite, choices={**choices, "refine": refine, "keep": label}, units=None)
         return
+    _build_wall(source, output, label=label, units=units and units.value, thickness=thickness, overwrite=overwrite)
+
+
+def _build_wall(
+    source: str, output: Path, *, label: list[str] | None, units: str | None, thickness: float | None, overwrite: bool
+) -> None:
+    """Build a vessel's wall and write it with its lumen and centreline."""
+    from rich.console import Console
+
     from meshing.files import write_mesh
     from meshing.quality import assess
     from scenarios.plan import plan_wall
@@ -112,7 +129,7 @@ def mesh(
     prepare_folder(output, overwrite=overwrite)
     with progress_of("Wall", console) as progress:
         lumen, wall = plan_wall(
-            source, labels=tuple(label or ()), units=units and units.value, thickness_mm=thickness, progress=progress
+            source, labels=tuple(label or ()), units=units, thickness_mm=thickness, progress=progress
         )
     write_mesh(wall, output / "wall.vtu")
     write_lumen(lumen, output / "lumen.vtp")
@@ -137,40 +154,51 @@ def _sizes(words: list[str]) -> dict[str, float]:
     return sizes
 
 
-def _fill(source: Path, output: Path, *, overwrite: bool, **choices: Any) -> None:
-    """Fill a label map with tets; write the mesh, how good and how faithful it is, pictures, and whence it comes."""
+def _fill(source: Path, output: Path, *, overwrite: bool, choices: dict[str, Any], units: str | None) -> None:
+    """Fill a label map or a surface with tets; write the mesh, how good and faithful it is, pictures, and whence it comes."""
     from rich.console import Console
 
+    from meshing.enclosed import fill_surface
     from meshing.fidelity import compare, text_table, verdict
     from meshing.files import write_mesh
     from meshing.labels import read_labels
     from meshing.provenance import provenance_of
     from meshing.quality import assess
+    from meshing.surfaces import read_surface
     from meshing.tetrahedra import tetrahedralize
     from viewer.commands.progress import progress_of
     from viewer.mesh_pictures import picture_of_mesh, picture_of_quality
     from viewer.results import prepare_folder
 
     console = Console()
-    labels = read_labels(source)
+    surface = read_surface(source, units=units) if source.suffix.lower() in SURFACES else None
+    labels = None if surface else read_labels(source)
     prepare_folder(output, overwrite=overwrite)
     with progress_of("Mesh", console) as progress:
-        made = tetrahedralize(labels, **choices, progress=lambda share, text: progress(0.7 * share, text))
+
+        def tell(share: float, text: str) -> None:
+            progress(0.7 * share, text)
+
+        if labels:
+            made, step = tetrahedralize(labels, **choices, progress=tell), "tetrahedralize"
+        else:
+            assert surface is not None
+            made, step = fill_surface(surface, name=source.stem, **choices, progress=tell), "fill_surface"
         write_mesh(made, output / "mesh.vtu")
-        provenance = provenance_of(source, labels, {"tetrahedralize": choices})
-        (output / "provenance.json").write_text(json.dumps(provenance, indent=1, ensure_ascii=False), encoding="utf-8")
-        progress(0.75, "comparing with the voxels")
+        provenance = json.dumps(provenance_of(source, labels, {step: choices}), indent=1, ensure_ascii=False)
+        (output / "provenance.json").write_text(provenance, encoding="utf-8")
+        progress(0.75, "measuring")
         quality = assess(made)
-        chosen = None if choices["keep"] is None else [labels.find(label) for label in choices["keep"]]
-        fidelity = compare(made, labels, chosen=chosen)
-        table = f"{quality.table()}\n\n{text_table(fidelity)}\n"
-        (output / "quality.txt").write_text(table, encoding="utf-8")
+        keep = choices.get("keep")
+        fidelity = compare(made, labels, chosen=keep and [labels.find(label) for label in keep]) if labels else ()
+        table = quality.table() + (f"\n\n{text_table(fidelity)}" if fidelity else "")
+        (output / "quality.txt").write_text(f"{table}\n", encoding="utf-8")
         progress(0.85, "pictures")
         picture_of_mesh(made, output / "mesh.png")
         picture_of_quality(made, output / "quality.png")
         progress(1.0, "")
-    console.print(table, markup=False, highlight=False, soft_wrap=True)
-    for sentence in (*quality.sentences(), *verdict(fidelity)):
+    console.print(f"{table}\n", markup=False, highlight=False, soft_wrap=True)
+    for sentence in (*quality.sentences(), *(verdict(fidelity) if fidelity else ())):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     tell_notes(console, made.notes)
     console.print(f"Written to {output}.", markup=False, highlight=False, soft_wrap=True)
@@ -199,8 +227,6 @@ def _check(path: Path, output: Path | None, *, units: str | None, overwrite: boo
         from viewer.mesh_pictures import picture_of_mesh, picture_of_quality
 
         prepare_folder(output, overwrite=overwrite)
-        if (output / "mesh.vtu").exists() and not overwrite:
-            raise InputError(f"The folder {output} already holds a mesh.vtu; name another with -o, or give --overwrite.")
         write_mesh(checked, output / "mesh.vtu")
         picture_of_mesh(checked, output / "mesh.png")
         picture_of_quality(checked, output / "quality.png")
