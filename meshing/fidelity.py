@@ -133,6 +133,9 @@ def verdict(fidelities: Sequence[LabelFidelity]) -> tuple[str, ...]:
     torn = [one for one in fidelities if one.tet_count and one.voxel_count and one.mesh_piece_count > one.voxel_piece_count]
     if torn:
         said.append(f"{_count(len(torn), 'label falls', 'labels fall')} into more pieces than in the map: {_named(torn)}.")
+    fewer = [one for one in fidelities if 0 < one.mesh_piece_count < one.voxel_piece_count]
+    if fewer:
+        said.append(f"{_count(len(fewer), 'label has', 'labels have')} fewer pieces than in the map: {_named(fewer)}.")
     unknown = [one for one in fidelities if not one.voxel_count]
     if unknown:
         said.append(f"The mesh has {_count(len(unknown), 'label', 'labels')} that the map has not: {_named(unknown)}.")
