@@ -4,18 +4,14 @@
     python benchmarks/engine.py [--sizes 6 25 100] [--backend auto] [--no-file]
 
 Prints ticks, Newton steps and iterations of conjugate gradients per second, wall-clock and processor time (all threads), and
-writes the table to RESULTS.md beside this file. The solver's methods are wrapped from outside; it holds no timing code.
+writes the table into its section of RESULTS.md. The solver's methods are wrapped from outside; it holds no timing code.
 """
 
 import argparse
-import datetime
 import functools
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 # Run as a script from anywhere: packages and the tests' meshes lie beside this folder.
 sys.path.insert(0, str(HERE.parent))
 
+from benchmarks.results import machine, write_section
 from scenarios.devices.lattice import ATMOSPHERE
 from sim import backend
 from sim.command import Command
@@ -129,24 +126,6 @@ def measure(thousands: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def machine() -> list[str]:
-    """What it ran on."""
-    processor = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        names = [line.split(":", 1)[1].strip() for line in information.read_text().splitlines() if line.startswith("model name")]
-        processor = names[0] if names else processor
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
-    threads = os.environ.get("OMP_NUM_THREADS", "not set")
-    packages = ", ".join(f"{name} {version(name)}" for name in ("taichi", "numpy", "scipy"))
-    return [
-        f"- date: {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
-        f"- processor: {processor}, {os.cpu_count()} cores, backend {backend.current()}",
-        f"- load average when it began (1, 5, 15 min): {load}; wall-clock times count only on a quiet machine",
-        f"- {platform.system()}, Python {platform.python_version()}, {packages}; OMP_NUM_THREADS {threads}",
-    ]
-
-
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """Counts, rates and the time of each part as Markdown; times are milliseconds a tick, wall-clock / processor."""
     head = ["", *(f"{row['tets']:,} tets" for row in rows)]
@@ -186,7 +165,7 @@ def main() -> None:
     words.add_argument("--no-file", action="store_true", help="print only, leave RESULTS.md as it is")
     asked = words.parse_args()
     backend.start(asked.backend)
-    about, rows = machine(), []
+    about, rows = machine("taichi", "numpy", "scipy", backend=backend.current()), []
     for thousands in asked.sizes:
         rows.append(measure(thousands))
         print(f"{rows[-1]['tets']:,} tets: {rows[-1]['ticks'] / sum(rows[-1]['wall'].values()):.2f} ticks per second", flush=True)
@@ -194,10 +173,10 @@ def main() -> None:
     print("\n" + text)
     if not asked.no_file:
         intro = (
-            "# Speed of the engine\n\nA stent opened by its balloon in a straight vessel, from folded to 8 atm. Made by "
+            "A stent opened by its balloon in a straight vessel, from folded to 8 atm. Made by "
             "`python benchmarks/engine.py`;\nrun it again on your own machine.\n\n"
         )
-        (HERE / "RESULTS.md").write_text(intro + text + "\n", encoding="utf-8")
+        write_section("Speed of the engine", intro + text)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,17 @@ def _two_labels_meet(web, labels, u, w):
 
 
 @numba.njit(cache=True)
+def _on_outside(web, labels, u, w):
+    """Whether the edge u-w lies between tissue and air."""
+    tissue, air = False, False
+    for k in range(web.first[u], web.first[u + 1]):
+        t = web.around[k]
+        if _has(web, t, w):
+            tissue, air = tissue or labels[t] > 0, air or labels[t] == 0
+    return tissue and air
+
+
+@numba.njit(cache=True)
 def _may_collapse(web, labels, u, v):
     """Whether drawing u onto v keeps the mesh a manifold and every interface the surface it was.
 
@@ -61,17 +72,20 @@ def _may_collapse(web, labels, u, v):
                 shared = True
         if not shared:
             continue
-        on_face, first_label, differs = 0, -1, False
+        on_face, first_label, differs, is_outer = 0, -1, False, False
         for j in range(web.first[u], web.first[u + 1]):
             t = web.around[j]
             if _has(web, t, v) and _has(web, t, w):
                 on_face += 1
                 if first_label >= 0 and labels[t] != first_label:
                     differs = True
+                    is_outer = labels[t] == 0 or first_label == 0
                 first_label = labels[t]
         if on_face != 2:
             return False
         if not differs and _two_labels_meet(web, labels, u, w) and _two_labels_meet(web, labels, v, w):
+            return False
+        if not is_outer and _on_outside(web, labels, u, w) and _on_outside(web, labels, v, w):
             return False
     # A triangle of the link of both ends must be the far side of a tet at the edge.
     for k in range(web.first[u], web.first[u + 1]):

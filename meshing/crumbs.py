@@ -8,7 +8,7 @@ from meshing.incidence import face_pairs, tets_around
 from meshing.tetmesh import TET_EDGES
 
 SMALLEST_PIECE = 12  # tets; fewer are a crumb, unless they are all that a label has
-ROUNDS = 4
+CRUMB_ROUNDS, PINCH_ROUNDS = 4, 20
 
 
 def without_crumbs(labels: np.ndarray, pairs: np.ndarray, volumes: np.ndarray) -> np.ndarray:
@@ -17,7 +17,7 @@ def without_crumbs(labels: np.ndarray, pairs: np.ndarray, volumes: np.ndarray) -
     A label's largest piece always stays. Background (0) is held to the same rule, so that no bubble of air is left inside.
     """
     count = len(labels)
-    for _ in range(ROUNDS):
+    for _ in range(CRUMB_ROUNDS):
         same = labels[pairs[:, 0]] == labels[pairs[:, 1]]
         links = sparse.coo_array((np.ones(int(same.sum()), np.int8), tuple(pairs[same].T)), shape=(count, count))
         piece_count, piece = connected_components(links, directed=False)
@@ -66,7 +66,7 @@ def tidied(labels: np.ndarray, tets: np.ndarray, volumes: np.ndarray, count: int
     """Labels (tet count,) without crumbs and without edges at which the outer surface touches itself."""
     pairs, faces = face_pairs(tets, *tets_around(tets, count))
     labels = without_crumbs(labels, pairs, volumes)
-    for _ in range(ROUNDS):
+    for _ in range(PINCH_ROUNDS):
         filled = without_pinches(labels, tets, pairs, faces, count)
         if np.array_equal(filled, labels):
             break

@@ -14,7 +14,7 @@ from meshing.islands import chosen_ranks
 from meshing.labels import LabelMap
 from meshing.lattice import bcc_lattice
 from meshing.relaxing import Web, project, relax, tet_qualities, web_of
-from meshing.sizing import cell_of, lattice_plan
+from meshing.sizing import TETS_A_CELL, cell_of, lattice_plan
 from meshing.stuffing import cut
 from meshing.tetmesh import TetMesh, tet_volumes
 
@@ -25,6 +25,7 @@ SETTLED, SETTLED_TETS = 0.01, 500  # share by which the volume of a label of so 
 MENDING_ROUNDS = 4
 EAGERNESS = 1.6  # of correcting a volume
 FARTHEST_BIAS = 0.5  # voxels by which one round may move an interface to bring a label to its volume
+MANY = 3.0  # times the tets of an even mesh, from which on it is said
 LOST, FAR_OFF = 1e-9, 0.10  # shares of a label's volume
 
 Progress = Callable[[float, str], None]
@@ -145,10 +146,8 @@ def tetrahedralize(
     tell = progress or (lambda share, text: None)
     tell(0.0, "labels")
     chosen = chosen_ranks(labels, keep=keep, background=background)
-    plan = lattice_plan(
-        chosen, cell=cell_of(chosen, edge_length=edge_length, tet_count=tet_count), sizes=sizes or {},
-        inside=inside_edge_length, refine=refine, labels=labels,
-    )  # fmt: skip
+    cell = cell_of(chosen, edge_length=edge_length, tet_count=tet_count)
+    plan = lattice_plan(chosen, cell=cell, sizes=sizes or {}, inside=inside_edge_length, refine=refine, labels=labels)
     tell(0.05, "smoothing")
     count = len(chosen.numbers) + 1
     field = indicators_of(chosen.ranks, chosen.spacing, count)
@@ -158,7 +157,15 @@ def tetrahedralize(
     draft = _cut_lattice(field, *bcc_lattice(plan.low, plan.size, plan.counts, plan.split))
     draft = _shaped(draft, balance, tell)
     tell(0.95, "writing down")
-    return _mesh_of(draft, chosen, labels, wanted)
+    mesh = _mesh_of(draft, chosen, labels, wanted)
+    even = TETS_A_CELL * float(wanted.sum()) / cell**3
+    if mesh.tet_count > MANY * even:
+        note = (
+            f"Finer places took {mesh.tet_count:,} tetrahedra, where an even mesh has about {even:,.0f}; for fewer give a larger "
+            "edge length, or finer sizes to the labels that matter alone."
+        )
+        mesh = dataclasses.replace(mesh, notes=(*mesh.notes, note))
+    return mesh
 
 
 def _cut_lattice(field: Indicators, vertices: np.ndarray, tets: np.ndarray) -> Draft:
@@ -172,7 +179,8 @@ def _cut_lattice(field: Indicators, vertices: np.ndarray, tets: np.ndarray) -> D
         tet_rank = tidied(tet_rank, tets, np.abs(tet_volumes(vertices, tets)), len(vertices))
     if len(tets) == 0 or not tet_rank.any():
         raise InputError(
-            "Nothing is left of the labels on a lattice this coarse; give a smaller edge length, or let thin labels be refined."
+            "Nothing is left of the labels on a lattice this coarse; give a smaller edge length, or, if they are thin in places "
+            "only, let these be refined."
         )
     return Draft.of(vertices, tets, tet_rank)
 

@@ -18,6 +18,7 @@ from meshing.prisms import split_prisms
 from meshing.quality import assess
 from meshing.tetmesh import TetMesh
 from meshing.walls import PLAQUE, WALL, RadiusFraction, build_wall
+from tests.meshing import vessel_shapes
 from tests.meshing.lumens import fork, narrowed, tube
 from tests.shared_data import shared_data
 
@@ -346,3 +347,15 @@ def test_wall_of_the_embedded_case():
     modelled = build_wall(lumen, thickness=1.0, outer=healthy)
     assert_sound(modelled, lumen, jacobian=0.08)
     assert modelled.volume_of(PLAQUE) == pytest.approx(mesh.volume_of(PLAQUE), rel=0.08)
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_a_thin_wall_on_a_fork_from_voxels_has_its_thickness_away_from_the_crotch(layers):
+    lumen = lumen_from_labels(vessel_shapes.label_map(vessel_shapes.fork(), (-28, -10, -6), (28, 14, 84), (0.8, 0.8, 0.8)), [1])
+    mesh = build_wall(lumen, thickness=1.5, layers=layers)
+    assert_sound(mesh, lumen, jacobian=0.1)
+    assert assess(mesh).elements_across_wall_min == layers
+    away = np.linalg.norm(lumen.vertices - [0, 0, 45], axis=1) > 15
+    off = np.abs(thicknesses(mesh, lumen)[away] / 1.5 - 1.0)
+    print(f"{layers} layers: {mesh.tet_count} tets, thickness off by {100 * off.max():.1f} % at most away from the crotch")
+    assert off.max() <= 0.05
