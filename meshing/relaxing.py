@@ -15,6 +15,7 @@ from meshing.incidence import tets_around, vertices_around
 from meshing.indicators import Indicators, onto_interface, value_at
 
 LENGTH_WEIGHT = 1.3  # of the volume-length ratio (1 for the equilateral tet) against the sine
+FREE_SLACK = 0.25  # share of the edges' length from which on tries need not lie on the interface
 AIR_WEIGHT = 5.0  # how much worse a tet of air may be
 
 
@@ -226,7 +227,9 @@ def relax(
                 scale = reach / math.sqrt(a * a + b * b + c * c + 1e-30)
                 p[0], p[1], p[2] = best[0] + a * scale, best[1] + b * scale, best[2] + c * scale
             if meet > 1:
-                onto_interface(field, p, web.meeting[v], meet, 0.3 * web.length[v])
+                # Where much slack is given, every second try stays where it is, off the interface by less than that.
+                if slack < FREE_SLACK or attempt % 2 == 0:
+                    onto_interface(field, p, web.meeting[v], meet, 0.3 * web.length[v])
                 if _off_interface(field, web, v, p) > slack * web.length[v]:
                     # Where three labels or more meet there may be no such point; a bad tet counts for more than a small step.
                     step2 = (p[0] - start[0]) ** 2 + (p[1] - start[1]) ** 2 + (p[2] - start[2]) ** 2
