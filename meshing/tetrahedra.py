@@ -10,7 +10,7 @@ from meshing.crumbs import tidied
 from meshing.errors import InputError
 from meshing.incidence import face_pairs
 from meshing.indicators import Indicators, indicators_of, top_labels
-from meshing.islands import chosen_ranks
+from meshing.islands import Chosen, chosen_ranks
 from meshing.labels import LabelMap
 from meshing.lattice import bcc_lattice
 from meshing.relaxing import Web, project, relax, tet_qualities, web_of
@@ -128,7 +128,7 @@ def tetrahedralize(
     inside_edge_length
         Edge length [mm] towards which tets grow with their distance from the nearest interface.
     refine
-        Make cells finer, by up to eight times, where a label is thinner than two cells, so that small labels and thin sheets
+        Make cells finer, by up to eight times, where a label is thinner than a cell, so that small labels and thin sheets
         come through; costs tets.
     keep
         Labels to mesh, all by default; the others become background.
@@ -225,7 +225,7 @@ def _collapsed(draft: Draft) -> Draft:
     return Draft.of(draft.vertices, tets[alive], draft.ranks[alive])
 
 
-def _mesh_of(draft: Draft, chosen, labels: LabelMap, wanted: np.ndarray) -> TetMesh:
+def _mesh_of(draft: Draft, chosen: Chosen, labels: LabelMap, wanted: np.ndarray) -> TetMesh:
     """The mesh in the patient's frame, with its names, faces and what a person should know of it."""
     tissue = draft.ranks > 0
     used, tets = np.unique(draft.tets[tissue], return_inverse=True)

@@ -218,6 +218,13 @@ def test_a_liver_at_full_resolution():
             assert mesh.volume_of(number) == pytest.approx(count * labels.voxel_volume, rel=0.01)
 
 
+def test_two_labels_of_one_name_are_told_apart():
+    labels = dataclasses.replace(map_of(balls()), names={1: "tissue", 2: "tissue"})
+    mesh = tetrahedralize(labels, edge_length=3.0)
+    assert mesh.label_names == {1: "tissue (1)", 2: "tissue (2)"}
+    demand_sound(mesh)
+
+
 def test_names_come_along():
     labels = dataclasses.replace(map_of(balls()), names={1: "shell", 2: "core"})
     mesh = tetrahedralize(labels, edge_length=3.0, keep=["core"])

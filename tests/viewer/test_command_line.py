@@ -183,3 +183,11 @@ def test_bad_sizes_are_told(options, words, tmp_path):
     write_labels(LabelMap(voxels, np.eye(4), {}, {}, "made up"), tmp_path / "one.nii.gz")
     answer = said("mesh", str(tmp_path / "one.nii.gz"), *options, "-o", str(tmp_path / "out"))
     assert answer.exit_code == 2 and words in answer.stderr
+
+
+def test_a_map_of_several_labels_of_which_none_is_named_is_filled(tmp_path):
+    voxels = np.zeros((16, 16, 16), np.uint8)
+    voxels[3:13, 3:13, 3:8], voxels[3:13, 3:13, 8:13] = 4, 9
+    write_labels(LabelMap(voxels, np.eye(4), {}, {}, "made up"), tmp_path / "two.nii.gz")
+    answer = said("mesh", str(tmp_path / "two.nii.gz"), "-o", str(tmp_path / "out"))
+    assert answer.exit_code == 0 and "All 2 labels are in the mesh" in answer.output, answer.output

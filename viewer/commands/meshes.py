@@ -77,8 +77,9 @@ def mesh(
 
     A vessel's wall: wall.vtu, lumen.vtp and centreline.vtp, which ParaView, 3D Slicer and meshio read.
 
-    With --fill or a size, the labels (all of them, or those named) are filled with tetrahedra that share their faces across
-    tissues, or the inside of a closed surface is: mesh.vtu, pictures of it, how faithful it is, and whence it comes.
+    With --fill or a size, or where a map holds several labels and none is named, the labels are filled with tetrahedra that
+    share their faces across tissues; with a size, the inside of a closed surface is too. Written are mesh.vtu, pictures of it,
+    how good and how faithful it is, and whence it comes.
 
     With --check, a mesh of any program is measured, and with --output written as mesh.vtu in mm, with pictures of it.
 
@@ -97,7 +98,8 @@ def mesh(
         return
     if output is None:
         raise InputError("The folder to write to is missing. Name it with --output, as in -o patient-mesh.")
-    if fill or refine or size or not all(number is None for number in (edge_length, tets, inside)):
+    is_sized = refine or size or any(number is not None for number in (edge_length, tets, inside))
+    if fill or is_sized or _holds_many(Path(source), label):
         if edge_length is None and tets is None:
             tets = DEFAULT_TET_COUNT
         if Path(source).suffix.lower() in SURFACES:
@@ -110,6 +112,15 @@ def mesh(
         _fill(Path(source), output, overwrite=overwrite, choices={**choices, "refine": refine, "keep": label}, units=None)
         return
     _build_wall(source, output, label=label, units=units and units.value, thickness=thickness, overwrite=overwrite)
+
+
+def _holds_many(source: Path, label: list[str] | None) -> bool:
+    """Whether a file is a map of several labels of which none was named as the vessel: then all of them are filled."""
+    from meshing.labels import read_labels
+
+    if label or not source.is_file() or source.suffix.lower() in SURFACES:
+        return False
+    return len(read_labels(source).voxel_counts) > 1
 
 
 def _build_wall(
