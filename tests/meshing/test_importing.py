@@ -283,6 +283,7 @@ def heart_file(name: str) -> Path:
     pytest.skip(f"the package ansys-health-heart, which holds {name}, is not installed")
 
 
+@pytest.mark.patients
 def test_heart_of_four_chambers_loads_checks_and_saves(tmp_path):
     mesh = import_mesh(heart_file("rodero_01_fullheart_2.0mm.vtu"))
     assert mesh.tet_count == 331_365 and mesh.vertex_count == 72_158
