@@ -6,7 +6,8 @@ from typing import Any
 import taichi as ti
 
 from sim import backend
-from sim.arrays import Doubles, Floats, Ints, IVec4s, Mat3s, Passed, Vec3s, Vec4s, mat3
+from sim.arrays import Doubles, Floats, Ints, IVec4s, Mat3s, Passed, Vec3s, Vec4s, mat3, vec3
+from sim.materials.principal import principal_block
 
 # Elements summed by one thread; the order of every sum is fixed, so that a rerun is equal to the bit.
 CHUNK = 128
@@ -37,9 +38,11 @@ def shape_gradient(edges_inverse, corner):  # pyright: ignore
 def element_kernels(laws: tuple[type, ...]) -> tuple[Any, Any, Any]:
     """The kernels (stress, stiffness, energy) for one set of laws, compiled once per set.
 
-    Each law offers `energy`, `stress` and `stiffness_terms` as Taichi functions of the displacement gradient and four
-    parameters. An element names its law by its place in `laws`.
+    Each law offers `energy`, `stress` and either `stiffness_terms` or `principal_stiffness` as Taichi functions of the
+    displacement gradient and four parameters. An element names its law by its place in `laws`.
     """
+    in_principal_frame = [hasattr(law, "principal_stiffness") for law in laws]
+    some_in_principal_frame = any(in_principal_frame)
 
     @ti.kernel
     def element_stress(
@@ -63,9 +66,13 @@ def element_kernels(laws: tuple[type, ...]) -> tuple[Any, Any, Any]:
             g = displacement_gradient(u, tets[t], edges_inverse[t])
             f, cofactor = mat3(0.0), mat3(0.0)
             shear, bulk, turn = 0.0, 0.0, 0.0
+            left, right, stretch, flip, twist = mat3(0.0), mat3(0.0), mat3(0.0), vec3(0.0), vec3(0.0)
             for which in ti.static(range(len(laws))):
                 if law[t] == which:
-                    f, cofactor, shear, bulk, turn = laws[which].stiffness_terms(g, parameters[t])
+                    if ti.static(in_principal_frame[which]):
+                        left, right, stretch, flip, twist = laws[which].principal_stiffness(g, parameters[t])
+                    else:
+                        f, cofactor, shear, bulk, turn = laws[which].stiffness_terms(g, parameters[t])
             for a in range(4):
                 m = shape_gradient(edges_inverse[t], a)
                 for b in range(4):
@@ -73,6 +80,8 @@ def element_kernels(laws: tuple[type, ...]) -> tuple[Any, Any, Any]:
                     w = turn * (f @ m.cross(n))
                     block = bulk * (cofactor @ m).outer_product(cofactor @ n) + shear * m.dot(n) * ti.Matrix.identity(ti.f32, 3)
                     block += ti.Matrix([[0.0, w[2], -w[1]], [-w[2], 0.0, w[0]], [w[1], -w[0], 0.0]])
+                    if ti.static(some_in_principal_frame):
+                        block += principal_block(left, right, stretch, flip, twist, m, n)
                     blocks_out[16 * t + 4 * a + b] = volume[t] * block
 
     @ti.kernel

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.model import Body
 
 
@@ -17,7 +18,11 @@ def cauchy_stress(body: Body, displacement: np.ndarray) -> np.ndarray:
     """Cauchy stress of each tet [Pa], shape (m, 3, 3): σ = P Fᵀ / J of the stable neo-Hookean law.
 
     With P = μ F + (λ + μ)(J − α) cof F and α = 1 + μ/(λ + μ): σ = μ/J F Fᵀ + (λ + μ)(J − α) I.
+    Raises NotImplementedError for a body of another law, whose stress this formula would tell wrongly.
     """
+    others = {type(one).__name__ for one in body.laws if not isinstance(one, StableNeoHookean)}
+    if others:
+        raise NotImplementedError(f"Stress is told for the stable neo-Hookean law alone, and the body has {', '.join(others)}.")
     f = deformation_gradients(body, displacement)
     law = np.array([(one.shear_modulus, one.first_lame) for one in body.laws])[body.law_of_tet]
     shear, bulk = law[:, 0], law[:, 0] + law[:, 1]
