@@ -9,7 +9,7 @@ from scipy import ndimage
 from meshing.errors import InputError
 from meshing.labels import TOUCHING, LabelMap
 
-SMALLEST_ISLAND = 4  # voxels; a smaller piece of a label that has a larger one is a stray
+SMALLEST_ISLAND = 5  # voxels; a smaller piece of a label that has a larger one is a stray
 MARGIN = 2  # voxels of surroundings kept about the labels
 
 

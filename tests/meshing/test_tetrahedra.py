@@ -173,8 +173,8 @@ def test_bad_choices_are_told_in_a_sentence(choices, words):
 
 def test_nothing_left_is_told():
     voxels = np.zeros((30, 30, 30), int)
-    voxels[2:30:13, 2:30:13, 2] = voxels[3:30:13, 2:30:13, 2] = 1
-    voxels[2:30:13, 3:30:13, 2] = voxels[3:30:13, 3:30:13, 2] = 1
+    for i, j, k in np.ndindex(2, 2, 2):
+        voxels[2 + i : 30 : 13, 2 + j : 30 : 13, 2 + k] = 1
     with pytest.raises(InputError, match="Nothing is left"):
         tetrahedralize(map_of(voxels), edge_length=14.0)
 
@@ -202,10 +202,12 @@ def test_a_whole_abdomen_keeps_volume_and_quality():
 def test_a_refined_abdomen_keeps_every_label():
     labels = read_labels(shared_data("abdomen_ct/labels.nii.gz"))
     mesh = tetrahedralize(labels, tet_count=100_000, refine=True)
-    demand_sound(mesh, least_angle=15.0)
-    for number, count in labels.voxel_counts.items():
-        if count >= 100:
-            assert mesh.volume_of(number) == pytest.approx(count * labels.voxel_volume, rel=0.1), labels.name(number)
+    demand_sound(mesh)
+    strays = {note.split(":")[0]: int(note.split(" in ")[1].split()[0]) for note in mesh.notes if "stray" in note}
+    for one in compare(mesh, labels):
+        if one.voxel_count >= 100:
+            assert abs(one.volume_error_percent) <= 10.0, one.name
+            assert one.mesh_piece_count == one.voxel_piece_count - strays.get(one.name, 0), one.name
 
 
 def test_a_liver_at_full_resolution():
