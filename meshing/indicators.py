@@ -178,20 +178,31 @@ def _pass(kind, before, step, reach, out):
 
 
 @numba.njit(cache=True)
-def value_at(field, label, x, y, z):
-    """Indicator of one label at a point [mm], trilinear between voxels."""
+def _cell_at(field, label, x, y, z):
+    """The voxels about a point: places of the first of those before and behind it in `values`, their step, and the shares.
+
+    The first place is -1 outside a label's box; the background's box goes on without end.
+    """
     u = x / field.spacing[0] - field.low[label, 0]
     v = y / field.spacing[1] - field.low[label, 1]
     w = z / field.spacing[2] - field.low[label, 2]
     n0, n1, n2 = field.size[label, 0], field.size[label, 1], field.size[label, 2]
     if u < 0.0 or v < 0.0 or w < 0.0 or u > n0 - 1 or v > n1 - 1 or w > n2 - 1:
         if label > 0:
-            return field.floor
+            return -1, -1, n2, 0.0, 0.0, 0.0
         u, v, w = min(max(u, 0.0), n0 - 1.0), min(max(v, 0.0), n1 - 1.0), min(max(w, 0.0), n2 - 1.0)
     i, j, k = min(int(u), n0 - 2), min(int(v), n1 - 2), min(int(w), n2 - 2)
     a, b, c = u - i, v - j, w - k
     s = field.start[label] + (i * n1 + j) * n2 + k
-    t = s + n1 * n2
+    return s, s + n1 * n2, n2, a, b, c
+
+
+@numba.njit(cache=True)
+def value_at(field, label, x, y, z):
+    """Indicator of one label at a point [mm], trilinear between voxels."""
+    s, t, n2, a, b, c = _cell_at(field, label, x, y, z)
+    if s < 0:
+        return field.floor
     d = field.values
     near = (d[s] * (1 - c) + d[s + 1] * c) * (1 - b) + (d[s + n2] * (1 - c) + d[s + n2 + 1] * c) * b
     far = (d[t] * (1 - c) + d[t + 1] * c) * (1 - b) + (d[t + n2] * (1 - c) + d[t + n2 + 1] * c) * b
@@ -201,19 +212,10 @@ def value_at(field, label, x, y, z):
 @numba.njit(cache=True)
 def value_and_slope_at(field, label, x, y, z, slope):
     """Indicator of one label at a point [mm]; its slope goes into `slope` (3,)."""
-    u = x / field.spacing[0] - field.low[label, 0]
-    v = y / field.spacing[1] - field.low[label, 1]
-    w = z / field.spacing[2] - field.low[label, 2]
-    n0, n1, n2 = field.size[label, 0], field.size[label, 1], field.size[label, 2]
-    if u < 0.0 or v < 0.0 or w < 0.0 or u > n0 - 1 or v > n1 - 1 or w > n2 - 1:
-        if label > 0:
-            slope[0] = slope[1] = slope[2] = 0.0
-            return field.floor
-        u, v, w = min(max(u, 0.0), n0 - 1.0), min(max(v, 0.0), n1 - 1.0), min(max(w, 0.0), n2 - 1.0)
-    i, j, k = min(int(u), n0 - 2), min(int(v), n1 - 2), min(int(w), n2 - 2)
-    a, b, c = u - i, v - j, w - k
-    s = field.start[label] + (i * n1 + j) * n2 + k
-    t = s + n1 * n2
+    s, t, n2, a, b, c = _cell_at(field, label, x, y, z)
+    if s < 0:
+        slope[0] = slope[1] = slope[2] = 0.0
+        return field.floor
     d = field.values
     s00, s01 = d[s] * (1 - c) + d[s + 1] * c, d[s + n2] * (1 - c) + d[s + n2 + 1] * c
     t00, t01 = d[t] * (1 - c) + d[t + 1] * c, d[t + n2] * (1 - c) + d[t + n2 + 1] * c

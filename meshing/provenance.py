@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +23,17 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def versions_of(packages: Sequence[str]) -> dict[str, str]:
+    """The version of Python and of each package, "not installed" where it is not."""
+    versions = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
 def provenance_of(source: Path, labels: LabelMap | None, steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What JSON may hold of a mesh's making: the input and its hash, its labels with codes, each step with its parameters."""
     return {
@@ -32,7 +43,7 @@ def provenance_of(source: Path, labels: LabelMap | None, steps: Mapping[str, Map
         "input": {"file": source.name, "sha256": sha256_of(source)},
         "labels": [_label(labels, number) for number in labels.voxel_counts] if labels else [],
         "steps": {name: dict(parameters) for name, parameters in steps.items()},
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "versions": versions_of(PACKAGES),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     }
 
@@ -45,10 +56,3 @@ def _label(labels: LabelMap, number: int) -> dict[str, Any]:
         "voxels": labels.voxel_counts[number],
         "code": dataclasses.asdict(code) if code else None,
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"

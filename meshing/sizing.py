@@ -69,8 +69,8 @@ def lattice_plan(
     high = (filled.max(axis=0) + 0.5) * chosen.spacing + 1.5 * root
     counts = np.maximum(np.ceil((high - low) / root), 3).astype(int)
     low = 0.5 * (low + high) - 0.5 * counts * root
-    split = [] if target is None or above + below == 0 else _splits(chosen, target, low, root, counts, above + below)
     _require_memory(chosen, np.full(1, cell, np.float32) if target is None else target)
+    split = [] if target is None or above + below == 0 else _splits(chosen, target, low, root, counts, above + below)
     return LatticePlan(low, root, counts, split)
 
 
@@ -97,7 +97,7 @@ def _target(
 
 
 def _refine_thin(target: np.ndarray, chosen: Chosen, cell: float) -> None:
-    """Ask for cells of half, a quarter or an eighth where a label is thinner than two cells, in place."""
+    """Ask for cells of half, a quarter or an eighth where a label is thinner than a cell, in place."""
     reach = 0.5 * (CELLS_ACROSS * cell + float(chosen.spacing.max()))
     depth = distance_within(chosen.ranks, chosen.spacing, reach + float(chosen.spacing.max()))
     half_voxel = 0.5 * float(chosen.spacing.min())

@@ -5,13 +5,13 @@ import platform
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from meshing.errors import InputError
+from meshing.provenance import versions_of
 from scenarios.case import MMHG, Case
 from scenarios.procedure import Procedure, single_inflation
 from scenarios.recording import FORMAT, Recorder, Recording, load_recording
@@ -136,7 +136,6 @@ def _run(rehearsal: Rehearsal, recorder: Recorder, tell: Progress) -> None:
 
 
 def _header(case: Case, plan: Procedure, rehearsal: Rehearsal, name: str, *, unloading_error_mm: float) -> dict[str, Any]:
-    packages = ("taichi", "numpy", "scipy", "vesalius")
     return {
         "format": FORMAT,
         "complete": False,
@@ -145,7 +144,7 @@ def _header(case: Case, plan: Procedure, rehearsal: Rehearsal, name: str, *, unl
         "procedure": dataclasses.asdict(plan),
         "settings": dataclasses.asdict(rehearsal.solver.settings),
         "run": {
-            "versions": {"python": platform.python_version(), **{package: _version(package) for package in packages}},
+            "versions": versions_of(("taichi", "numpy", "scipy", "vesalius")),
             "backend": name,
             "machine": f"{platform.machine()} {platform.system()}",
             "dt_s": rehearsal.dt,
@@ -156,13 +155,6 @@ def _header(case: Case, plan: Procedure, rehearsal: Rehearsal, name: str, *, unl
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         },
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 @dataclasses.dataclass(frozen=True)

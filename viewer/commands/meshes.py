@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from meshing.errors import InputError
 from viewer.commands.inputs import tell_notes
 from viewer.commands.options import Labels, Overwrite, Thickness, UnitsOption
+
+if TYPE_CHECKING:
+    from meshing.labels import LabelMap
 
 EXIT_UNFIT = 1
 DEFAULT_TET_COUNT = 100_000
@@ -99,7 +102,8 @@ def mesh(
     if output is None:
         raise InputError("The folder to write to is missing. Name it with --output, as in -o patient-mesh.")
     is_sized = refine or size or any(number is not None for number in (edge_length, tets, inside))
-    if fill or is_sized or _holds_many(Path(source), label):
+    labels = _unnamed_labels(Path(source), label)
+    if fill or is_sized or (labels and len(labels.voxel_counts) > 1):
         if edge_length is None and tets is None:
             tets = DEFAULT_TET_COUNT
         if Path(source).suffix.lower() in SURFACES:
@@ -109,18 +113,19 @@ def mesh(
             _fill(Path(source), output, overwrite=overwrite, choices=choices, units=units and units.value)
             return
         choices = {"edge_length": edge_length, "tet_count": tets, "sizes": _sizes(size or []), "inside_edge_length": inside}
-        _fill(Path(source), output, overwrite=overwrite, choices={**choices, "refine": refine, "keep": label}, units=None)
+        choices |= {"refine": refine, "keep": label}
+        _fill(Path(source), output, overwrite=overwrite, choices=choices, units=None, labels=labels)
         return
     _build_wall(source, output, label=label, units=units and units.value, thickness=thickness, overwrite=overwrite)
 
 
-def _holds_many(source: Path, label: list[str] | None) -> bool:
-    """Whether a file is a map of several labels of which none was named as the vessel: then all of them are filled."""
+def _unnamed_labels(source: Path, label: list[str] | None) -> "LabelMap | None":
+    """A map of which no label was named as the vessel; where it holds several, all of them are filled."""
     from meshing.labels import read_labels
 
     if label or not source.is_file() or source.suffix.lower() in SURFACES:
-        return False
-    return len(read_labels(source).voxel_counts) > 1
+        return None
+    return read_labels(source)
 
 
 def _build_wall(
@@ -165,7 +170,9 @@ def _sizes(words: list[str]) -> dict[str, float]:
     return sizes
 
 
-def _fill(source: Path, output: Path, *, overwrite: bool, choices: dict[str, Any], units: str | None) -> None:
+def _fill(
+    source: Path, output: Path, *, overwrite: bool, choices: dict[str, Any], units: str | None, labels: "LabelMap | None" = None
+) -> None:
     """Fill a label map or a surface with tets; write the mesh, how good and faithful it is, pictures, and whence it comes."""
     from rich.console import Console
 
@@ -183,7 +190,7 @@ def _fill(source: Path, output: Path, *, overwrite: bool, choices: dict[str, Any
 
     console = Console()
     surface = read_surface(source, units=units) if source.suffix.lower() in SURFACES else None
-    labels = None if surface else read_labels(source)
+    labels = labels or (None if surface else read_labels(source))
     prepare_folder(output, overwrite=overwrite)
     with progress_of("Mesh", console) as progress:
 
