@@ -71,6 +71,7 @@ def picture_of_quality(mesh: TetMesh, path: str | Path) -> Path:
         axes.set_axisbelow(True)
         extreme = values.max() if low else values.min()
         axes.set_title(f"{'largest' if low else 'smallest'} {extreme:.3g}", fontsize=9.5, color=palette.FAINT_INK, loc="left")
+    figure.supxlabel(LIMITS_OF_USE, fontsize=7, color=palette.FAINT_INK, x=0.99, ha="right")
     path = Path(path)
     figure.savefig(path, dpi=DOTS_PER_INCH, facecolor=palette.BACKGROUND, metadata={"Comment": LIMITS_OF_USE})
     return path

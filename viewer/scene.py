@@ -115,7 +115,7 @@ class Scene:
         centre += ((upright.max() + upright.min()) / 2 - centre @ up) * up
         across = np.cross(up, self.normal)
         centre += ((aside.max() + aside.min()) / 2 - centre @ across) * across
-        height, width = 1.06 * np.ptp(upright), 1.06 * np.ptp(aside)
+        height, width = 1.06 * np.ptp(upright), 1.06 * np.ptp(aside) + _bulge(self.case)
         self._look_at(centre, height)
         return float(height), float(width)
 
@@ -244,4 +244,9 @@ def window_of(case: Any, normal: np.ndarray) -> tuple[np.ndarray, float, float]:
     centre = points.mean(axis=0)
     centre = centre + ((upright.min() + upright.max()) / 2 - centre @ up) * up
     centre = centre + ((aside.min() + aside.max()) / 2 - centre @ across) * across
-    return centre, height, float(min(np.ptp(aside) + 3.0, 1.3 * height))
+    return centre, height, float(min(np.ptp(aside) + 3.0 + _bulge(case), 1.3 * height))
+
+
+def _bulge(case: Any) -> float:
+    """Room that a vessel may need beside its imaged shape once the stent has pushed its wall out, both sides together [mm]."""
+    return float(np.median(case.path.radii))
