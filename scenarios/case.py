@@ -17,7 +17,7 @@ from scenarios.devices.design import Alloy, Device, StentDesign
 from scenarios.devices.lattice import Lattice, device_body
 from scenarios.tissues import Tissue
 from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.model import Body, DeviceBody
+from sim.body import Body, DeviceBody
 
 MMHG = 133.322
 """[Pa]"""

@@ -12,7 +12,7 @@ from meshing.errors import InputError
 from scenarios.case import Case, load_case
 from scenarios.devices.lattice import ATMOSPHERE
 from scenarios.procedure import Keyframe, Procedure
-from sim.model import Body
+from sim.body import Body
 from sim.readings import first_principal_stress
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Recorder:
         try:
             (inside / "frames").mkdir(parents=True, exist_ok=True)
             case.save(inside / "case")
-            _write_arrays(inside / "rest.npz", vertices=body.vertices, displacement=displacement.astype(np.float32))
+            _write_arrays(inside / "rest.npz", vertices=body.vertices, displacement=displacement)
             _write_json(inside / "header.json", header)
         except OSError as error:
             raise InputError(f"The recording cannot be written to {folder} ({error.strerror or error}).") from error
@@ -210,7 +210,7 @@ class Recorder:
         if sampled:
             _write_arrays(
                 self._inside / "frames" / f"{state.tick:06d}.npz",
-                displacement=state.displacement.to_numpy(),
+                displacement=state.displacement.to_numpy().astype(np.float32),
                 device=state.device_position + rehearsal.model.origin,
                 contact_force=rehearsal.solver.contact_readings()[0],
             )

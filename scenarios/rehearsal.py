@@ -16,9 +16,10 @@ from scenarios.case import MMHG, Case
 from scenarios.procedure import Procedure, single_inflation
 from scenarios.recording import FORMAT, Recorder, Recording, load_recording
 from sim import backend
-from sim.arrays import put, vec3
+from sim.arrays import put, vec3d
+from sim.body import Body
 from sim.command import Command
-from sim.model import Body, build_model
+from sim.model import build_model
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.settings import Settings, TickReport
 from sim.state import new_state
@@ -48,18 +49,31 @@ class Rehearsal:
         self.body = body
         self.model = build_model(body, case.device_body())
         self.state = new_state(self.model)
-        self.state.displacement = put(displacement, vec3)
+        self.state.displacement = put(displacement, vec3d)
         self.solver = ImplicitSolver(self.model, settings)
 
     @classmethod
     def from_recording(cls, recording: Recording) -> "Rehearsal":
-        """The rehearsal that was recorded, before its first tick."""
+        """The rehearsal that was recorded, before its first tick.
+
+        Raises
+        ------
+        InputError
+            If it was recorded by an engine that took other settings.
+        """
+        settings = recording.header["settings"]
+        gone = sorted(set(settings) - {field.name for field in dataclasses.fields(Settings)})
+        if gone:
+            raise InputError(
+                f"The recording in {recording.folder} was made by an engine that took {', '.join(gone)}, which this one does "
+                "not; it can be played, but not run again. Rehearse the case anew."
+            )
         return cls(
             recording.case,
             recording.procedure,
             body=recording.body,
             displacement=recording.first_displacement,
-            settings=Settings(**recording.header["settings"]),
+            settings=Settings(**settings),
         )
 
     @property

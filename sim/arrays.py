@@ -11,8 +11,10 @@ from sim import backend
 vec2 = ti.types.vector(2, ti.f32)
 vec3 = ti.types.vector(3, ti.f32)
 vec4 = ti.types.vector(4, ti.f32)
+vec8 = ti.types.vector(8, ti.f32)
 mat3 = ti.types.matrix(3, 3, ti.f32)
 vec3d = ti.types.vector(3, ti.f64)
+vec8d = ti.types.vector(8, ti.f64)
 mat3d = ti.types.matrix(3, 3, ti.f64)
 ivec2 = ti.types.vector(2, ti.i32)
 ivec3 = ti.types.vector(3, ti.i32)
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
         def from_numpy(self, values: np.ndarray) -> None: ...
         def fill(self, value: float) -> None: ...
 
-    Ints = Floats = Doubles = Vec2s = Vec3s = Vec4s = Vec3ds = Mat3s = IVec2s = IVec3s = IVec4s = Array
+    Ints = Floats = Doubles = Vec2s = Vec3s = Vec4s = Vec8s = Vec3ds = Mat3s = Mat3ds = IVec2s = IVec3s = IVec4s = Array
     FloatTable = Vec3Table = Mat3Table = Passed = Array
 else:
     Array = Any
@@ -45,8 +47,10 @@ else:
     Vec2s = ti.types.ndarray(dtype=vec2, ndim=1)
     Vec3s = ti.types.ndarray(dtype=vec3, ndim=1)
     Vec4s = ti.types.ndarray(dtype=vec4, ndim=1)
+    Vec8s = ti.types.ndarray(dtype=vec8, ndim=1)
     Vec3ds = ti.types.ndarray(dtype=vec3d, ndim=1)
     Mat3s = ti.types.ndarray(dtype=mat3, ndim=1)
+    Mat3ds = ti.types.ndarray(dtype=mat3d, ndim=1)
     IVec2s = ti.types.ndarray(dtype=ivec2, ndim=1)
     IVec3s = ti.types.ndarray(dtype=ivec3, ndim=1)
     IVec4s = ti.types.ndarray(dtype=ivec4, ndim=1)

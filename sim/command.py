@@ -1,11 +1,140 @@
 """Command: what the hands ask for in one tick."""
 
 import dataclasses
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+Vector = tuple[float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Motion:
+    """Where something rigid is, told from where it was at rest: turned about a centre, then shifted.
+
+    Attributes
+    ----------
+    translation
+        Shift [m].
+    rotation
+        Axis times angle [rad].
+    centre
+        The point that the turn leaves in place [m].
+    """
+
+    translation: Vector = (0.0, 0.0, 0.0)
+    rotation: Vector = (0.0, 0.0, 0.0)
+    centre: Vector = (0.0, 0.0, 0.0)
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _vector(getattr(self, field.name)))
+
+    def moved(self, points: np.ndarray) -> np.ndarray:
+        """Points [m], shape (n, 3), at their new places."""
+        centre = np.asarray(self.centre)
+        return self.turned(points - centre) + centre + np.asarray(self.translation)
+
+    def returned(self, points: np.ndarray) -> np.ndarray:
+        """Where points [m] of the moved thing, shape (n, 3), were at rest."""
+        centre = np.asarray(self.centre)
+        back = Rotation.from_rotvec(np.asarray(self.rotation)).inv()
+        return back.apply(points - centre - np.asarray(self.translation)) + centre
+
+    def turned(self, vectors: np.ndarray) -> np.ndarray:
+        """Directions, shape (n, 3), turned with it."""
+        return Rotation.from_rotvec(np.asarray(self.rotation)).apply(vectors)
+
+    def numbers(self) -> np.ndarray:
+        """Translation, rotation and centre, shape (9,)."""
+        return np.array([*self.translation, *self.rotation, *self.centre])
+
+    @staticmethod
+    def from_numbers(numbers: np.ndarray) -> "Motion":
+        """The motion that `numbers` told."""
+        return Motion(_vector(numbers[:3]), _vector(numbers[3:6]), _vector(numbers[6:]))
+
+    def blended(self, other: "Motion", share: float) -> "Motion":
+        """A motion `share` of the way from this one to another about the same centre."""
+        mixed = (
+            tuple((1.0 - share) * a + share * b for a, b in zip(mine, theirs, strict=True))
+            for mine, theirs in ((self.translation, other.translation), (self.rotation, other.rotation))
+        )
+        translation, rotation = mixed
+        return Motion(translation, rotation, other.centre)  # pyright: ignore[reportArgumentType]
 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """What is asked of the world in one tick: intent, never vertices."""
+    """What is asked of the world in one tick: intent, never vertices.
 
-    blood_pressure: float = 0.0  # [Pa]
-    balloon_pressure: float = 0.0  # [Pa]
+    Vectors may be given as any three numbers and motions as their own fields by name, which is how a recording keeps them:
+    `Command(**dataclasses.asdict(command))` is the same command, through JSON too.
+
+    Attributes
+    ----------
+    blood_pressure
+        In the lumen [Pa].
+    balloon_pressure
+        In the balloon [Pa].
+    gravity
+        Acceleration [m/s²].
+    pressures
+        On named surfaces [Pa], along their normals.
+    tractions
+        Force per rest area on named surfaces [Pa], in a fixed direction.
+    moves
+        Where named patches and obstacles are put; those not named stay where they are, obstacles at rest.
+    activation
+        How far muscle is active, 0 to 1.
+    """
+
+    blood_pressure: float = 0.0
+    balloon_pressure: float = 0.0
+    gravity: Vector = (0.0, 0.0, 0.0)
+    pressures: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    tractions: Mapping[str, Vector] = dataclasses.field(default_factory=dict)
+    moves: Mapping[str, Motion] = dataclasses.field(default_factory=dict)
+    activation: float = 0.0
+
+    def __post_init__(self):
+        moves = {name: one if isinstance(one, Motion) else Motion(**one) for name, one in self.moves.items()}
+        object.__setattr__(self, "gravity", _vector(self.gravity))
+        object.__setattr__(self, "pressures", dict(self.pressures))
+        object.__setattr__(self, "tractions", {name: _vector(one) for name, one in self.tractions.items()})
+        object.__setattr__(self, "moves", moves)
+
+    def blended(self, other: "Command", share: float) -> "Command":
+        """A command `share` of the way from this one to another."""
+
+        def between(a: float, b: float) -> float:
+            return (1.0 - share) * a + share * b
+
+        def vector(a: Vector, b: Vector) -> Vector:
+            return (between(a[0], b[0]), between(a[1], b[1]), between(a[2], b[2]))
+
+        nought = (0.0, 0.0, 0.0)
+        return Command(
+            blood_pressure=between(self.blood_pressure, other.blood_pressure),
+            balloon_pressure=between(self.balloon_pressure, other.balloon_pressure),
+            gravity=vector(self.gravity, other.gravity),
+            pressures={
+                name: between(self.pressures.get(name, 0.0), other.pressures.get(name, 0.0))
+                for name in {**self.pressures, **other.pressures}
+            },
+            tractions={
+                name: vector(self.tractions.get(name, nought), other.tractions.get(name, nought))
+                for name in {**self.tractions, **other.tractions}
+            },
+            moves={
+                name: self.moves.get(name, Motion(centre=motion.centre)).blended(motion, share)
+                for name, motion in {**self.moves, **other.moves}.items()
+            },
+            activation=between(self.activation, other.activation),
+        )
+
+
+def _vector(values: Iterable[float]) -> Vector:
+    x, y, z = (float(one) for one in values)
+    return (x, y, z)

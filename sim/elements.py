@@ -1,4 +1,4 @@
-"""Linear tetrahedra: displacement gradient, corner forces, stiffness blocks and stored energy."""
+"""Linear tetrahedra: stress, stiffness blocks and stored energy of any set of laws."""
 
 import functools
 from typing import Any
@@ -6,116 +6,285 @@ from typing import Any
 import taichi as ti
 
 from sim import backend
-from sim.arrays import Doubles, Floats, Ints, IVec4s, Mat3s, Passed, Vec3s, Vec4s, mat3, vec3
-from sim.materials.principal import principal_block
+from sim.arrays import (
+    Doubles,
+    Floats,
+    Ints,
+    IVec4s,
+    Mat3s,
+    Passed,
+    Vec2s,
+    Vec3ds,
+    Vec3s,
+    Vec3Table,
+    Vec8s,
+    mat3,
+    vec3,
+)
+from sim.chunks import CHUNK, chunk_count, summed
+from sim.materials.fibrous import fibrous_block, fibrous_terms
+from sim.materials.isochoric import cofactor_at, green_strain_twice
+from sim.materials.principal import eigen_of, positive, principal_block
+from sim.materials.stable_neo_hookean import largest_stretch, volume_change
+from sim.shapes import displacement_gradient, shape_gradient
+from sim.tables import PAIRS
 
-# Elements summed by one thread; the order of every sum is fixed, so that a rerun is equal to the bit.
-CHUNK = 128
+SCALE, VISCOSITY = 0, 1
+"""Places in a material's numbers for one tick: factor of its law, and its viscosity over the tick's length [Pa]."""
 
 
 @ti.func
-def displacement_gradient(u: Passed, corners, edges_inverse):  # pyright: ignore
-    """G = ∇u of one tetrahedron: edge differences of the displacement times the inverse of the rest edges."""
-    first = u[corners[0]]
-    return ti.Matrix.cols([u[corners[1]] - first, u[corners[2]] - first, u[corners[3]] - first]) @ edges_inverse
+def mean_pressure(t, of_corner: Passed, pressure: Passed):  # pyright: ignore
+    """Mean of the four pockets' pressures about a tet [Pa]."""
+    p = of_corner[t]
+    return 0.25 * (pressure[p[0]] + pressure[p[1]] + pressure[p[2]] + pressure[p[3]])
 
 
 @ti.func
-def shape_gradient(edges_inverse, corner):  # pyright: ignore
-    """Gradient of a corner's shape function in the rest state [1/m]."""
-    b = edges_inverse
-    g = -ti.Vector([b[0, 0] + b[1, 0] + b[2, 0], b[0, 1] + b[1, 1] + b[2, 1], b[0, 2] + b[1, 2] + b[2, 2]])
-    if corner == 1:
-        g = ti.Vector([b[0, 0], b[0, 1], b[0, 2]])
-    elif corner == 2:
-        g = ti.Vector([b[1, 0], b[1, 1], b[1, 2]])
-    elif corner == 3:
-        g = ti.Vector([b[2, 0], b[2, 1], b[2, 2]])
-    return g
+def turning_block(turn, f, m, n):  # pyright: ignore
+    """turn · ∂²J/∂F² between two gradients [Pa/m²]: the skew block of turn · F (m × n)."""
+    w = turn * (f @ m.cross(n))
+    return ti.Matrix([[0.0, w[2], -w[1]], [-w[2], 0.0, w[0]], [w[1], -w[0], 0.0]])
+
+
+@ti.func
+def positive_part(a):  # pyright: ignore
+    """A symmetric matrix without its negative eigenvalues."""
+    values, modes = eigen_of(a)
+    kept = ti.Matrix([[ti.max(values[i], 0.0) * modes[j, i] for j in ti.static(range(3))] for i in ti.static(range(3))])
+    return modes @ kept
+
+
+@ti.func
+def viscous_block(f, m, n):  # pyright: ignore
+    """∂²(½ E:E)/∂F² between two gradients [1/m²] without its geometric part: ½ (m·n F Fᵀ + F n ⊗ F m)."""
+    return 0.5 * (m.dot(n) * (f @ f.transpose()) + (f @ n).outer_product(f @ m))
+
+
+@ti.func
+def with_volume(f, left, right, h, flip, twist, pressure, bulk, whole):  # pyright: ignore
+    """H, flips and twists of an isotropic law with `pressure` · ∂²J and `bulk` · ∂J ⊗ ∂J added; projected unless `whole`."""
+    turned = left.transpose() @ f @ right
+    s = ti.Vector([turned[0, 0], turned[1, 1], turned[2, 2]])
+    area = ti.Vector([s[1] * s[2], s[2] * s[0], s[0] * s[1]])
+    total = h + bulk * area.outer_product(area)
+    for i in ti.static(range(3)):
+        j, k = ti.static((i + 1) % 3), ti.static((i + 2) % 3)
+        total[i, j] += pressure * s[k]
+        total[j, i] += pressure * s[k]
+    first, second = flip - pressure * s, twist + pressure * s
+    if whole == 0:
+        total, first, second = positive(total, first, second)
+    return total, first, second
+
+
+def _is_fibrous(law: type) -> bool:
+    return getattr(law, "fibrous", False)
 
 
 @functools.cache
-def element_kernels(laws: tuple[type, ...]) -> tuple[Any, Any, Any]:
-    """The kernels (stress, stiffness, energy) for one set of laws, compiled once per set.
+def stress_kernel(laws: tuple[type, ...], added: bool) -> Any:
+    """The kernel of the elements' stress for one set of laws, compiled once per set.
 
-    Each law offers `energy`, `stress` and either `stiffness_terms` or `principal_stiffness` as Taichi functions of the
-    displacement gradient and four parameters. An element names its law by its place in `laws`.
+    Each law offers `energy`, `stress` and, for its stiffness, `stiffness_terms`, `principal_slopes` or `fictitious` as Taichi
+    functions of the displacement gradient and its parameters; the volume term is added here. `added` tells whether elements
+    bear a further second Piola–Kirchhoff stress (active fibres, viscosity). A material names its law by the place in `laws`.
     """
-    in_principal_frame = [hasattr(law, "principal_stiffness") for law in laws]
-    some_in_principal_frame = any(in_principal_frame)
+    fibrous = [_is_fibrous(law) for law in laws]
+    rules: Any = laws
 
     @ti.kernel
     def element_stress(
-        count: int, tets: IVec4s, edges_inverse: Mat3s, volume: Floats, law: Ints, parameters: Vec4s, u: Vec3s, stress_out: Mat3s
-    ):
+        count: int, tets: IVec4s, edges_inverse: Mat3s, volume: Floats, material: Ints, kind: Ints, parameters: Vec8s,
+        kept: Floats, now: Vec2s, frames: Mat3s, of_corner: IVec4s, pressure: Floats, extra: Mat3s, u: Vec3ds, stress_out: Mat3s,
+    ):  # fmt: skip
         """First Piola–Kirchhoff stress times rest volume of each element [N·m]."""
         for t in range(count):
             g = displacement_gradient(u, tets[t], edges_inverse[t])
+            k = material[t]
             stress = mat3(0.0)
             for which in ti.static(range(len(laws))):
-                if law[t] == which:
-                    stress = laws[which].stress(g, parameters[t])
+                if kind[k] == which:
+                    if ti.static(fibrous[which]):
+                        r = frames[t]
+                        stress = r @ rules[which].stress(r.transpose() @ g @ r, parameters[k]) @ r.transpose()
+                    else:
+                        stress = rules[which].stress(g, parameters[k])
+            turn = kept[k] * volume_change(g) + mean_pressure(t, of_corner, pressure)
+            stress = now[k][SCALE] * stress + turn * cofactor_at(g)
+            if ti.static(added):
+                f = ti.Matrix.identity(ti.f32, 3) + g
+                stress += f @ (extra[t] + (0.5 * now[k][VISCOSITY]) * green_strain_twice(g))
             stress_out[t] = volume[t] * stress
+
+    return element_stress
+
+
+@functools.cache
+def stiffness_kernel(laws: tuple[type, ...], added: bool) -> Any:
+    """The kernel of the elements' stiffness for one set of laws; see `stress_kernel`."""
+    fibrous = [_is_fibrous(law) for law in laws]
+    in_principal_frame = [hasattr(law, "principal_slopes") for law in laws]
+    rules: Any = laws
 
     @ti.kernel
     def element_stiffness(
-        count: int, tets: IVec4s, edges_inverse: Mat3s, volume: Floats, law: Ints, parameters: Vec4s, u: Vec3s, blocks_out: Mat3s
-    ):
-        """The sixteen 3 × 3 stiffness blocks of each element [N/m], block (a, b) at 16 t + 4 a + b."""
+        count: int, tets: IVec4s, edges_inverse: Mat3s, volume: Floats, material: Ints, kind: Ints, parameters: Vec8s,
+        kept: Floats, now: Vec2s, frames: Mat3s, of_corner: IVec4s, pressure: Floats, extra: Mat3s, u: Vec3ds, whole: int,
+        blocks_out: Mat3s, area_out: Vec3Table,
+    ):  # fmt: skip
+        """The ten 3 × 3 stiffness blocks of each element [N/m], those of `PAIRS`, without the pockets' part.
+
+        Leaves the slope of each element's volume in each corner's place too, V cof F ∇N [m²], shape (m, 4).
+        The whole slope of the stress where `whole` is not 0, else a positive semi-definite matrix near it.
+        """
         for t in range(count):
             g = displacement_gradient(u, tets[t], edges_inverse[t])
-            f, cofactor = mat3(0.0), mat3(0.0)
-            shear, bulk, turn = 0.0, 0.0, 0.0
-            left, right, stretch, flip, twist = mat3(0.0), mat3(0.0), mat3(0.0), vec3(0.0), vec3(0.0)
+            one = ti.Matrix.identity(ti.f32, 3)
+            f = one + g
+            k = material[t]
+            turn = kept[k] * volume_change(g) + mean_pressure(t, of_corner, pressure)
+            scale = now[k][SCALE]
+            across = cofactor_at(g)
+            areas = [across @ shape_gradient(edges_inverse[t], a) for a in ti.static(range(4))]
+            for a in ti.static(range(4)):
+                area_out[t, a] = volume[t] * areas[a]
             for which in ti.static(range(len(laws))):
-                if law[t] == which:
-                    if ti.static(in_principal_frame[which]):
-                        left, right, stretch, flip, twist = laws[which].principal_stiffness(g, parameters[t])
+                if kind[k] == which:
+                    if ti.static(fibrous[which]):
+                        r = frames[t]
+                        f_, cofactor_, pull, slant, d, q, mixed, bulk, bend = fibrous_terms(
+                            rules[which], r.transpose() @ g @ r, parameters[k], turn / scale, kept[k] / scale, whole
+                        )
+                        for pair in range(10):
+                            a, b = corners_of(pair)
+                            m = r.transpose() @ shape_gradient(edges_inverse[t], a)
+                            n = r.transpose() @ shape_gradient(edges_inverse[t], b)
+                            block = fibrous_block(f_, cofactor_, pull, slant, d, q, mixed, bulk, bend, m, n)
+                            blocks_out[10 * t + pair] = (scale * volume[t]) * (r @ block @ r.transpose())
+                    elif ti.static(in_principal_frame[which]):
+                        left, right, h, flip, twist = rules[which].principal_slopes(g, parameters[k])
+                        h, flip, twist = with_volume(f, left, right, scale * h, scale * flip, scale * twist, turn, kept[k], whole)
+                        for pair in range(10):
+                            a, b = corners_of(pair)
+                            m, n = shape_gradient(edges_inverse[t], a), shape_gradient(edges_inverse[t], b)
+                            blocks_out[10 * t + pair] = volume[t] * principal_block(left, right, h, flip, twist, m, n)
                     else:
-                        f, cofactor, shear, bulk, turn = laws[which].stiffness_terms(g, parameters[t])
-            for a in range(4):
-                m = shape_gradient(edges_inverse[t], a)
-                for b in range(4):
-                    n = shape_gradient(edges_inverse[t], b)
-                    w = turn * (f @ m.cross(n))
-                    block = bulk * (cofactor @ m).outer_product(cofactor @ n) + shear * m.dot(n) * ti.Matrix.identity(ti.f32, 3)
-                    block += ti.Matrix([[0.0, w[2], -w[1]], [-w[2], 0.0, w[0]], [w[1], -w[0], 0.0]])
-                    if ti.static(some_in_principal_frame):
-                        block += principal_block(left, right, stretch, flip, twist, m, n)
-                    blocks_out[16 * t + 4 * a + b] = volume[t] * block
+                        _f, _cofactor, law_shear = rules[which].stiffness_terms(g, parameters[k])
+                        shear = scale * law_shear
+                        c = turn - shear
+                        if whole == 0:
+                            # ∂²J is indefinite with eigenvalues up to the largest stretch in size.
+                            limit = shear / ti.max(largest_stretch(f), 1e-6)
+                            c = ti.math.clamp(c, -limit, 0.93 * limit)
+                        # Unrolled, since this law is the commonest and its blocks the cheapest.
+                        corners = [shape_gradient(edges_inverse[t], a) for a in ti.static(range(4))]
+                        for pair in ti.static(range(10)):
+                            m, n = corners[PAIRS[pair][0]], corners[PAIRS[pair][1]]
+                            pushed = (kept[k] * areas[PAIRS[pair][0]]).outer_product(areas[PAIRS[pair][1]])
+                            blocks_out[10 * t + pair] = volume[t] * (
+                                pushed + shear * m.dot(n) * one + turning_block(c, f, m, n)
+                            )
+            if ti.static(added):
+                stress = extra[t] + (0.5 * now[k][VISCOSITY]) * green_strain_twice(g)
+                if whole == 0:
+                    stress = positive_part(stress)
+                for pair in range(10):
+                    a, b = corners_of(pair)
+                    m, n = shape_gradient(edges_inverse[t], a), shape_gradient(edges_inverse[t], b)
+                    block = m.dot(stress @ n) * one + now[k][VISCOSITY] * viscous_block(f, m, n)
+                    blocks_out[10 * t + pair] += volume[t] * block
+
+    return element_stiffness
+
+
+@functools.cache
+def energy_kernel(laws: tuple[type, ...], added: bool) -> Any:
+    """The kernel of the elements' energy for one set of laws; see `stress_kernel`."""
+    fibrous = [_is_fibrous(law) for law in laws]
+    rules: Any = laws
 
     @ti.kernel
     def element_energy(
-        count: int,
-        tets: IVec4s,
-        edges_inverse: Mat3s,
-        volume: Floats,
-        law: Ints,
-        parameters: Vec4s,
-        u: Vec3s,
-        partial: Doubles,
-    ) -> ti.f64:
-        """Stored energy of all elements [J], in double precision, summed in a fixed order."""
-        chunks = (count + CHUNK - 1) // CHUNK
+        count: int, tets: IVec4s, edges_inverse: Mat3s, volume: Floats, material: Ints, kind: Ints, parameters: Vec8s,
+        kept: Floats, now: Vec2s, frames: Mat3s, extra: Mat3s, u: Vec3ds, change_out: Doubles, partial: Doubles,
+    ) -> ti.f64:  # fmt: skip
+        """Energy stored in the elements but not in the pockets [J], in double precision; leaves J − 1 of each element."""
+        chunks = chunk_count(count)
         for c in range(chunks):
             total = ti.f64(0.0)
             for t in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
                 tet = tets[t]
-                first = ti.cast(u[tet[0]], ti.f64)
-                edges = ti.Matrix.cols([ti.cast(u[tet[k]], ti.f64) - first for k in ti.static(range(1, 4))])
+                edges = ti.Matrix.cols([u[tet[q]] - u[tet[0]] for q in ti.static(range(1, 4))])
                 g = edges @ ti.cast(edges_inverse[t], ti.f64)
+                k = material[t]
+                stored = ti.f64(0.0)
                 for which in ti.static(range(len(laws))):
-                    if law[t] == which:
-                        total += ti.f64(volume[t]) * laws[which].energy(g, ti.cast(parameters[t], ti.f64))
+                    if kind[k] == which:
+                        if ti.static(fibrous[which]):
+                            r = ti.cast(frames[t], ti.f64)
+                            stored = rules[which].energy(r.transpose() @ g @ r, ti.cast(parameters[k], ti.f64))
+                        else:
+                            stored = rules[which].energy(g, ti.cast(parameters[k], ti.f64))
+                change = volume_change(g)
+                change_out[t] = change
+                stored = ti.f64(now[k][SCALE]) * stored + 0.5 * ti.f64(kept[k]) * change * change
+                if ti.static(added):
+                    e = 0.5 * green_strain_twice(g)
+                    pulled = ti.cast(extra[t], ti.f64) + 0.5 * ti.f64(now[k][VISCOSITY]) * e
+                    stored += (pulled * e).sum()
+                total += ti.f64(volume[t]) * stored
             partial[c] = total
         energy = ti.f64(0.0)
         ti.loop_config(serialize=True)
         for _ in range(1):
-            for c in range(chunks):
-                energy += partial[c]
+            energy += summed(chunks, partial)
         return energy
 
-    return element_stress, element_stiffness, element_energy
+    return element_energy
+
+
+@functools.cache
+def pull_kernel(laws: tuple[type, ...]) -> Any:
+    """The kernel that finds the second Piola–Kirchhoff stress of the laws alone, for one set of laws; see `stress_kernel`."""
+    fibrous = [_is_fibrous(law) for law in laws]
+    rules: Any = laws
+
+    @ti.kernel
+    def element_pull(
+        count: int, tets: IVec4s, edges_inverse: Mat3s, material: Ints, kind: Ints, parameters: Vec8s, frames: Mat3s, u: Vec3ds,
+        pull_out: Mat3s, strain_out: Mat3s,
+    ):  # fmt: skip
+        """S = F⁻¹ P of each element without its volume term [Pa], and Green's strain."""
+        for t in range(count):
+            g = displacement_gradient(u, tets[t], edges_inverse[t])
+            k = material[t]
+            stress = mat3(0.0)
+            for which in ti.static(range(len(laws))):
+                if kind[k] == which:
+                    if ti.static(fibrous[which]):
+                        r = frames[t]
+                        stress = r @ rules[which].stress(r.transpose() @ g @ r, parameters[k]) @ r.transpose()
+                    else:
+                        stress = rules[which].stress(g, parameters[k])
+            f = ti.Matrix.identity(ti.f32, 3) + g
+            pull = mat3(0.0)
+            if f.determinant() > 0.05:
+                pull = f.inverse() @ stress
+            pull_out[t] = 0.5 * (pull + pull.transpose())
+            strain_out[t] = 0.5 * green_strain_twice(g)
+
+    return element_pull
+
+
+@ti.func
+def corners_of(pair):  # pyright: ignore
+    """The two corners of one of the ten `PAIRS`."""
+    a, b = 0, 0
+    for which in ti.static(range(len(PAIRS))):
+        if pair == which:
+            a, b = ti.static(PAIRS[which][0]), ti.static(PAIRS[which][1])
+    return a, b
 
 
 @ti.kernel
@@ -124,7 +293,7 @@ def gather_elastic_force(
 ):
     """Elastic force on each vertex [N], minus the slope of stored energy; corners are stored as 4 t + corner."""
     for v in range(count):
-        force = ti.Vector([0.0, 0.0, 0.0])
+        force = vec3(0.0)
         for k in range(first[v], first[v + 1]):
             t = corners[k] >> 2
             force -= stress[t] @ shape_gradient(edges_inverse[t], corners[k] & 3)
@@ -132,7 +301,7 @@ def gather_elastic_force(
 
 
 @ti.kernel
-def jacobians(count: int, tets: IVec4s, edges_inverse: Mat3s, u: Vec3s, change_out: Floats):
+def jacobians(count: int, tets: IVec4s, edges_inverse: Mat3s, u: Vec3ds, change_out: Floats):
     """J of each element, for finding those turned inside out."""
     ti.loop_config(serialize=backend.small_loops_serial)
     for t in range(count):

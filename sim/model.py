@@ -1,81 +1,61 @@
 """Model: everything that stays the same while the clock runs."""
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
-import scipy.sparse as sparse
 import taichi as ti
 
 from sim import backend
-from sim.arrays import Array, ivec2, ivec3, ivec4, mat3, put, vec3, vec4
-from sim.balloon import GuidedBalloon
-from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.struts import Struts
+from sim.arrays import Array, ivec2, ivec3, ivec4, mat3, put, vec3, vec8
+from sim.body import Body, DeviceBody, boundary_faces
+from sim.checks import check_body, rest_shape
+from sim.materials.active import Active
+from sim.materials.material import Material
+from sim.materials.relaxing import Relaxing
+from sim.materials.viscous import Viscous
+from sim.pockets import Pockets, build_pockets
+from sim.pressure import Loaded, build_loaded
+from sim.tables import corner_table, inverse_table, neighbour_table, pattern_of
 
-
-class ModelError(ValueError):
-    """A model that cannot be simulated, told in one sentence."""
+KEPT = 0.05
+"""Share of the volume term that stays in the tets."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Body:
-    """Tissue as numpy arrays: what a model is made from.
+class Materials:
+    """The laws of a model, each once, with what wraps them.
 
     Attributes
     ----------
-    vertices
-        Rest positions [m], shape (n, 3).
-    tets
-        Vertex indices, positively oriented, shape (m, 4).
     laws
-        The laws in use.
-    law_of_tet
-        For each tet the index of its law, shape (m,).
-    lumen
-        Triangles of the lumen, normals out of the blood, shape (k, 3); may be empty.
-    held
-        Indices of vertices that do not move.
+        The laws, unwrapped, shape (k,).
+    kinds
+        The types of law among them, in the order that kernels number them.
+    of_tet
+        For each tet the place of its law, shape (m,).
+    tension, viscosity
+        Active tension [Pa] and viscosity [Pa·s] of each law, shape (k,).
+    share, time
+        Share and time [s] of relaxation of each law, shape (k,); a share of nought where it does not relax.
     """
 
-    vertices: np.ndarray
-    tets: np.ndarray
-    laws: Sequence[StableNeoHookean]
-    law_of_tet: np.ndarray
-    lumen: np.ndarray
-    held: np.ndarray
+    laws: tuple[Material, ...]
+    kinds: tuple[type, ...]
+    of_tet: np.ndarray
+    tension: np.ndarray
+    viscosity: np.ndarray
+    share: np.ndarray
+    time: np.ndarray
 
+    @property
+    def relaxes(self) -> bool:
+        """Whether any law relaxes."""
+        return bool(self.share.any())
 
-@dataclasses.dataclass(frozen=True)
-class DeviceBody:
-    """A stent on its balloon as numpy arrays: what a model is made from.
-
-    Attributes
-    ----------
-    struts
-        Mechanics of the strut network.
-    positions
-        Node positions when the clock starts [m], shape (n, 3).
-    sample_nodes, sample_along
-        Points on struts that may touch the wall: the strut's two nodes, shape (s, 2), and how far along it each is, 0 to 1.
-    half_thickness
-        Half the radial thickness of a strut [m].
-    balloon
-        The balloon under the stent.
-    balloon_share
-        Area of the balloon that each node bears, per unit of radius, shape (n,) [m·rad].
-    drag
-        Resistance of each node against moving [N·s/m]: the flow of fluid into the balloon and friction, in one number.
-    """
-
-    struts: Struts
-    positions: np.ndarray
-    sample_nodes: np.ndarray
-    sample_along: np.ndarray
-    half_thickness: float
-    balloon: GuidedBalloon
-    balloon_share: np.ndarray
-    drag: float
+    @property
+    def added(self) -> bool:
+        """Whether any law is active, viscous or relaxes."""
+        return self.relaxes or bool(self.tension.any()) or bool(self.viscosity.any())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,30 +65,40 @@ class Model:
     body: Body
     device: DeviceBody | None
     origin: np.ndarray
-    laws: tuple[type, ...]
+    materials: Materials
     vertex_count: int
     tet_count: int
     entry_count: int
+    upper_count: int
     lumen_count: int
     sample_count: int
     node_count: int
+    skin: np.ndarray
     rest: Array
     mass: Array
     free: Array
     tets: Array
     edges_inverse: Array
     volume: Array
-    law: Array
+    material: Array
+    kind: Array
     parameters: Array
+    kept: Array
+    frames: Array
+    pockets: Pockets
     corner_first: Array
     corners: Array
     row_first: Array
     column: Array
     row: Array
     diagonal: Array
+    upper: Array
+    mirror: Array
     entry_first: Array
     entry_blocks: Array
-    entry_opposite: Array
+    loaded: Loaded
+    spring: Array
+    dashpot: Array
     lumen: Array
     lumen_first: Array
     lumen_triangles: Array
@@ -116,10 +106,10 @@ class Model:
     neighbours: Array
     sample_nodes: Array
     sample_along: Array
-    sample_half: Array
     node_first: Array
     node_samples: Array
-    lumen_stiffness: np.ndarray
+    vertex_stiffness: np.ndarray
+    mean_edge: float
 
 
 def build_model(body: Body, device: DeviceBody | None = None) -> Model:
@@ -128,54 +118,61 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
     Raises
     ------
     ModelError
-        If a tet is inverted or without volume, a vertex belongs to no tet, a tet has no law, or nothing is held.
+        If a tet is inverted or without volume, a vertex belongs to no tet, a tet has no law or no frame that its law needs, a
+        surface or patch does not exist or is not what its name promises, or memory would not hold the model.
     """
     backend.current()
-    edges_inverse, volume = _rest_shape(body)
-    _check(body, volume)
-    origin = body.vertices.mean(0)
+    edges_inverse, volume = rest_shape(body)
+    check_body(body, volume)
     vertex_count = len(body.vertices)
-    corner_first, corners = _corners(body.tets, vertex_count)
-    pattern = _pattern(body.tets, vertex_count)
-    opposite = _opposite_vertices(body.lumen, pattern["row"], pattern["column"], vertex_count)
-    lumen_first, lumen_triangles = _inverse_table(body.lumen, vertex_count)
-    neighbour_first, neighbours = _lumen_neighbours(body.lumen, vertex_count)
-    free = np.ones(vertex_count)
-    free[body.held] = 0.0
+    materials = _materials(body)
+    pattern = pattern_of(body.tets, vertex_count)
+    corner_first, corners = corner_table(body.tets, vertex_count)
+    lumen_first, lumen_triangles = inverse_table(body.lumen, vertex_count)
+    neighbour_first, neighbours = neighbour_table(body.lumen, vertex_count)
     samples = device.sample_nodes if device else np.zeros((0, 2), int)
-    node_first, node_samples = _inverse_table(samples, len(device.positions) if device else 0)
-    mass = np.zeros(vertex_count)
-    density = np.array([law.density for law in body.laws])[body.law_of_tet]
-    np.add.at(mass, body.tets, (density * volume / 4.0)[:, None])
-    parameters = np.array([law.parameters() for law in body.laws])
+    node_first, node_samples = inverse_table(samples, len(device.positions) if device else 0)
+    stiffness = np.array([law.volume_stiffness for law in materials.laws])
+    spring, dashpot = _supports(body)
+    origin = body.vertices.mean(0)
     return Model(
         body=body,
         device=device,
         origin=origin,
-        laws=tuple(dict.fromkeys(type(law) for law in body.laws)),
+        materials=materials,
         vertex_count=vertex_count,
         tet_count=len(body.tets),
-        entry_count=len(pattern["row"]),
+        entry_count=len(pattern.row),
+        upper_count=len(pattern.upper),
         lumen_count=len(body.lumen),
         sample_count=len(samples),
         node_count=len(device.positions) if device else 0,
+        skin=np.unique(boundary_faces(body.tets)),
         rest=put(body.vertices - origin, vec3),
-        mass=put(mass, ti.f32),
-        free=put(free, ti.f32),
+        mass=put(_masses(body, volume), ti.f32),
+        free=put(_free(body), ti.f32),
         tets=put(body.tets, ivec4),
         edges_inverse=put(edges_inverse, mat3),
         volume=put(volume, ti.f32),
-        law=put(_law_indices(body), ti.i32),
-        parameters=put(parameters[body.law_of_tet], vec4),
+        material=put(materials.of_tet, ti.i32),
+        kind=put(np.array([materials.kinds.index(type(law)) for law in materials.laws]), ti.i32),
+        parameters=put(np.array([law.parameters() for law in materials.laws]), vec8),
+        kept=put(KEPT * stiffness, ti.f32),
+        frames=put(body.frames if body.frames is not None else np.zeros((0, 3, 3)), mat3),
+        pockets=build_pockets(body.tets, materials.of_tet, volume, (1.0 - KEPT) * stiffness),
         corner_first=put(corner_first, ti.i32),
         corners=put(corners, ti.i32),
-        row_first=put(np.searchsorted(pattern["row"], np.arange(vertex_count + 1)), ti.i32),
-        column=put(pattern["column"], ti.i32),
-        row=put(pattern["row"], ti.i32),
-        diagonal=put(np.flatnonzero(pattern["row"] == pattern["column"]), ti.i32),
-        entry_first=put(pattern["first"], ti.i32),
-        entry_blocks=put(pattern["blocks"], ti.i32),
-        entry_opposite=put(opposite, ivec2),
+        row_first=put(np.searchsorted(pattern.row, np.arange(vertex_count + 1)), ti.i32),
+        column=put(pattern.column, ti.i32),
+        row=put(pattern.row, ti.i32),
+        diagonal=put(np.flatnonzero(pattern.row == pattern.column), ti.i32),
+        upper=put(pattern.upper, ti.i32),
+        mirror=put(pattern.mirror, ti.i32),
+        entry_first=put(pattern.first, ti.i32),
+        entry_blocks=put(pattern.blocks, ti.i32),
+        loaded=build_loaded({"lumen": body.lumen, **body.surfaces}, pattern, vertex_count),
+        spring=put(spring, mat3),
+        dashpot=put(dashpot, mat3),
         lumen=put(body.lumen, ivec3),
         lumen_first=put(lumen_first, ti.i32),
         lumen_triangles=put(lumen_triangles, ti.i32),
@@ -183,101 +180,78 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
         neighbours=put(neighbours, ti.i32),
         sample_nodes=put(samples, ivec2),
         sample_along=put(device.sample_along if device else np.zeros(0), ti.f32),
-        sample_half=put(np.full(len(samples), device.half_thickness if device else 0.0), ti.f32),
         node_first=put(node_first, ti.i32),
         node_samples=put(node_samples, ti.i32),
-        lumen_stiffness=_vertex_stiffness(body, edges_inverse, volume),
+        vertex_stiffness=_vertex_stiffness(body, edges_inverse, volume),
+        mean_edge=float(np.linalg.norm(np.diff(body.vertices[body.tets[:, :2]], axis=1)[:, 0], axis=1).mean()),
     )
 
 
-def _rest_shape(body: Body) -> tuple[np.ndarray, np.ndarray]:
-    p = body.vertices[body.tets]
-    edges = (p[:, 1:] - p[:, :1]).transpose(0, 2, 1)
-    volume = np.linalg.det(edges) / 6.0
-    safe = np.where((volume > 0.0)[:, None, None], edges, np.eye(3))
-    return np.linalg.inv(safe), volume
+def _materials(body: Body) -> Materials:
+    used = sorted(set(np.unique(body.law_of_tet).tolist()))
+    unique = list(dict.fromkeys(body.laws[index] for index in used))
+    place = {index: unique.index(body.laws[index]) for index in used}
+    laws: list[Material] = []
+    wraps = np.zeros((4, len(unique)))
+    wraps[3] = 1.0
+    for number, law in enumerate(unique):
+        while isinstance(law, (Active, Relaxing, Viscous)):
+            if isinstance(law, Active):
+                wraps[0, number] += law.tension
+            elif isinstance(law, Viscous):
+                wraps[1, number] += law.viscosity
+            else:
+                wraps[2:, number] = law.share, law.time
+            law = law.law
+        laws.append(law)
+    table = np.zeros(max(used) + 1, int)
+    table[used] = [place[index] for index in used]
+    return Materials(
+        laws=tuple(laws),
+        kinds=tuple(sorted({type(law) for law in laws}, key=lambda kind: kind.__name__)),
+        of_tet=table[body.law_of_tet],
+        tension=wraps[0],
+        viscosity=wraps[1],
+        share=wraps[2],
+        time=wraps[3],
+    )
 
 
-def _check(body: Body, volume: np.ndarray) -> None:
-    bad = np.flatnonzero(~(volume > 0.0))
-    if len(bad):
-        worst = int(np.argmin(volume))
-        raise ModelError(
-            f"{len(bad):,} of {len(volume):,} tetrahedra are inside out or flat; the worst is tet {worst} "
-            f"({volume[worst]:.2g} m³). Mesh the vessel again or repair the mesh."
-        )
-    loose = np.setdiff1d(np.arange(len(body.vertices)), body.tets)
-    if len(loose):
-        raise ModelError(f"{len(loose):,} vertices belong to no tetrahedron; the first is vertex {loose[0]}. Remove them.")
-    if len(body.held) == 0:
-        raise ModelError("No vertex is held, so the tissue would float away; hold at least one end of the vessel.")
-    if len(body.law_of_tet) != len(body.tets) or body.law_of_tet.min() < 0 or body.law_of_tet.max() >= len(body.laws):
-        raise ModelError(f"Not every tetrahedron names one of the {len(body.laws)} laws; give a tissue for each label.")
+def _masses(body: Body, volume: np.ndarray) -> np.ndarray:
+    mass = np.zeros(len(body.vertices))
+    density = np.array([law.density for law in body.laws])[body.law_of_tet]
+    np.add.at(mass, body.tets, (density * volume / 4.0)[:, None])
+    return mass
 
 
-def _law_indices(body: Body) -> np.ndarray:
-    kinds = list(dict.fromkeys(type(law) for law in body.laws))
-    return np.array([kinds.index(type(law)) for law in body.laws])[body.law_of_tet]
+def _free(body: Body) -> np.ndarray:
+    free = np.ones(len(body.vertices))
+    free[body.held] = 0.0
+    for patch in body.patches.values():
+        free[patch] = 0.0
+    return free
 
 
-def _corners(tets: np.ndarray, vertex_count: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each vertex its tet corners as 4 t + corner."""
-    flat = tets.ravel()
-    order = np.argsort(flat, kind="stable")
-    return np.searchsorted(flat[order], np.arange(vertex_count + 1)), order
-
-
-def _pattern(tets: np.ndarray, vertex_count: int) -> dict[str, np.ndarray]:
-    """Sparsity of the stiffness: for each pair of neighbouring vertices the element blocks 16 t + 4 a + b to add up."""
-    i, j = np.repeat(tets, 4, axis=1).ravel().astype(np.int64), np.tile(tets, (1, 4)).ravel()
-    key = i * vertex_count + j
-    order = np.argsort(key, kind="stable")
-    unique, first = np.unique(key[order], return_index=True)
-    return {
-        "row": (unique // vertex_count).astype(np.int32),
-        "column": (unique % vertex_count).astype(np.int32),
-        "first": np.append(first, len(key)),
-        "blocks": order,
-    }
-
-
-def _opposite_vertices(lumen: np.ndarray, row: np.ndarray, column: np.ndarray, vertex_count: int) -> np.ndarray:
-    """For each matrix entry (i, j) that is an inner edge of the lumen: the third vertices of the triangles with i→j and j→i."""
-    opposite = np.full((len(row), 2), -1)
-    if len(lumen) == 0:
-        return opposite
-    starts, ends, thirds = lumen.ravel(), lumen[:, [1, 2, 0]].ravel(), lumen[:, [2, 0, 1]].ravel()
-    key = row.astype(np.int64) * vertex_count + column
-    forward = np.searchsorted(key, starts.astype(np.int64) * vertex_count + ends)
-    backward = np.searchsorted(key, ends.astype(np.int64) * vertex_count + starts)
-    opposite[forward, 0] = thirds
-    opposite[backward, 1] = thirds
-    opposite[(opposite < 0).any(1)] = -1
-    return opposite
-
-
-def _inverse_table(groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each index the rows of `groups` that name it, each once, in order."""
-    if len(groups) == 0:
-        return np.zeros(count + 1, int), np.zeros(0, int)
-    size = groups.shape[1]
-    pairs = np.unique(np.stack([groups.ravel(), np.repeat(np.arange(len(groups)), size)], 1), axis=0)
-    return np.searchsorted(pairs[:, 0], np.arange(count + 1)), pairs[:, 1]
-
-
-def _lumen_neighbours(lumen: np.ndarray, vertex_count: int) -> tuple[np.ndarray, np.ndarray]:
-    edges = np.concatenate([lumen[:, [0, 1]], lumen[:, [1, 2]], lumen[:, [2, 0]]])
-    both = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
-    return np.searchsorted(both[:, 0], np.arange(vertex_count + 1)), both[:, 1]
+def _supports(body: Body) -> tuple[np.ndarray, np.ndarray]:
+    """Stiffness [N/m] and damping [N·s/m] of the supports at each vertex, shape (n, 3, 3)."""
+    spring, dashpot = np.zeros((2, len(body.vertices), 3, 3))
+    for support in body.supports:
+        triangles = body.surface(support.surface)
+        p = body.vertices[triangles]
+        twice = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])
+        size = np.maximum(np.linalg.norm(twice, axis=1), 1e-30)
+        share = np.einsum("ti,tj->tij", twice, twice) / (6.0 * size)[:, None, None]
+        for corner in range(3):
+            np.add.at(spring, triangles[:, corner], support.stiffness * share)
+            np.add.at(dashpot, triangles[:, corner], support.damping * share)
+    return spring, dashpot
 
 
 def _vertex_stiffness(body: Body, edges_inverse: np.ndarray, volume: np.ndarray) -> np.ndarray:
-    """Mean diagonal of each vertex's own stiffness at rest [N/m]: the scale for the stiffness of contacts."""
-    law = np.array([[one.shear_modulus, one.first_lame] for one in body.laws])[body.law_of_tet]
+    """Mean diagonal of each vertex's own stiffness at rest [N/m], without its volume term's: the scale for contacts'."""
+    shear = np.array([one.shear_modulus for one in body.laws])[body.law_of_tet]
     gradients = np.concatenate([-edges_inverse.sum(1, keepdims=True), edges_inverse], 1)
-    norm = np.einsum("tai,tai->ta", gradients, gradients)
-    own = volume[:, None] * norm * (4.0 * law[:, :1] + law[:, 1:]) / 3.0
-    weights = sparse.csr_matrix(
-        (own.ravel(), (body.tets.ravel(), np.zeros(body.tets.size, int))), shape=(len(body.vertices), 1)
-    )
-    return np.asarray(weights.todense()).ravel()
+    own = (4.0 * shear * volume)[:, None] * np.einsum("tai,tai->ta", gradients, gradients) / 3.0
+    stiffness = np.zeros(len(body.vertices))
+    np.add.at(stiffness, body.tets, own)
+    return stiffness

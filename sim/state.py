@@ -8,7 +8,7 @@ import numpy as np
 import taichi as ti
 from scipy.spatial import KDTree
 
-from sim.arrays import Array, put, vec3, zeros
+from sim.arrays import Array, put, vec3, vec3d, zeros
 from sim.model import Model
 
 
@@ -26,10 +26,18 @@ class State:
         Of the device's nodes, relative to the model's origin [m], shape (k, 3).
     plastic_angle
         Permanent opening of each crown [rad], shape (c,).
-    multiplier
-        Contact force that each sample point carries over to the next tick [N], shape (s,), on the backend.
+    traction
+        Contact force on each sample point that is carried over to the next tick [N], shape (s, 3).
     nearest
         Lumen vertex nearest to each sample point, shape (s,), on the backend.
+    met
+        The other contacts that carry a force on: a kind and four vertices each, −1 for none, shape (c, 5).
+    met_traction
+        Their forces [N], shape (c, 3).
+    places
+        Where each obstacle is: translation [m], rotation [rad] and centre [m] of its motion, shape (o, 9).
+    overstress
+        Relaxing second Piola–Kirchhoff stress of each tet [Pa], shape (m, 3, 3); empty if no law relaxes.
     """
 
     tick: int
@@ -37,8 +45,12 @@ class State:
     velocity: Array
     device_position: np.ndarray
     plastic_angle: np.ndarray
-    multiplier: Array
+    traction: np.ndarray
     nearest: Array
+    met: np.ndarray
+    met_traction: np.ndarray
+    places: np.ndarray
+    overstress: np.ndarray
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that changes, as numpy arrays by name."""
@@ -48,8 +60,12 @@ class State:
             "velocity": self.velocity.to_numpy(),
             "device_position": self.device_position.copy(),
             "plastic_angle": self.plastic_angle.copy(),
-            "multiplier": self.multiplier.to_numpy(),
+            "traction": self.traction.copy(),
             "nearest": self.nearest.to_numpy(),
+            "met": self.met.copy(),
+            "met_traction": self.met_traction.copy(),
+            "places": self.places.copy(),
+            "overstress": self.overstress.copy(),
         }
 
     def digest(self) -> str:
@@ -63,6 +79,11 @@ class State:
     def copy(self) -> "State":
         """An independent copy."""
         return _from_arrays(self.arrays())
+
+    def take(self, other: "State") -> None:
+        """Become what another state is."""
+        for field in dataclasses.fields(other):
+            setattr(self, field.name, getattr(other, field.name))
 
     def save(self, path: Path) -> None:
         """Write the state to a file, from which `load` makes the same state to the last bit."""
@@ -88,22 +109,30 @@ def new_state(model: Model) -> State:
         nearest = wall[KDTree(model.body.vertices[wall] - model.origin).query(points)[1]]
     return State(
         tick=0,
-        displacement=zeros(model.vertex_count, vec3),
+        displacement=zeros(model.vertex_count, vec3d),
         velocity=zeros(model.vertex_count, vec3),
         device_position=positions.copy(),
         plastic_angle=np.zeros(len(device.struts.crowns) if device else 0),
-        multiplier=zeros(model.sample_count, ti.f32),
+        traction=np.zeros((model.sample_count, 3)),
         nearest=put(nearest, ti.i32),
+        met=np.zeros((0, 5), np.int64),
+        met_traction=np.zeros((0, 3)),
+        places=np.zeros((len(model.body.obstacles), 9)),
+        overstress=np.zeros((model.tet_count if model.materials.relaxes else 0, 3, 3)),
     )
 
 
 def _from_arrays(arrays: dict[str, np.ndarray]) -> State:
     return State(
         tick=int(arrays["tick"]),
-        displacement=put(arrays["displacement"], vec3),
+        displacement=put(arrays["displacement"], vec3d),
         velocity=put(arrays["velocity"], vec3),
         device_position=arrays["device_position"].copy(),
         plastic_angle=arrays["plastic_angle"].copy(),
-        multiplier=put(arrays["multiplier"], ti.f32),
+        traction=arrays["traction"].copy(),
         nearest=put(arrays["nearest"], ti.i32),
+        met=arrays["met"].copy(),
+        met_traction=arrays["met_traction"].copy(),
+        places=arrays["places"].copy(),
+        overstress=arrays["overstress"].copy(),
     )

@@ -5,15 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sim.arrays import put, vec3
+from sim.arrays import put, vec3d
+from sim.body import Body, ModelError
 from sim.command import Command
-from sim.model import Body, ModelError, build_model
+from sim.model import build_model
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.settings import DivergedError, Settings
 from sim.state import new_state
-
-STATIC_TICK = 1e3
-"""Length of a tick [s] so long that inertia plays no part."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +45,7 @@ def unload(
     imaged = body.vertices
     best = Unloaded(body, np.zeros_like(imaged), np.inf)
     rest, displacement = imaged.copy(), np.zeros_like(imaged)
-    settings = Settings(dt=STATIC_TICK, newton_limit=25, residual_bound=3e-4, linear_tolerance=0.02, linear_limit=2000)
+    settings = Settings(linear_tolerance=0.02, linear_limit=2000)
     for step in range(limit):
         if progress:
             progress(step / limit)
@@ -70,6 +68,6 @@ def _equilibrium(body: Body, start: np.ndarray, blood_pressure: float, settings:
     """Displacement [m] at which the tissue balances the pressure, sought from `start`."""
     model = build_model(body)
     state = new_state(model)
-    state.displacement = put(start, vec3)
-    ImplicitSolver(model, settings).step(state, Command(blood_pressure=blood_pressure))
-    return state.displacement.to_numpy().astype(float)
+    state.displacement = put(start, vec3d)
+    ImplicitSolver(model, settings).solve(state, Command(blood_pressure=blood_pressure))
+    return state.displacement.to_numpy()

@@ -10,7 +10,7 @@ from meshing.errors import InputError
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import StentDesign
 from sim.balloon import GuidedBalloon
-from sim.model import DeviceBody
+from sim.body import DeviceBody
 from sim.struts import Struts, dihedral_angles, hinge_angles
 
 ATMOSPHERE = 101325.0

@@ -8,13 +8,11 @@ import dataclasses
 import numpy as np
 import taichi as ti
 
-from sim.materials.isochoric import cofactor_at
-from sim.materials.principal import positive, principal_frame
+from sim.materials.exponential import exponential
+from sim.materials.principal import principal_frame
 from sim.materials.ranges import require, require_bulk_and_density
-from sim.materials.stable_neo_hookean import volume_change
 
 LEAST_STRETCH = 0.125  # exact in both precisions
-LARGEST_EXPONENT = 12.0
 
 
 @ti.func
@@ -36,23 +34,11 @@ def logarithm(elongation):  # pyright: ignore
     )
 
 
-@ti.func
-def exponential(x):  # pyright: ignore
-    """exp x − 1, its first slope less 1 and its second slope; the parabola of x = 12 beyond it, and so without overflow."""
-    held = ti.min(x, LARGEST_EXPONENT)
-    second = ti.exp(held)
-    value = second - 1.0
-    if ti.abs(held) < 0.5:
-        half = ti.tanh(0.5 * held)
-        value = 2.0 * half / (1.0 - half)
-    up = x - held
-    return value + second * (1.0 + 0.5 * up) * up, value + second * up, second
-
-
 @dataclasses.dataclass(frozen=True)
 class Ogden:
     """ψ(F) = 2μ/α² (σ̄₁^α + σ̄₂^α + σ̄₃^α − 3) + κ/2 (J − 1)²   [J/m³]     Ogden 1972, doi:10.1098/rspa.1972.0026
 
+    The functions of this class leave out the last term, which the engine adds.
     σ̄ᵢ = J^(−1/3) σᵢ are the principal stretches without the change of volume; μ is the shear modulus at rest, which is
     ½ α times the factor in Ogden's paper, and κ the bulk modulus. Below σ = 1/8, and so for flat and inverted elements,
     whose smallest stretch counts as negative, ln σ goes on as a curve that becomes a line; beyond α ln σ̄ = 12 the power
@@ -77,25 +63,24 @@ class Ogden:
         require_bulk_and_density(self, self.bulk, self.shear_modulus, self.density)
 
     @property
-    def first_lame(self) -> float:
-        """λ at rest [Pa]."""
-        return self.bulk - 2.0 * self.shear_modulus / 3.0
+    def volume_stiffness(self) -> float:
+        """κ [Pa], the factor of ½ (J − 1)²."""
+        return self.bulk
 
     def parameters(self) -> np.ndarray:
-        """The numbers that a kernel reads, shape (4,): μ [Pa], α, κ [Pa], one unused."""
-        return np.array([self.shear_modulus, self.exponent, self.bulk, 0.0])
+        """The numbers that a kernel reads, shape (8,): μ [Pa], α, six unused."""
+        return np.array([self.shear_modulus, self.exponent, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 
     @staticmethod
     @ti.func
     def energy(g, p):  # pyright: ignore
-        """ψ [J/m³] at displacement gradient G = F − I."""
+        """ψ without its volume term [J/m³] at displacement gradient G = F − I."""
         _, elongation, _ = principal_frame(g)
-        change = volume_change(g)
         strain = 0.0 * elongation
         for i in ti.static(range(3)):
             strain[i], _, _ = logarithm(elongation[i])
         strain -= strain.sum() / 3.0
-        total = 0.5 * p[2] * change * change
+        total = 0.0 * p[0]
         for i in ti.static(range(3)):
             power, _, _ = exponential(p[1] * strain[i])
             # The isochoric strains sum to zero, so taking them off takes nothing but their rounding.
@@ -105,7 +90,7 @@ class Ogden:
     @staticmethod
     @ti.func
     def isochoric_slopes(elongation, p):  # pyright: ignore
-        """∂ψ/∂σᵢ and H of the isochoric part [Pa] at σ − 1."""
+        """∂ψ/∂σᵢ and H [Pa] at σ − 1."""
         strain, first, second = 0.0 * elongation, 0.0 * elongation, 0.0 * elongation
         for i in ti.static(range(3)):
             strain[i], first[i], second[i] = logarithm(elongation[i])
@@ -125,42 +110,28 @@ class Ogden:
     @staticmethod
     @ti.func
     def stress(g, p):  # pyright: ignore
-        """First Piola–Kirchhoff stress U diag(∂ψ/∂σᵢ) Vᵀ + κ(J − 1) cof F [Pa], with the isochoric ψ in the first term."""
+        """First Piola–Kirchhoff stress U diag(∂ψ/∂σᵢ) Vᵀ [Pa] without the volume term's."""
         left, elongation, right = principal_frame(g)
         pull, _ = Ogden.isochoric_slopes(elongation, p)
         weighted = ti.Matrix([[pull[i] * right[j, i] for j in ti.static(range(3))] for i in ti.static(range(3))])
-        return left @ weighted + p[2] * volume_change(g) * cofactor_at(g)
+        return left @ weighted
 
     @staticmethod
     @ti.func
     def principal_slopes(g, p):  # pyright: ignore
-        """U, V and the whole ∂P/∂F between them as H, flips and twists [Pa]; may be indefinite."""
+        """U, V and the slope of the stress between them as H, flips and twists [Pa]; may be indefinite."""
         left, elongation, right = principal_frame(g)
         s = elongation + 1.0
         pull, h = Ogden.isochoric_slopes(elongation, p)
-        volume_slope = ti.Vector([s[1] * s[2], s[2] * s[0], s[0] * s[1]])
-        pressure = p[2] * volume_change(g)
-        flip, twist = -pressure * s, pressure * s
+        flip, twist = 0.0 * s, 0.0 * s
+        least = 2.5e-4 * ti.min(1.0, 8.0 / ti.abs(p[1]))
         for i in ti.static(range(3)):
             j, k = ti.static((i + 1) % 3), ti.static((i + 2) % 3)
             apart, both = elongation[i] - elongation[j], ti.max(ti.abs(s[i] + s[j]), 1e-3)
             # Below this the quotient's rounding, above it the curvature left out of the limit would be the greater error.
-            if ti.abs(apart) > 2.5e-4 * both:
-                flip[k] += (pull[i] - pull[j]) / apart
+            if ti.abs(apart) > least * both:
+                flip[k] = (pull[i] - pull[j]) / apart
             else:
-                flip[k] += 0.5 * (h[i, i] + h[j, j]) - h[i, j]
-            twist[k] += (pull[i] + pull[j]) / both
-        h += p[2] * volume_slope.outer_product(volume_slope)
-        for i in ti.static(range(3)):
-            j, k = ti.static((i + 1) % 3), ti.static((i + 2) % 3)
-            h[i, j] += pressure * s[k]
-            h[j, i] += pressure * s[k]
+                flip[k] = 0.5 * (h[i, i] + h[j, j]) - h[i, j]
+            twist[k] = (pull[i] + pull[j]) / both
         return left, right, h, flip, twist
-
-    @staticmethod
-    @ti.func
-    def principal_stiffness(g, p):  # pyright: ignore
-        """U, V, H, flips and twists of the tangent [Pa], its negative eigenvalues set to zero."""
-        left, right, h, flip, twist = Ogden.principal_slopes(g, p)
-        stretch, flip, twist = positive(h, flip, twist)
-        return left, right, stretch, flip, twist

@@ -29,7 +29,9 @@ def volume_change(g):  # pyright: ignore
 class StableNeoHookean:
     """ψ(F) = μ/2 (I_C − 3) + (λ+μ)/2 (J − 1 − μ/(λ+μ))²   [J/m³]     Smith, De Goes & Kim 2018, doi:10.1145/3180491
 
-    The variant without the logarithm, which is stress-free at rest and linearises to Hooke's law with μ and λ.
+    The variant without the logarithm, which is stress-free at rest and linearises to Hooke's law with μ and λ. Up to a
+    constant it is μ/2 (I_C − 3) − μ (J − 1) + (λ+μ)/2 (J − 1)²; the functions of this class leave out the last term, which
+    the engine adds.
     """
 
     shear_modulus: float  # μ [Pa]
@@ -42,46 +44,34 @@ class StableNeoHookean:
         shear = young_modulus / (2.0 * (1.0 + poisson_ratio))
         return cls(shear, 2.0 * shear * poisson_ratio / (1.0 - 2.0 * poisson_ratio), density)
 
+    @property
+    def volume_stiffness(self) -> float:
+        """λ + μ [Pa], the factor of ½ (J − 1)²."""
+        return self.first_lame + self.shear_modulus
+
     def parameters(self) -> np.ndarray:
-        """The numbers that a kernel reads, shape (4,): μ, λ [Pa], two unused."""
-        return np.array([self.shear_modulus, self.first_lame, 0.0, 0.0])
+        """The numbers that a kernel reads, shape (8,): μ [Pa], seven unused."""
+        return np.array([self.shear_modulus, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 
     @staticmethod
     @ti.func
     def energy(g, p):  # pyright: ignore
-        """ψ [J/m³] at displacement gradient G = F − I, arranged so that nothing cancels near rest."""
+        """μ/2 (I_C − 3) − μ (J − 1) [J/m³] at displacement gradient G = F − I, arranged so that nothing cancels near rest."""
         trace = g.trace()
-        second = (g @ g).trace()
-        change = volume_change(g)
-        return (
-            0.5 * p[0] * (g.norm_sqr() - trace * trace + second)
-            - p[0] * g.determinant()
-            + 0.5 * (p[0] + p[1]) * change * change
-        )
+        return p[0] * (0.5 * (g.norm_sqr() - trace * trace + (g @ g).trace()) - g.determinant())
 
     @staticmethod
     @ti.func
     def stress(g, p):  # pyright: ignore
-        """First Piola–Kirchhoff stress ∂ψ/∂F = μ(F − cof F) + (λ+μ)(J − 1) cof F [Pa]."""
-        one = ti.Matrix.identity(ti.f32, 3)
-        small = cofactor_of(g)
-        trace = g.trace()
-        shear = g + g.transpose() - trace * one - small
-        cofactor = one + trace * one - g.transpose() + small
-        return p[0] * shear + (p[0] + p[1]) * volume_change(g) * cofactor
+        """First Piola–Kirchhoff stress μ(F − cof F) [Pa] without the volume term's."""
+        return p[0] * (g + g.transpose() - g.trace() * ti.Matrix.identity(ti.f32, 3) - cofactor_of(g))
 
     @staticmethod
     @ti.func
     def stiffness_terms(g, p):  # pyright: ignore
-        """F, cof F and the three factors of the tangent  a I⊗ + b cof⊗cof + c ∂cof  [Pa].
-
-        c multiplies an indefinite operator with eigenvalues up to the largest stretch in size; it is limited so that the
-        sum stays positive definite. At rest and under tension the limit does not bite.
-        """
+        """F, cof F and μ [Pa]: the slope of the stress is μ I⊗ − μ ∂cof, its second term indefinite."""
         f = ti.Matrix.identity(ti.f32, 3) + g
-        c = (p[0] + p[1]) * volume_change(g) - p[0]
-        limit = p[0] / ti.max(largest_stretch(f), 1e-6)
-        return f, cofactor_of(f), p[0], p[0] + p[1], ti.math.clamp(c, -limit, 0.93 * limit)
+        return f, cofactor_of(f), p[0]
 
 
 @ti.func

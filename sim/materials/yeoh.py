@@ -14,7 +14,7 @@ from sim.materials.isochoric import (
     green_strain_twice,
     volume_scaling,
 )
-from sim.materials.principal import positive, principal_frame, slopes_from_invariants
+from sim.materials.principal import principal_frame, slopes_from_invariants
 from sim.materials.ranges import require, require_bulk_and_density
 from sim.materials.stable_neo_hookean import volume_change
 
@@ -35,10 +35,11 @@ def polynomial(over, p):  # pyright: ignore
 class Yeoh:
     """ψ(F) = c₁ (Ī₁ − 3) + c₂ (Ī₁ − 3)² + c₃ (Ī₁ − 3)³ + κ/2 (J − 1)²   [J/m³]     Yeoh 1993, doi:10.5254/1.3538343
 
-    Ī₁ = J^(−2/3) tr FᵀF. At rest the shear modulus is 2 c₁ and the bulk modulus κ. Below J = 1/4, at J = 0 and for
-    inverted elements Ī₁ is carried on as `sim.materials.isochoric` says: energy and stress are finite and smooth at
-    every F, and both terms fall as the element turns back. Beyond Ī₁ − 3 = 32, a stretch of 5.9, the cubic goes on as
-    its own parabola, so that a torn element does not drown all others.
+    The functions of this class leave out the last term, which the engine adds. Ī₁ = J^(−2/3) tr FᵀF. At rest the shear
+    modulus is 2 c₁ and the bulk modulus κ. Below J = 1/4, at J = 0 and for inverted elements Ī₁ is carried on as
+    `sim.materials.isochoric` says: energy and stress are finite and smooth at every F, and both terms fall as the element
+    turns back. Beyond Ī₁ − 3 = 32, a stretch of 5.9, the cubic goes on as its own parabola, so that a torn element does not
+    drown all others.
 
     Raises
     ------
@@ -69,66 +70,56 @@ class Yeoh:
         return 2.0 * self.c1
 
     @property
-    def first_lame(self) -> float:
-        """λ at rest [Pa]."""
-        return self.bulk - 2.0 * self.shear_modulus / 3.0
+    def volume_stiffness(self) -> float:
+        """κ [Pa], the factor of ½ (J − 1)²."""
+        return self.bulk
 
     def parameters(self) -> np.ndarray:
-        """The numbers that a kernel reads, shape (4,): c₁, c₂, c₃, κ [Pa]."""
-        return np.array([self.c1, self.c2, self.c3, self.bulk])
+        """The numbers that a kernel reads, shape (8,): c₁, c₂, c₃ [Pa], five unused."""
+        return np.array([self.c1, self.c2, self.c3, 0.0, 0.0, 0.0, 0.0, 0.0])
 
     @staticmethod
     @ti.func
     def energy(g, p):  # pyright: ignore
-        """ψ [J/m³] at displacement gradient G = F − I."""
-        change = volume_change(g)
-        q, r = volume_scaling(change)
+        """ψ without its volume term [J/m³] at displacement gradient G = F − I."""
+        q, r = volume_scaling(volume_change(g))
         over, _, _ = first_invariant(green_strain_twice(g), q, r)
         stored, _, _ = polynomial(over, p)
-        return stored + 0.5 * p[3] * change * change
+        return stored
 
     @staticmethod
     @ti.func
     def stress(g, p):  # pyright: ignore
-        """First Piola–Kirchhoff stress ∂ψ/∂F = 2 W′ J^(−2/3) F⁻ᵀ dev FᵀF + κ(J − 1) cof F [Pa], W′ = ∂ψ/∂Ī₁."""
+        """First Piola–Kirchhoff stress 2 W′ J^(−2/3) F⁻ᵀ dev FᵀF [Pa] without the volume term's, W′ = ∂ψ/∂Ī₁."""
         change = volume_change(g)
         q, r = volume_scaling(change)
         e = green_strain_twice(g)
         over, down, _ = first_invariant(e, q, r)
         _, slope, _ = polynomial(over, p)
         cofactor = cofactor_at(g)
-        stress = p[3] * change * cofactor
+        stress = 0.0 * g
         if change >= LEAST_VOLUME - 1.0:
-            stress += (2.0 * slope * q[0] / (1.0 + change)) * (cofactor @ deviator_of(e))
+            stress = (2.0 * slope * q[0] / (1.0 + change)) * (cofactor @ deviator_of(e))
         else:
-            stress += slope * (2.0 * q[0] * (ti.Matrix.identity(ti.f32, 3) + g) + down * cofactor)
+            stress = slope * (2.0 * q[0] * (ti.Matrix.identity(ti.f32, 3) + g) + down * cofactor)
         return stress
 
     @staticmethod
     @ti.func
     def principal_slopes(g, p):  # pyright: ignore
-        """U, V and the whole ∂P/∂F between them as H, flips and twists [Pa]; may be indefinite."""
+        """U, V and the slope of the stress between them as H, flips and twists [Pa]; may be indefinite."""
         left, elongation, right = principal_frame(g)
-        change = volume_change(g)
-        q, r = volume_scaling(change)
+        q, r = volume_scaling(volume_change(g))
         over, down, down2 = first_invariant(green_strain_twice(g), q, r)
         _, slope, bend = polynomial(over, p)
-        first = ti.Vector([slope * q[0], 0.0, slope * down + p[3] * change])
+        first = ti.Vector([slope * q[0], 0.0, slope * down])
         mixed = bend * q[0] * down + slope * q[1]
         second = ti.Matrix(
             [
                 [bend * q[0] * q[0], 0.0, mixed],
                 [0.0, 0.0, 0.0],
-                [mixed, 0.0, bend * down * down + slope * down2 + p[3]],
+                [mixed, 0.0, bend * down * down + slope * down2],
             ]
         )
         h, flip, twist = slopes_from_invariants(elongation + 1.0, first, second)
         return left, right, h, flip, twist
-
-    @staticmethod
-    @ti.func
-    def principal_stiffness(g, p):  # pyright: ignore
-        """U, V, H, flips and twists of the tangent [Pa], its negative eigenvalues set to zero."""
-        left, right, h, flip, twist = Yeoh.principal_slopes(g, p)
-        stretch, flip, twist = positive(h, flip, twist)
-        return left, right, stretch, flip, twist

@@ -1,17 +1,64 @@
 """The coarse space of the two-level preconditioner: each cluster of vertices may move as an affine body.
 
 Block-Jacobi alone resolves short waves of the error; the long ones, which a thin tube has many of, are solved here on
-12 modes a cluster: the Galerkin matrix  Uᵀ S U  of the current operator S, contacts and eliminated device included.
+12 modes a cluster: the Galerkin matrix  Uᵀ S U  of an operator S. Its inverse at rest serves other states too once each
+cluster's modes turn with the cluster; where the operator has changed more than that (contact, fibres, large strain), it is made
+anew from the operator at hand.
 """
+
+import dataclasses
 
 import numpy as np
 import scipy.sparse as sparse
+import taichi as ti
 
+from sim.arrays import (
+    Array,
+    Doubles,
+    Floats,
+    Ints,
+    Mat3ds,
+    Mat3s,
+    Mat3Table,
+    Vec3ds,
+    Vec3s,
+    Vec3Table,
+    Vec4s,
+    mat3,
+    mat3d,
+    put,
+    vec3,
+    vec3d,
+    vec4,
+    zeros,
+)
 from sim.model import Model
+from sim.pockets import Pockets
 from sim.solvers.dense import positive_inverse
 
 CLUSTER_COUNT = 64
 MODES = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class CoarseTables:
+    """Who meets whom among the clusters, on the backend.
+
+    A touch is a pocket and a cluster that moves it; a pair is two clusters that share a matrix entry or a pocket.
+    """
+
+    pairs: np.ndarray
+    entry_first: Array
+    entries: Array
+    touch_count: int
+    touch_pocket: Array
+    touch_first: Array
+    touch_entries: Array
+    joint_first: Array
+    joint_left: Array
+    joint_right: Array
+    motion: Array
+    sums: Array
 
 
 class CoarseSpace:
@@ -19,51 +66,74 @@ class CoarseSpace:
 
     def __init__(self, model: Model):
         self._model = model
-        self._free = model.free.to_numpy().astype(float)
         self.cluster = bisect(model.body.vertices, CLUSTER_COUNT)
         self.count = int(self.cluster.max()) + 1
         order = np.argsort(self.cluster, kind="stable")
-        self.first = np.searchsorted(self.cluster[order], np.arange(self.count + 1))
-        self.members = order
-        row, column = model.row.to_numpy(), model.column.to_numpy()
-        self._row, self._column = row, column
-        pair = self.cluster[row].astype(np.int64) * self.count + self.cluster[column]
-        self._pairs, slot = np.unique(pair, return_inverse=True)
-        self._slot_order = np.argsort(slot, kind="stable")
-        self._slot_first = np.searchsorted(slot[self._slot_order], np.arange(len(self._pairs) + 1))
+        self.cluster_of, self.members = put(self.cluster, ti.i32), put(order, ti.i32)
+        self.cluster_first = put(np.searchsorted(self.cluster[order], np.arange(self.count + 1)), ti.i32)
+        self.coarse_inverse = put(np.zeros((4 * self.count, 4 * self.count, 3, 3)), mat3)
+        self._moments, self._rotation = zeros(self.count, mat3d), zeros(self.count, mat3)
+        self.weights = self._weights()
+        self.modes = put(self.weights, vec4)
+        self._tables = _tables(model, self.cluster, self.count)
 
-    def modes(self, displacement: np.ndarray) -> np.ndarray:
+    def _weights(self) -> np.ndarray:
         """For each vertex 1 and its place in its cluster, scaled by the cluster's size, shape (n, 4); zero where held."""
-        x = self._model.body.vertices + displacement
+        x = self._model.body.vertices - self._model.origin
         sizes = np.bincount(self.cluster, minlength=self.count)[:, None]
         centre = np.stack([np.bincount(self.cluster, x[:, k], self.count) for k in range(3)], 1) / sizes
         off = x - centre[self.cluster]
         spread = np.sqrt(np.bincount(self.cluster, (off**2).sum(1), self.count) / sizes[:, 0])
-        weights = np.concatenate([np.ones((len(x), 1)), off / spread[self.cluster][:, None]], 1)
-        return weights * self._free[:, None]
+        weights = np.concatenate([np.ones((len(x), 1)), off / np.maximum(spread, 1e-30)[self.cluster][:, None]], 1)
+        return weights * self._model.free.to_numpy()[:, None].astype(float)
 
-    def inverse(self, matrix: np.ndarray, modes: np.ndarray, contacts: np.ndarray | None) -> np.ndarray:
-        """(Uᵀ S U)⁻¹, shape (12 q, 12 q), from block rows [N/m] and the contacts' part of Uᵀ S U, None if nothing touches."""
-        blocks = np.zeros((len(self._pairs), 4, 4, 3, 3))
-        left, right, values = modes[self._row], modes[self._column], matrix.reshape(-1, 9)
-        shape = (len(self._pairs), len(self._row))
-        for a in range(4):
-            for b in range(4):
-                weights = (left[:, a] * right[:, b])[self._slot_order]
-                total = sparse.csr_matrix((weights, self._slot_order, self._slot_first), shape=shape) @ values
-                blocks[:, a, b] = total.reshape(-1, 3, 3)
-        whole = np.zeros((self.count, self.count, MODES, MODES))
-        whole.reshape(-1, MODES, MODES)[self._pairs] = blocks.transpose(0, 1, 3, 2, 4).reshape(-1, MODES, MODES)
-        whole = whole.transpose(0, 2, 1, 3).reshape(self.count * MODES, self.count * MODES)
+    def rotations(self, u: Array) -> np.ndarray:
+        """How each cluster has turned from rest, shape (q, 3, 3): the nearest rotation to Σ (x − x̄)(X − X̄)ᵀ."""
+        moment_sums(self.count, self.cluster_first, self.members, self._model.rest, u, self._moments)
+        u_, _, vt = np.linalg.svd(self._moments.to_numpy())
+        u_[:, :, 2] *= np.sign(np.linalg.det(u_ @ vt))[:, None]
+        return u_ @ vt
+
+    def turn(self, rest_inverse: Array, u: Array) -> None:
+        """Take the inverse of rest, its modes turned with their clusters to the displacement u [m]."""
+        self._rotation.from_numpy(self.rotations(u).astype(np.float32))
+        turn_blocks(4 * self.count, self._rotation, rest_inverse, self.coarse_inverse)
+
+    def take(self, inverse: np.ndarray) -> None:
+        """Take an inverse as `inverse` gives it."""
+        self.coarse_inverse.from_numpy(np.ascontiguousarray(inverse, dtype=np.float32))
+
+    def inverse(self, matrix: Array, slope: Array, contacts: np.ndarray | None) -> np.ndarray:
+        """(Uᵀ S U)⁻¹ as 3 × 3 blocks, shape (4q, 4q, 3, 3).
+
+        From block rows [N/m], the pockets' slopes [m²] and the contacts' part of Uᵀ S U, None if nothing touches.
+        """
+        m, t, p = self._model, self._tables, self._model.pockets
+        touch_motions(
+            t.touch_count, t.touch_pocket, t.touch_first, t.touch_entries, p.column, slope, self.modes, p.stiffness, p.volume,
+            t.motion,
+        )  # fmt: skip
+        pair_sums(
+            len(t.pairs), t.entry_first, t.entries, m.row, m.column, self.modes, matrix, t.joint_first, t.joint_left,
+            t.joint_right, t.motion, t.sums,
+        )  # fmt: skip
+        blocks = t.sums.to_numpy().reshape(-1, 4, 4, 3, 3)
+        whole = np.zeros((self.count, self.count, 4, 4, 3, 3))
+        whole.reshape(-1, 4, 4, 3, 3)[t.pairs] = blocks
+        whole = whole.transpose(0, 2, 4, 1, 3, 5).reshape(self.count * MODES, self.count * MODES)
         if contacts is not None:
             whole += contacts
-        return _positive_inverse(0.5 * (whole + whole.T))
+        size = 4 * self.count
+        inverse = _positive_inverse(0.5 * (whole + whole.T))
+        return inverse.reshape(size, 3, size, 3).transpose(0, 2, 1, 3)
 
-    def contact_rows(self, modes: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> sparse.csr_matrix:
-        """Motion Σ b U of the wall at each contact, shape (3s, 12 q), from its corners (s, 3) and their weights (s, 3)."""
-        count = len(corners)
-        values = (weights[:, :, None] * modes[corners])[:, :, :, None] * np.ones(3)
-        column = MODES * self.cluster[corners][:, :, None, None] + 3 * np.arange(4)[:, None] + np.arange(3)
+    def contact_rows(self, vertices: np.ndarray, weights: np.ndarray) -> sparse.csr_matrix:
+        """Motion Σ w U at each contact, shape (3s, 12 q), from its vertices (s, 4), −1 for none, and weights (s, 4)."""
+        count = len(vertices)
+        there = np.maximum(vertices, 0)
+        share = np.where(vertices >= 0, weights, 0.0)[:, :, None] * self.weights[there]
+        values = share[:, :, :, None] * np.ones(3)
+        column = MODES * self.cluster[there][:, :, None, None] + 3 * np.arange(4)[:, None] + np.arange(3)
         row = np.broadcast_to(3 * np.arange(count)[:, None, None, None] + np.arange(3), values.shape)
         shape = (3 * count, MODES * self.count)
         return sparse.csr_matrix((values.ravel(), (row.ravel(), column.ravel())), shape=shape)
@@ -81,6 +151,104 @@ def bisect(points: np.ndarray, count: int) -> np.ndarray:
             cluster[order[len(order) // 2 :]] = part + parts
         parts *= 2
     return cluster
+
+
+def _tables(model: Model, cluster: np.ndarray, count: int) -> CoarseTables:
+    row, column = model.row.to_numpy(), model.column.to_numpy()
+    pockets: Pockets = model.pockets
+    entry_pocket = pockets.entry_pocket.to_numpy().astype(np.int64)
+    touch_key = entry_pocket * count + cluster[pockets.column.to_numpy()]
+    touches, touch_of_entry = np.unique(touch_key, return_inverse=True)
+    touch_order = np.argsort(touch_of_entry, kind="stable")
+    touch_pocket, touch_cluster = touches // count, touches % count
+    left, right = _joints(touch_pocket)
+    joint_key = touch_cluster[left] * count + touch_cluster[right]
+    entry_key = cluster[row].astype(np.int64) * count + cluster[column]
+    pairs = np.unique(np.concatenate([entry_key, joint_key]))
+    entry_order, joint_order = np.argsort(entry_key, kind="stable"), np.argsort(joint_key, kind="stable")
+    ends = np.append(pairs, count * count)
+    return CoarseTables(
+        pairs=pairs,
+        entry_first=put(np.searchsorted(entry_key[entry_order], ends), ti.i32),
+        entries=put(entry_order, ti.i32),
+        touch_count=len(touches),
+        touch_pocket=put(touch_pocket, ti.i32),
+        touch_first=put(np.searchsorted(touch_of_entry[touch_order], np.arange(len(touches) + 1)), ti.i32),
+        touch_entries=put(touch_order, ti.i32),
+        joint_first=put(np.searchsorted(joint_key[joint_order], ends), ti.i32),
+        joint_left=put(left[joint_order], ti.i32),
+        joint_right=put(right[joint_order], ti.i32),
+        motion=put(np.zeros((len(touches), 4, 3)), vec3),
+        sums=put(np.zeros(len(pairs) * 144), ti.f64),
+    )
+
+
+def _joints(touch_pocket: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of touches of the same pocket; touches are sorted by pocket."""
+    first = np.searchsorted(touch_pocket, touch_pocket, side="left")
+    size = np.searchsorted(touch_pocket, touch_pocket, side="right") - first
+    left = np.repeat(np.arange(len(touch_pocket)), size)
+    within = np.arange(len(left)) - np.repeat(np.cumsum(size) - size, size)
+    return left, first[left] + within
+
+
+@ti.kernel
+def moment_sums(count: int, first: Ints, members: Ints, rest: Vec3s, u: Vec3ds, moment_out: Mat3ds):
+    """Σ (x − x̄)(X − X̄)ᵀ of each cluster [m²]."""
+    for q in range(count):
+        rest_mean, mean = vec3d(0.0), vec3d(0.0)
+        for k in range(first[q], first[q + 1]):
+            rest_mean += ti.cast(rest[members[k]], ti.f64)
+            mean += u[members[k]]
+        size = ti.f64(ti.max(first[q + 1] - first[q], 1))
+        rest_mean, mean = rest_mean / size, mean / size
+        total = mat3d(0.0)
+        for k in range(first[q], first[q + 1]):
+            off = ti.cast(rest[members[k]], ti.f64) - rest_mean
+            total += (off + u[members[k]] - mean).outer_product(off)
+        moment_out[q] = total
+
+
+@ti.kernel
+def turn_blocks(size: int, rotation: Mat3s, inverse: Mat3Table, inverse_out: Mat3Table):
+    """R B Rᵀ of each block with the rotations of its row's and its column's cluster."""
+    for row in range(size):
+        for column in range(size):
+            inverse_out[row, column] = rotation[row >> 2] @ inverse[row, column] @ rotation[column >> 2].transpose()
+
+
+@ti.kernel
+def touch_motions(
+    count: int, touch_pocket: Ints, first: Ints, entries: Ints, column: Ints, slope: Vec3s, modes: Vec4s, stiffness: Floats,
+    volume: Floats, motion_out: Vec3Table,
+):  # fmt: skip
+    """√(κ/V) Σ w b of each touch: how the cluster's four vectors change the pocket's volume."""
+    for t in range(count):
+        total = ti.Matrix.zero(ti.f32, 4, 3)
+        for k in range(first[t], first[t + 1]):
+            total += modes[column[entries[k]]].outer_product(slope[entries[k]])
+        factor = ti.sqrt(stiffness[touch_pocket[t]] / volume[touch_pocket[t]])
+        for a in ti.static(range(4)):
+            motion_out[t, a] = factor * ti.Vector([total[a, 0], total[a, 1], total[a, 2]])
+
+
+@ti.kernel
+def pair_sums(
+    count: int, entry_first: Ints, entries: Ints, row: Ints, column: Ints, modes: Vec4s, matrix: Mat3s, joint_first: Ints,
+    joint_left: Ints, joint_right: Ints, motion: Vec3Table, sum_out: Doubles,
+):  # fmt: skip
+    """Σ wₐ S w_b over each pair of clusters [N/m], for the sixteen pairs of their vectors, in double precision."""
+    for item in range(16 * count):
+        pair, a, b = item >> 4, (item >> 2) & 3, item & 3
+        total = mat3d(0.0)
+        for k in range(entry_first[pair], entry_first[pair + 1]):
+            e = entries[k]
+            total += ti.cast(modes[row[e]][a] * modes[column[e]][b], ti.f64) * ti.cast(matrix[e], ti.f64)
+        for k in range(joint_first[pair], joint_first[pair + 1]):
+            total += ti.cast(motion[joint_left[k], a].outer_product(motion[joint_right[k], b]), ti.f64)
+        for i in ti.static(range(3)):
+            for j in ti.static(range(3)):
+                sum_out[9 * item + 3 * i + j] = total[i, j]
 
 
 def _positive_inverse(matrix: np.ndarray) -> np.ndarray:

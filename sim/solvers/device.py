@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import scipy.sparse as sparse
 
-from sim.model import DeviceBody
+from sim.body import DeviceBody
 from sim.solvers.dense import positive_inverse
 from sim.state import State
 
@@ -70,13 +70,6 @@ class DeviceStep:
         return np.maximum(distance - self._device.half_thickness, 1e-9), off / distance[:, None]
 
 
-def contact_blocks(slope: np.ndarray, slide: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Stiffness of each contact [N/m], shape (s, 3, 3): see `sim.contact.resist`."""
-    along = np.einsum("si,sj->sij", normal, normal)
-    sliding = np.einsum("si,sj->sij", slide, slide)
-    return slope[:, 0, None, None] * along + slope[:, 1, None, None] * (np.eye(3) - along - sliding)
-
-
 def contact_stiffness(device: DeviceBody, blocks: np.ndarray) -> np.ndarray:
     """Σ w w' A of the contacts as seen by the device [N/m], shape (3n, 3n)."""
     count = len(device.positions)
@@ -91,18 +84,30 @@ def contact_stiffness(device: DeviceBody, blocks: np.ndarray) -> np.ndarray:
 
 
 def eliminated_stiffness(
-    device: DeviceBody, compliance: np.ndarray, blocks: np.ndarray, samples: np.ndarray, rows: sparse.csr_matrix
+    device: DeviceBody | None,
+    compliance: np.ndarray | None,
+    blocks: np.ndarray,
+    contacts: np.ndarray,
+    samples: int,
+    rows: sparse.csr_matrix,
 ) -> np.ndarray:
-    """Rᵀ (A − A B D⁻¹ Bᵀ A) R: contacts, with the device eliminated, on the motions R of the wall, shape (3s, q)."""
-    count, index = len(samples), np.arange(3 * len(samples)).reshape(-1, 3)
-    columns = np.broadcast_to(index[:, None, :], (count, 3, 3))
-    stiff = sparse.csr_matrix((blocks[samples].ravel(), (np.repeat(index.ravel(), 3), columns.ravel())))
-    along, nodes = device.sample_along[samples], device.sample_nodes[samples]
+    """Rᵀ (A − A B D⁻¹ Bᵀ A) R of some contacts on the motions R of the tissue, shape (3s, q): the device eliminated.
+
+    The first `samples` of the contacts are the device's; without it the rest is Rᵀ A R.
+    """
+    index = np.arange(3 * len(contacts)).reshape(-1, 3)
+    columns = np.broadcast_to(index[:, None, :], (len(contacts), 3, 3))
+    stiff = sparse.csr_matrix((blocks[contacts].ravel(), (np.repeat(index.ravel(), 3), columns.ravel())))
+    whole = (rows.T @ stiff @ rows).toarray()
+    if device is None or compliance is None or samples == 0:
+        return whole
+    along, nodes = device.sample_along[contacts[:samples]], device.sample_nodes[contacts[:samples]]
     weight = np.repeat(np.concatenate([1.0 - along, along]), 3)
     node = (3 * np.concatenate([nodes[:, 0], nodes[:, 1]])[:, None] + np.arange(3)).ravel()
-    strut = sparse.csr_matrix((weight, (np.tile(index.ravel(), 2), node)), shape=(3 * count, 3 * len(device.positions)))
+    shape = (3 * len(contacts), 3 * len(device.positions))
+    strut = sparse.csr_matrix((weight, (np.tile(index[:samples].ravel(), 2), node)), shape=shape)
     pushed = (strut.T @ stiff @ rows).toarray()
-    return (rows.T @ stiff @ rows).toarray() - pushed.T @ (compliance @ pushed)
+    return whole - pushed.T @ (compliance @ pushed)
 
 
 def contact_push(device: DeviceBody, traction: np.ndarray) -> np.ndarray:

@@ -1,69 +1,54 @@
-"""The engine: one incremental potential for tissue, device, contact and blood, minimised by truncated Newton steps."""
+"""The engine: one incremental potential for tissue, device, contact and loads, minimised by truncated Newton steps."""
+
+import dataclasses
 
 import numpy as np
 import taichi as ti
 
-from sim import contact, elements, pressure
-from sim.arrays import mat3, put, vec2, vec3, vec3d, vec4, zeros
-from sim.command import Command
+from sim import elements
+from sim.arrays import Array, vec3d, zeros
+from sim.command import Command, Motion
 from sim.model import Model
-from sim.solvers import linear, motion
-from sim.solvers.coarse import CoarseSpace
+from sim.solvers import motion
 from sim.solvers.dense import one_thread
-from sim.solvers.device import (
-    DeviceStep,
-    compliance_of,
-    contact_blocks,
-    contact_push,
-    contact_stiffness,
-    eliminated_stiffness,
-)
+from sim.solvers.device import DeviceStep, compliance_of, contact_push, contact_stiffness
 from sim.solvers.settings import DivergedError, Settings, TickReport
-from sim.state import State
+from sim.solvers.system import System
+from sim.solvers.tissue import Tissue
+from sim.solvers.touching import Touching
+from sim.state import State, new_state
+from sim.support import check_supported
+
+SMALLEST_INCREMENT = 1.0 / 512.0
+"""Share of the load below which statics gives up."""
+
+
+@dataclasses.dataclass
+class _Progress:
+    """What a tick has taken so far."""
+
+    newton: int = 0
+    iterations: int = 0
+    residual: float = np.inf
+    energy: float = 0.0
+    stuck: bool = False
 
 
 class ImplicitSolver:
-    """Advances a State of one Model by ticks of fixed length; keeps scratch only."""
+    """Advances a State of one Model by ticks of fixed length, or brings it to rest; keeps scratch only."""
 
     def __init__(self, model: Model, settings: Settings | None = None):
         self.model = model
         self.settings = settings or Settings()
-        m = model
-        self._stress, self._stiffness, self._energy = elements.element_kernels(m.laws)
-        n, s, k = m.vertex_count, m.sample_count, m.node_count
-        self._element_stress = zeros(m.tet_count, mat3)
-        self._blocks = zeros(16 * m.tet_count, mat3)
-        self._matrix = zeros(m.entry_count, mat3)
-        self._inverse = zeros(n, mat3)
-        self._force, self._start, self._predicted, self._normals = (zeros(n, vec3) for _ in range(4))
-        self._before = zeros(n, vec3)
-        self._vectors = put(np.zeros((linear.VECTOR_COUNT, n, 3)), vec3)
-        self._partial = zeros(2 * (max(n, m.tet_count, m.lumen_count, s) // elements.CHUNK + 1), ti.f64)
-        self._scalars = zeros(linear.SCALAR_COUNT, ti.f64)
-        self._triangle = put(np.full(max(s, 1), -1), ti.i32)
-        self._weights, self._normal = zeros(s, vec3), zeros(s, vec3)
-        self._distance, self._contact_force = zeros(s, ti.f32), zeros(s, ti.f32)
-        self._traction, self._push, self._slide = (zeros(s, vec3) for _ in range(3))
-        self._slope = zeros(s, vec2)
-        self._contact_stiffness = put(np.ones(max(s, 1)), ti.f32)
-        self._contact_first, self._contact_corners = zeros(n + 1, ti.i32), zeros(3 * s, ti.i32)
-        self._cursor = zeros(n + 1, ti.i32)
-        self._contact_scratch = put(np.zeros((2, max(s, 1), 3)), vec3)
-        self._compliance = put(np.zeros((max(k, 1), max(k, 1), 3, 3)), mat3)
-        self._node_vectors = put(np.zeros((2, max(k, 1), 3)), vec3)
-        self._answer = zeros(k, vec3)
-        self._position, self._position_before = zeros(k, vec3d), zeros(k, vec3d)
+        self._tissue = Tissue(model)
+        self._touching = Touching(model, self.settings)
+        self._system = System(model, self._tissue, self._touching)
+        self._start = zeros(model.vertex_count, vec3d)
         self._device: DeviceStep | None = None
-        self._coarse_space = CoarseSpace(m)
-        clusters = self._coarse_space.count
-        self._cluster_of, self._members = put(self._coarse_space.cluster, ti.i32), put(self._coarse_space.members, ti.i32)
-        self._cluster_first = put(self._coarse_space.first, ti.i32)
-        self._modes = zeros(n, vec4)
-        self._coarse_inverse = put(np.zeros((4 * clusters, 4 * clusters, 3, 3)), mat3)
-        self._coarse = put(np.zeros((linear.COARSE_COUNT, 4 * clusters, 3)), vec3)
-        self._normal_host = np.zeros((s, 3))
-        self._tissue_share = 0.0
-        self._coarse_is_fresh = False
+        self._rest_inverses: dict[float | None, Array | None] = {}
+        self._progress = _Progress()
+        self._whole = True
+        self._h: float | None = None
 
     def step(self, state: State, command: Command) -> TickReport:
         """Advance `state` by one tick under `command`.
@@ -74,289 +59,256 @@ class ImplicitSolver:
             If the energy stops being finite or an element ends inside out; `state` is then not to be used further.
         """
         with one_thread():
-            return self._step(state, command)
+            before = self._tissue.pull_and_strain(state)[0] if self.model.materials.relaxes else None
+            report = self._advance(state, command, self.settings.dt)
+            if before is not None:
+                state.overstress = self._tissue.relaxed(state, before, self.settings.dt)
+            return report
+
+    def solve(self, state: State, command: Command, *, start: Command | None = None) -> TickReport:
+        """Bring `state` to rest under `command`: statics, without inertia, damping or relaxation.
+
+        The load is raised from that of `start`, nothing if None, at once or, where that fails, in increments.
+
+        Raises
+        ------
+        ModelError
+            If the body could move as a rigid one.
+        DivergedError
+            If no increment, however small, ends in balance; `state` is then as it was after the last that did.
+        """
+        if not self.model.body.obstacles and not self.model.body.touching:
+            check_supported(self.model.body)
+        begin, reached, increment = start or Command(), 0.0, 1.0
+        report = TickReport(np.inf, 0, 0, 0.0, 0.0, 0)
+        newton = iterations = 0
+        state.velocity.fill(0.0)
+        with one_thread():
+            while reached < 1.0:
+                share = min(1.0, reached + increment)
+                saved = state.copy()
+                try:
+                    report = self._advance(state, begin.blended(command, share), None)
+                    newton, iterations = newton + report.newton_steps, iterations + report.linear_iterations
+                    failed = not self._balanced(report)
+                except DivergedError:
+                    failed = True
+                if not failed:
+                    reached, increment = share, min(2.0 * increment, 1.0)
+                    continue
+                state.take(saved)
+                increment *= 0.5
+                if increment < SMALLEST_INCREMENT:
+                    raise DivergedError(
+                        f"No balance was found beyond {100.0 * reached:.0f} % of the load, where the residual stayed at "
+                        f"{report.residual:.2g}; the tissue may give way there. Lower the load or mesh finer."
+                    )
+        return dataclasses.replace(report, newton_steps=newton, linear_iterations=iterations)
+
+    def _balanced(self, report: TickReport) -> bool:
+        """Whether statics is done: the residual is small, or as small as single precision lets it be."""
+        bound = self.settings.static_residual_bound
+        return report.inverted == 0 and report.residual <= (30.0 * bound if self._progress.stuck else bound)
 
     def contact_readings(self) -> tuple[np.ndarray, np.ndarray]:
         """Force of each sample point on the wall [N], shape (s,), and the normals into the blood, as of the last tick."""
         s = self.model.sample_count
-        return self._contact_force.to_numpy()[:s], self._normal.to_numpy()[:s]
+        if self._touching.count == 0:
+            return np.zeros(s), np.zeros((s, 3))
+        normal = self._touching.normal_host[:s]
+        return np.maximum(np.einsum("si,si->s", self._touching.tractions()[:s], normal), 0.0), normal
 
     # --- one tick ---------------------------------------------------------------------------------------------------
 
-    def _step(self, state: State, command: Command) -> TickReport:
-        m, h = self.model, self.settings.dt
-        u, n = state.displacement, m.vertex_count
-        self._coarse_is_fresh = False
-        motion.copy(n, u, self._before)
-        motion.predict(n, h, m.free, u, state.velocity, self._predicted)
-        if m.device:
-            self._device = DeviceStep(m.device, m.origin, state, command.balloon_pressure, h)
+    def _advance(self, state: State, command: Command, h: float | None) -> TickReport:
+        m, n = self.model, self.model.vertex_count
+        self._h, self._progress, self._whole = h, _Progress(), True
+        rest = self._rest_inverse(h)
+        self._tissue.begin(state, command, h)
+        self._system.begin(state, rest)
+        last = self._last_moves(state)
+        self._move_patches(state, command)
         y_before = state.device_position
-        self._find_contacts(state, y_before)
-        self._choose_start(state, y_before, command)
-        y = y_before
-        newton = iterations = 0
-        residual, energy, deepest = np.inf, 0.0, 0.0
-        for _ in range(self.settings.multiplier_rounds):
-            y, residual, energy, steps, done = self._minimise(state, y, command)
-            newton, iterations = newton + steps, iterations + done
-            deepest = self._update_multipliers(state, y)
-            if m.device is None or deepest <= self.settings.depth_bound * m.device.half_thickness:
+        if m.device:
+            self._device = DeviceStep(m.device, m.origin, state, command.balloon_pressure, h or 1e3)
+            self._touching.position_before.from_numpy(y_before)
+        self._touching.find(state, y_before, self._tissue.before, command, last)
+        self._progress.energy = self._choose_start(state, y_before)
+        y, deepest = y_before, 0.0
+        for more in range(self.settings.multiplier_rounds):
+            if more:
+                if m.body.obstacles:
+                    self._touching.find(state, y, self._tissue.before, command, last)
+                self._progress.energy = self._total_energy(state, y)
+            y = self._minimise(state, y)
+            deepest, too_deep = self._touching.carry_on(state, y)
+            if not too_deep:
                 break
         inverted = self._count_inverted(state)
-        motion.new_velocity(n, 1.0 / h, self._before, u, state.velocity)
+        if h is not None:
+            motion.new_velocity(n, 1.0 / h, self._tissue.before, state.displacement, state.velocity)
+            state.tick += 1
         if m.device:
             state.plastic_angle = m.device.struts.yielded(y, state.plastic_angle)
             state.device_position = y
-        state.tick += 1
-        return TickReport(float(residual), newton, iterations, float(energy), float(deepest), inverted)
+        state.places = np.array([command.moves.get(one.name, Motion()).numbers() for one in m.body.obstacles]).reshape(-1, 9)
+        p = self._progress
+        return TickReport(float(p.residual), p.newton, p.iterations, float(p.energy), float(deepest), inverted)
 
-    def _find_contacts(self, state: State, y: np.ndarray) -> None:
-        m, u = self.model, state.displacement
-        if m.sample_count == 0:
+    def _rest_inverse(self, h: float | None) -> Array | None:
+        """The coarse inverse at rest, made when first asked for; None for laws whose stiffness changes too much with strain."""
+        if h not in self._rest_inverses:
+            inverse = None
+            if not any(getattr(kind, "fibrous", False) for kind in self.model.materials.kinds):
+                rest = new_state(self.model)
+                self._tissue.begin(rest, Command(), h)
+                self._tissue.energy(rest)
+                self._tissue.assemble(rest, whole=False)
+                inverse = self._system.rest_inverse()
+            self._rest_inverses[h] = inverse
+        return self._rest_inverses[h]
+
+    def _last_moves(self, state: State) -> Command:
+        obstacles = self.model.body.obstacles
+        moves = {one.name: Motion.from_numbers(row) for one, row in zip(obstacles, state.places, strict=True)}
+        return Command(moves=moves)
+
+    def _move_patches(self, state: State, command: Command) -> None:
+        """Put the patches that are moved where they are asked to be."""
+        body = self.model.body
+        moved = [name for name in body.patches if name in command.moves]
+        if not moved:
             return
-        self._position.from_numpy(y)
-        self._position_before.from_numpy(y)
-        contact.wall_normals(m.vertex_count, m.lumen_first, m.lumen_triangles, m.lumen, m.rest, u, self._normals)
-        contact.find_contacts(
-            m.sample_count, m.sample_nodes, m.sample_along, self._position, m.neighbour_first, m.neighbours,
-            m.lumen_first, m.lumen_triangles, m.lumen, m.rest, u, self._normals, state.nearest,
-            self._triangle, self._weights, self._normal, self._distance,
-        )  # fmt: skip
-        contact.keep_near_contacts(
-            m.sample_count, self.settings.contact_reach, self._distance, m.sample_half, self._triangle, state.multiplier
-        )
-        contact.list_contacts_by_vertex(
-            m.vertex_count, m.sample_count, m.lumen, self._triangle, self._cursor, self._contact_first, self._contact_corners
-        )
-        triangle = self._triangle.to_numpy()
-        wall = m.body.lumen[np.maximum(triangle, 0)]
-        own = np.einsum("si,si->s", self._weights.to_numpy(), m.lumen_stiffness[wall])
-        self._contact_stiffness.from_numpy((self.settings.contact_ratio * own).astype(np.float32))
-        self._normal_host = self._normal.to_numpy().astype(float)
+        u = state.displacement.to_numpy()
+        for name in moved:
+            rest = body.vertices[body.patches[name]]
+            u[body.patches[name]] = command.moves[name].moved(rest) - rest
+        state.displacement.from_numpy(u)
 
-    def _choose_start(self, state: State, y: np.ndarray, command: Command) -> None:
-        """Start from where the tissue would coast to, unless that costs more energy than staying."""
-        n, u = self.model.vertex_count, state.displacement
-        staying = self._total_energy(state, y, command)
-        motion.copy(n, self._predicted, u)
-        if not self._total_energy(state, y, command) < staying:
-            motion.copy(n, self._before, u)
-
-    def _minimise(self, state: State, y: np.ndarray, command: Command) -> tuple[np.ndarray, float, float, int, int]:
-        """Newton steps until the forces balance or the budget is spent."""
-        steps = iterations = 0
-        energy = self._total_energy(state, y, command)
-        residual = np.inf
-        while True:
-            residual, device_force = self._residual(state, y, command)
-            if residual <= self.settings.residual_bound or steps >= self.settings.newton_limit:
-                return y, residual, energy, steps, iterations
-            direction, done = self._newton_direction(state, y, device_force, command)
-            steps, iterations = steps + 1, iterations + done
-            y, lower, moved = self._line_search(state, y, direction, energy, command)
-            energy = lower
-            if not moved:
-                return y, residual, energy, steps, iterations
-
-    def _evaluate_contacts(self, state: State, y: np.ndarray) -> float:
-        m = self.model
-        if m.sample_count == 0:
-            return 0.0
-        self._position.from_numpy(y)
-        return contact.contact_forces(
-            m.sample_count, self.settings.friction, self.settings.slip_bound, m.sample_nodes, m.sample_along, m.sample_half,
-            self._position, self._position_before, m.lumen, m.rest, state.displacement, self._before, self._triangle,
-            self._weights, self._normal, self._contact_stiffness, state.multiplier, self._contact_force, self._traction,
-            self._slope, self._slide, self._partial,
-        )  # fmt: skip
-
-    def _total_energy(self, state: State, y: np.ndarray, command: Command) -> float:
+    def _choose_start(self, state: State, y: np.ndarray) -> float:
+        """Start from where the tissue would coast to, unless that costs more energy than staying; returns the energy [J]."""
         m, u = self.model, state.displacement
-        energy = self._energy(
-            m.tet_count, m.tets, m.edges_inverse, m.volume, m.law, m.parameters, u, self._partial
-        ) + motion.inertia_energy(m.vertex_count, 1.0 / self.settings.dt**2, m.mass, u, self._predicted, self._partial)
-        if m.lumen_count:
-            energy -= command.blood_pressure * pressure.enclosed_volume(m.lumen_count, m.lumen, m.rest, u, self._partial)
-        energy += self._evaluate_contacts(state, y)
-        if self._device:
-            energy += self._device.evaluate(y)[0]
-        return energy
+        staying = self._total_energy(state, y)
+        if self._h is None:
+            return staying
+        motion.copy(m.vertex_count, u, self._start)
+        motion.predict(m.vertex_count, self._h, m.free, self._start, state.velocity, u)
+        coasting = self._total_energy(state, y)
+        if coasting < staying:
+            return coasting
+        motion.copy(m.vertex_count, self._start, u)
+        return self._total_energy(state, y)
 
-    def _residual(self, state: State, y: np.ndarray, command: Command) -> tuple[float, np.ndarray]:
-        """Imbalance as a share of the forces at work; leaves the tissue's force on the backend, returns the device's [N]."""
-        m, u, n = self.model, state.displacement, self.model.vertex_count
-        self._evaluate_contacts(state, y)
-        self._stress(m.tet_count, m.tets, m.edges_inverse, m.volume, m.law, m.parameters, u, self._element_stress)
-        elements.gather_elastic_force(n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, m.free, self._force)
-        elastic = motion.squared_norm(n, self._force, self._partial)
-        if m.lumen_count:
-            pressure.add_pressure_force(
-                n, m.lumen_first, m.lumen_triangles, m.lumen, m.rest, u, command.blood_pressure, self._force
-            )
+    def _total_energy(self, state: State, y: np.ndarray) -> float:
+        energy = self._tissue.energy(state) + self._touching.energy(state, y)
+        return energy + self._device.evaluate(y)[0] if self._device else energy
+
+    # --- Newton's method --------------------------------------------------------------------------------------------
+
+    def _minimise(self, state: State, y: np.ndarray) -> np.ndarray:
+        """Newton steps until the forces balance or the budget is spent; returns where the device is."""
+        p, static = self._progress, self._h is None
+        bound = self.settings.static_residual_bound if static else self.settings.residual_bound
+        limit = self.settings.static_newton_limit if static else self.settings.newton_limit
+        steps, best, idle = 0, np.inf, 0
+        while True:
+            device_force, tissue_share = self._residual(state, y)
+            idle = 0 if p.residual < 0.7 * best else idle + 1
+            best = min(best, p.residual)
+            # Near the floor of single precision steps go on for ever without getting nearer.
+            p.stuck = idle > 2 and p.residual < 30.0 * bound
+            if p.residual <= bound or steps >= limit or p.stuck:
+                return y
+            direction, iterations = self._newton_direction(state, y, device_force, tissue_share, bound)
+            steps, p.newton, p.iterations = steps + 1, p.newton + 1, p.iterations + iterations
+            y, moved = self._line_search(state, y, direction)
+            if not moved:
+                p.stuck = True
+                return y
+
+    def _residual(self, state: State, y: np.ndarray) -> tuple[np.ndarray, float]:
+        """Find the forces at the state's displacement, whose energy was asked last; returns the device's [N].
+
+        Leaves the imbalance as a share of the forces at work; the tissue's share is returned too.
+        """
+        t, m = self._tissue, self.model
+        elastic = t.find_force(state)
+        self._touching.add_force(t.force)
         device_force, device_share = np.zeros((0, 3)), 0.0
         if self._device and m.device:
-            contact.add_contact_force(n, self._contact_first, self._contact_corners, self._weights, self._traction, self._force)
-            pushed = contact_push(m.device, self._traction.to_numpy().astype(float))
+            pushed = contact_push(m.device, self._touching.tractions()[: m.sample_count])
             slope = self._device.evaluate(y)[1]
             device_force = pushed - slope
-            at_work = float(np.linalg.norm(slope) + np.linalg.norm(pushed)) + self._least_force(command)
+            at_work = float(np.linalg.norm(slope) + np.linalg.norm(pushed)) + t.least_force
             device_share = float(np.linalg.norm(device_force)) / at_work
-        motion.add_inertia_force(n, 1.0 / self.settings.dt**2, m.mass, m.free, u, self._predicted, self._force)
-        left = motion.squared_norm(n, self._force, self._partial)
-        self._tissue_share = float(np.sqrt(left)) / (float(np.sqrt(elastic)) + self._least_force(command))
-        return max(self._tissue_share, device_share), device_force
-
-    def _least_force(self, command: Command) -> float:
-        """A scale of force that keeps the residual meaningful near rest: 1 Pa on the lumen [N]."""
-        triangles = self.model.body.lumen
-        if len(triangles) == 0:
-            return 1e-9
-        p = self.model.body.vertices[triangles]
-        area = 0.5 * np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
-        return float(np.linalg.norm(area)) * max(1.0, 1e-3 * command.blood_pressure)
+        tissue_share = t.force_size() / (elastic + t.least_force)
+        self._progress.residual = max(tissue_share, device_share)
+        return device_force, tissue_share
 
     def _newton_direction(
-        self, state: State, y: np.ndarray, device_force: np.ndarray, command: Command
+        self, state: State, y: np.ndarray, device_force: np.ndarray, tissue_share: float, bound: float
     ) -> tuple[np.ndarray, int]:
         """Solve for the step of tissue (left on the backend) and device (returned) [m]."""
         m = self.model
-        coupled, compliance = self._couple_device(y, device_force)
-        at_rest = not coupled and self._tissue_share <= self._enough
-        if not at_rest:
-            self._assemble(state, command)
-            if not self._coarse_is_fresh:
-                self._refresh_coarse_space(state, compliance if coupled else None)
-        iterations = self._solve(m.sample_count if coupled else 0, m.node_count if coupled else 0)
-        if m.device is None:
+        compliance, coupled = None, False
+        if m.device and self._device:
+            blocks = self._touching.blocks()[: m.sample_count]
+            compliance = compliance_of(self._device.stiffness(y) + contact_stiffness(m.device, blocks))
+            coupled = bool(blocks.any())
+            if coupled:
+                self._system.couple(compliance, device_force)
+        enough = 0.3 * bound
+        tolerance = max(self.settings.linear_tolerance, 0.0 if coupled else enough / max(tissue_share, 1e-30))
+        iterations = 0
+        if coupled or tissue_share > enough:
+            iterations = self._solve(state, compliance if coupled else None, tolerance)
+        else:
+            self._system.vectors.fill(0.0)
+        if compliance is None or m.device is None:
             return np.zeros_like(y), iterations
-        push = np.zeros_like(y)
-        if coupled:
-            linear.contact_push_of_solution(
-                m.sample_count, m.lumen, self._triangle, self._weights, self._normal, self._slope, self._slide,
-                self._vectors, self._push,
-            )
-            push = contact_push(m.device, self._push.to_numpy().astype(float))
+        push = contact_push(m.device, self._system.push_of_solution()) if coupled else np.zeros_like(y)
         return (compliance @ (device_force + push).ravel()).reshape(-1, 3), iterations
 
-    def _assemble(self, state: State, command: Command) -> None:
-        """Block rows of the tangent and the inverses of their diagonals."""
-        m, u, n = self.model, state.displacement, self.model.vertex_count
-        self._stiffness(m.tet_count, m.tets, m.edges_inverse, m.volume, m.law, m.parameters, u, self._blocks)
-        linear.gather_stiffness(
-            m.entry_count, m.row, m.column, m.entry_first, m.entry_blocks, m.entry_opposite, self._blocks, m.rest, u,
-            m.free, m.mass, 1.0 / self.settings.dt**2, command.blood_pressure, self._matrix,
-        )  # fmt: skip
-        linear.invert_diagonal(
-            n, m.diagonal, self._matrix, m.free, self._contact_first, self._contact_corners, self._weights, self._normal,
-            self._slope, self._slide, self._inverse,
-        )  # fmt: skip
-
-    def _couple_device(self, y: np.ndarray, device_force: np.ndarray) -> tuple[bool, np.ndarray]:
-        """Refresh the device's compliance with its contacts; add its imbalance to the tissue's force."""
-        m = self.model
-        if m.device is None or self._device is None:
-            return False, np.zeros((0, 0))
-        blocks = self._contact_blocks()
-        compliance = compliance_of(self._device.stiffness(y) + contact_stiffness(m.device, blocks))
-        if not blocks.any():
-            return False, compliance
-        k = m.node_count
-        table = compliance.reshape(k, 3, k, 3).transpose(0, 2, 1, 3)
-        self._compliance.from_numpy(np.ascontiguousarray(table, dtype=np.float32))
-        answer = (compliance @ device_force.ravel()).reshape(-1, 3)
-        self._answer.from_numpy(answer.astype(np.float32))
-        linear.add_device_reaction(
-            m.vertex_count, self._contact_first, self._contact_corners, self._weights, self._normal, self._slope, self._slide,
-            m.sample_nodes, m.sample_along, self._answer, m.free, self._force,
-        )  # fmt: skip
-        return True, compliance
-
-    def _contact_blocks(self) -> np.ndarray:
-        return contact_blocks(
-            self._slope.to_numpy().astype(float), self._slide.to_numpy().astype(float), self._normal_host
-        )
-
-    def _refresh_coarse_space(self, state: State, compliance: np.ndarray | None) -> None:
-        """Bring the coarse operator up to date with the tangent, the contacts and the device."""
-        m, space = self.model, self._coarse_space
-        modes = space.modes(state.displacement.to_numpy().astype(float))
-        contacts = None
-        if compliance is not None and m.device:
-            blocks = self._contact_blocks()
-            touching = np.flatnonzero(blocks.any((1, 2)))
-            corners = m.body.lumen[self._triangle.to_numpy()[touching]]
-            rows = space.contact_rows(modes, corners, self._weights.to_numpy()[touching])
-            contacts = eliminated_stiffness(m.device, compliance, blocks, touching, rows)
-        inverse = space.inverse(self._matrix.to_numpy().astype(float), modes, contacts)
-        size = len(inverse) // 3
-        blocks = inverse.reshape(size, 3, size, 3).transpose(0, 2, 1, 3)
-        self._coarse_inverse.from_numpy(np.ascontiguousarray(blocks, dtype=np.float32))
-        self._modes.from_numpy(modes.astype(np.float32))
-        self._coarse_is_fresh = True
-
-    @property
-    def _enough(self) -> float:
-        """Share of the tissue's forces below which its imbalance is not worth an iteration."""
-        return 0.3 * self.settings.residual_bound
-
-    def _solve(self, sample_count: int, node_count: int) -> int:
-        """Conjugate gradients until the residual is small, in itself or against what it was."""
-        m = self.model
-        already = self._enough / max(self._tissue_share, 1e-30)
-        tolerance = max(self.settings.linear_tolerance, already if node_count == 0 else 0.0)
-        linear.start_iterations(
-            m.vertex_count, self._coarse_space.count, self._force, self._inverse, self._cluster_of, self._cluster_first,
-            self._members, self._modes, self._coarse_inverse, tolerance, self._coarse, self._partial,
-            self._vectors, self._scalars,
-        )  # fmt: skip
-        for _ in range(0, self.settings.linear_limit, linear.UNROLL):
-            linear.iterate(
-                m.vertex_count, sample_count, node_count, self._coarse_space.count, m.row_first, m.column, self._matrix,
-                self._inverse, m.lumen,
-                self._contact_first, self._contact_corners, self._triangle, self._weights, self._normal, self._slope, self._slide,
-                m.sample_nodes, m.sample_along, m.node_first, m.node_samples, self._compliance, self._cluster_of,
-                self._cluster_first, self._members, self._modes, self._coarse_inverse, self._coarse, self._contact_scratch,
-                self._node_vectors, self._partial, self._vectors, self._scalars,
-            )  # fmt: skip
-            if self._scalars[linear.STOP] != 0.0:
+    def _solve(self, state: State, compliance: np.ndarray | None, tolerance: float) -> int:
+        """Solve with the exact stiffness and, if the energy curves down somewhere, with a positive one near it."""
+        iterations = 0
+        for whole in (True, False) if self._whole else (False,):
+            self._tissue.assemble(state, whole=whole)
+            self._system.prepare(compliance)
+            done, negative = self._system.solve(
+                tolerance=tolerance, limit=self.settings.linear_limit, coupled=compliance is not None
+            )
+            iterations += done
+            if not negative:
                 break
-        return int(self._scalars[linear.ITERATIONS])
+            self._whole = False
+        return iterations
 
-    def _line_search(
-        self, state: State, y: np.ndarray, direction: np.ndarray, energy: float, command: Command
-    ) -> tuple[np.ndarray, float, bool]:
+    def _line_search(self, state: State, y: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, bool]:
         """Halve the step until the energy falls."""
-        n = self.model.vertex_count
+        n, p = self.model.vertex_count, self._progress
         motion.copy(n, state.displacement, self._start)
         step = 1.0
         for _ in range(12):
-            motion.move(n, step, self._start, self._vectors, state.displacement)
+            motion.move(n, step, self._start, self._system.vectors, state.displacement)
             trial = y + step * direction
-            reached = self._total_energy(state, trial, command)
-            if np.isfinite(reached) and reached <= energy + 1e-12 * abs(energy):
-                return trial, reached, True
+            reached = self._total_energy(state, trial)
+            fallen = reached - self._tissue.rim_work(self._start, state)
+            if np.isfinite(fallen) and fallen <= p.energy + 1e-12 * abs(p.energy):
+                p.energy = reached
+                self._whole = self._whole or step == 1.0
+                return trial, True
             step *= 0.5
         motion.copy(n, self._start, state.displacement)
-        if not np.isfinite(energy):
+        if not np.isfinite(p.energy):
             raise DivergedError(
                 f"The simulation diverged at tick {state.tick + 1}: the energy is no longer a number; "
                 f"{self._worst_element(state)}. Take a smaller dt or a finer mesh there."
             )
-        return y, energy, False
+        self._total_energy(state, y)
+        return y, False
 
-    def _update_multipliers(self, state: State, y: np.ndarray) -> float:
-        """Carry contact forces over as multipliers; returns how deep the deepest strut surface lies in the wall [m]."""
-        m = self.model
-        if m.device is None:
-            return 0.0
-        self._evaluate_contacts(state, y)
-        force = self._contact_force.to_numpy()
-        stiffness, before = self._contact_stiffness.to_numpy(), state.multiplier.to_numpy()
-        near = (self._triangle.to_numpy() >= 0) & (force > 0.0)
-        depth = np.where(near, (force - before) / stiffness, 0.0)
-        state.multiplier.from_numpy(np.where(near, force, np.float32(0.0)).astype(np.float32))
-        return float(max(depth.max(), 0.0))
+    # --- what may have gone wrong -----------------------------------------------------------------------------------
 
     def _jacobians(self, state: State) -> np.ndarray:
         m = self.model
@@ -379,6 +331,4 @@ class ImplicitSolver:
         jacobian = self._jacobians(state)
         worst = int(np.argmin(np.where(np.isfinite(jacobian), jacobian, -np.inf)))
         place = self.model.body.vertices[self.model.body.tets[worst]].mean(0) * 1e3
-        return (
-            f"tet {worst} at ({place[0]:.1f}, {place[1]:.1f}, {place[2]:.1f}) mm has J = {jacobian[worst]:.3g}"
-        )
+        return f"tet {worst} at ({place[0]:.1f}, {place[1]:.1f}, {place[2]:.1f}) mm has J = {jacobian[worst]:.3g}"

@@ -1,8 +1,12 @@
 """The linear system of one Newton step: assembly by gathering, and conjugate gradients that stay on the backend.
 
-The unknowns are the tissue's displacements alone. A device in contact is eliminated exactly: with the motion c = Σ b p of the
-wall and d = Σ w z of the strut at each contact, its 3 × 3 stiffness A (normal and friction) and the device's own matrix D
-(struts, balloon, drag and contacts), the operator is  K p + Σ b A (c − d)  with  z = D⁻¹ Σ w A c.
+The unknowns are the tissue's displacements p alone. With K the block rows of elements, own terms and pressure, b the slopes of
+the pockets' volumes and A the 3 × 3 stiffness (normal and friction) of a contact between points of weights w, the operator is
+
+    K p + Σ b κ/V (b·p) + Σ w A (c − d),     c = Σ w p
+
+where d is how a device in contact gives way: it is eliminated exactly, d = B D⁻¹ Bᵀ A c at the points B on its struts, D being
+its own matrix (struts, balloon, drag and contacts).
 
 The preconditioner adds block-Jacobi and a coarse space of affine cluster modes (`sim.solvers.coarse`).
 """
@@ -15,7 +19,7 @@ from sim.arrays import (
     Floats,
     Ints,
     IVec2s,
-    IVec3s,
+    IVec4s,
     Mat3s,
     Mat3Table,
     Passed,
@@ -25,8 +29,9 @@ from sim.arrays import (
     Vec4s,
     vec3,
 )
+from sim.chunks import CHUNK, chunk_count
 from sim.contact import resist
-from sim.elements import CHUNK
+from sim.pockets import pocket_answer, pocket_push
 
 # Rows of the table of vertex vectors: solution, residual, preconditioned residual, direction, operator times direction.
 SOLUTION, RESIDUAL, PRECONDITIONED, DIRECTION, IMAGE, VECTOR_COUNT = range(6)
@@ -34,76 +39,24 @@ SOLUTION, RESIDUAL, PRECONDITIONED, DIRECTION, IMAGE, VECTOR_COUNT = range(6)
 RESTRICTED, COARSE_ANSWER, COARSE_COUNT = range(3)
 # Entries of the scalars: r·z, r·r, r·r at the start, squared tolerance, step, whether to stop, iterations done, p·Ap.
 RZ, RR, RR_START, TOLERANCE, STEP, STOP, ITERATIONS, CURVATURE, SCALAR_COUNT = range(9)
+# Why conjugate gradients stopped: the residual is small enough, or a direction along which the energy curves down.
+DONE, NEGATIVE = 1.0, 2.0
 # Iterations in one launch; compile time grows faster than their number.
 UNROLL = 4
 
 
-@ti.kernel
-def gather_stiffness(
-    count: int,
-    row: Ints,
-    column: Ints,
-    first: Ints,
-    element_blocks: Ints,
-    opposite: IVec2s,
-    blocks: Mat3s,
-    rest: Vec3s,
-    u: Vec3s,
-    free: Floats,
-    mass: Floats,
-    inertia: ti.f32,
-    pressure: ti.f32,
-    matrix_out: Mat3s,
-):
-    """Sum element blocks, inertia (mass times 1/h²) and the slope of blood pressure into block rows [N/m]."""
-    for e in range(count):
-        block = blocks[element_blocks[first[e]]]
-        for k in range(first[e] + 1, first[e + 1]):
-            block += blocks[element_blocks[k]]
-        i, j = row[e], column[e]
-        if i == j:
-            block += inertia * mass[i] * ti.Matrix.identity(ti.f32, 3)
-        k, m = opposite[e][0], opposite[e][1]
-        if k >= 0:
-            v = -pressure / 6.0 * (rest[m] + u[m] - rest[k] - u[k])
-            block += ti.Matrix([[0.0, -v[2], v[1]], [v[2], 0.0, -v[0]], [-v[1], v[0], 0.0]])
-        matrix_out[e] = free[i] * free[j] * block
-
-
-@ti.kernel
-def invert_diagonal(
-    count: int,
-    diagonal: Ints,
-    matrix: Mat3s,
-    free: Floats,
-    contact_first: Ints,
-    contact_corners: Ints,
-    weights: Vec3s,
-    normal: Vec3s,
-    slope: Vec2s,
-    slide: Vec3s,
-    inverse_out: Mat3s,
-):
-    """Inverse of each vertex's diagonal block with its contacts; zero where the vertex is held."""
-    for v in range(count):
-        block = matrix[diagonal[v]]
-        for k in range(contact_first[v], contact_first[v + 1]):
-            s = contact_corners[k] >> 2
-            b = weights[s][contact_corners[k] & 3]
-            across = slope[s][1] * ti.Matrix.identity(ti.f32, 3)
-            across += (slope[s][0] - slope[s][1]) * normal[s].outer_product(normal[s])
-            block += b * b * (across - slope[s][1] * slide[s].outer_product(slide[s]))
-        if free[v] == 0.0:
-            block = ti.Matrix.identity(ti.f32, 3)
-        inverse_out[v] = free[v] * block.inverse()
-
-
 @ti.func
-def restrict(cluster, members: Passed, first: Passed, modes: Passed, vectors: Passed, coarse: Passed):  # pyright: ignore
-    """Sum the residual of one cluster on its four weights."""
+def move_and_restrict(  # pyright: ignore
+    cluster, step, members: Passed, first: Passed, modes: Passed, vectors: Passed, coarse: Passed
+):
+    """Move solution and residual of one cluster's vertices by a step; sum the residual on the cluster's four weights."""
     total = ti.Matrix.zero(ti.f32, 4, 3)
     for k in range(first[cluster], first[cluster + 1]):
-        total += modes[members[k]].outer_product(vectors[RESIDUAL, members[k]])
+        v = members[k]
+        vectors[SOLUTION, v] += step * vectors[DIRECTION, v]
+        residual = vectors[RESIDUAL, v] - step * vectors[IMAGE, v]
+        vectors[RESIDUAL, v] = residual
+        total += modes[v].outer_product(residual)
     for a in ti.static(range(4)):
         coarse[RESTRICTED, 4 * cluster + a] = ti.Vector([total[a, 0], total[a, 1], total[a, 2]])
 
@@ -144,12 +97,14 @@ def start_iterations(
     scalars: Doubles,
 ):
     """Set x = 0, r = force, z = M⁻¹ r, p = z and the scalars."""
-    chunks = (count + CHUNK - 1) // CHUNK
+    chunks = chunk_count(count)
     for v in range(count):
         vectors[SOLUTION, v] = vec3(0.0)
         vectors[RESIDUAL, v] = force[v]
+        vectors[DIRECTION, v] = vec3(0.0)
+        vectors[IMAGE, v] = vec3(0.0)
     for q in range(cluster_count):
-        restrict(q, members, cluster_first, modes, vectors, coarse)
+        move_and_restrict(q, 0.0, members, cluster_first, modes, vectors, coarse)
     for row in range(4 * cluster_count):
         coarse_row(row, 4 * cluster_count, coarse_inverse, coarse)
     for c in range(chunks):
@@ -159,25 +114,36 @@ def start_iterations(
         rz, rr = summed_pairs(chunks, partial)
         scalars[RZ], scalars[RR], scalars[RR_START] = rz, rr, rr
         scalars[TOLERANCE] = ti.f64(tolerance) ** 2
-        scalars[STOP] = ti.select(rr > scalars[TOLERANCE] * rr, 0.0, 1.0)
+        scalars[STOP] = ti.select(rr > scalars[TOLERANCE] * rr, 0.0, DONE)
         scalars[ITERATIONS] = 0.0
 
 
 @ti.kernel
 def iterate(
     count: int,
+    contact_count: int,
     sample_count: int,
     node_count: int,
     cluster_count: int,
+    pocket_count: int,
     row_first: Ints,
     column: Ints,
     matrix: Mat3s,
     inverse: Mat3s,
-    lumen: IVec3s,
+    free: Floats,
+    pocket_row: Ints,
+    pocket_column: Ints,
+    pocket_slope: Vec3s,
+    pocket_stiffness: Floats,
+    pocket_volume: Floats,
+    pocket_first: Ints,
+    pocket_entries: Ints,
+    entry_pocket: Ints,
+    pocket_answers: Floats,
     contact_first: Ints,
     contact_corners: Ints,
-    triangle: Ints,
-    weights: Vec3s,
+    vertices: IVec4s,
+    weights: Vec4s,
     normal: Vec3s,
     slope: Vec2s,
     slide: Vec3s,
@@ -199,12 +165,13 @@ def iterate(
     scalars: Doubles,
 ):
     """`UNROLL` steps of preconditioned conjugate gradients; does nothing once STOP is set."""
-    chunks = (count + CHUNK - 1) // CHUNK
+    chunks = chunk_count(count)
     for _ in ti.static(range(UNROLL)):
         ti.loop_config(serialize=backend.small_loops_serial)
-        for s in range(sample_count):
-            moved = wall_motion(s, DIRECTION, lumen, triangle, weights, vectors)
+        for s in range(contact_count):
+            moved = contact_motion(s, DIRECTION, vertices, weights, vectors)
             contact[0, s] = resist(slope[s], slide[s], normal[s], moved)
+            contact[1, s] = contact[0, s]
         ti.loop_config(serialize=backend.small_loops_serial)
         for a in range(node_count):
             node_vectors[0, a] = push_on_node(a, node_first, node_samples, sample_nodes, sample_along, contact)
@@ -218,27 +185,28 @@ def iterate(
             t, pair = sample_along[s], sample_nodes[s]
             answer = (1.0 - t) * node_vectors[1, pair[0]] + t * node_vectors[1, pair[1]]
             contact[1, s] = contact[0, s] - resist(slope[s], slide[s], normal[s], answer)
+        for p in range(pocket_count):
+            factor = pocket_stiffness[p] / pocket_volume[p]
+            pocket_answers[p] = pocket_answer(p, pocket_row, pocket_column, pocket_slope, factor, DIRECTION, vectors)
         for c in range(chunks):
             curvature = ti.f64(0.0)
             for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
-                image = vec3(0.0)
+                image = pocket_push(v, pocket_first, pocket_entries, entry_pocket, pocket_slope, pocket_answers)
                 for e in range(row_first[v], row_first[v + 1]):
                     image += matrix[e] @ vectors[DIRECTION, column[e]]
                 # Without contacts in this solve, the forces of an earlier one still stand in the table.
-                for k in range(contact_first[v], ti.select(sample_count > 0, contact_first[v + 1], contact_first[v])):
+                for k in range(contact_first[v], ti.select(contact_count > 0, contact_first[v + 1], contact_first[v])):
                     image += weights[contact_corners[k] >> 2][contact_corners[k] & 3] * contact[1, contact_corners[k] >> 2]
+                image *= free[v]
                 vectors[IMAGE, v] = image
                 curvature += ti.cast(image.dot(vectors[DIRECTION, v]), ti.f64)
             partial[c] = curvature
         ti.loop_config(serialize=True)
         for _once in range(1):
             choose_step(chunks, partial, scalars)
-        for v in range(count):
-            step = ti.cast(scalars[STEP], ti.f32)
-            vectors[SOLUTION, v] += step * vectors[DIRECTION, v]
-            vectors[RESIDUAL, v] -= step * vectors[IMAGE, v]
         for q in range(cluster_count):
-            restrict(q, members, cluster_first, modes, vectors, coarse)
+            step = ti.cast(scalars[STEP], ti.f32)
+            move_and_restrict(q, step, members, cluster_first, modes, vectors, coarse)
         for row in range(4 * cluster_count):
             coarse_row(row, 4 * cluster_count, coarse_inverse, coarse)
         for c in range(chunks):
@@ -251,13 +219,12 @@ def iterate(
 
 
 @ti.func
-def wall_motion(s, which, lumen: Passed, triangle: Passed, weights: Passed, vectors: Passed):  # pyright: ignore
-    """Motion of the wall at a contact, nought where there is none."""
+def contact_motion(s, which, vertices: Passed, weights: Passed, vectors: Passed):  # pyright: ignore
+    """Motion Σ w d of a contact's two sides towards or from each other."""
     motion = vec3(0.0)
-    if triangle[s] >= 0:
-        tri = lumen[triangle[s]]
-        for i in ti.static(range(3)):
-            motion += weights[s][i] * vectors[which, tri[i]]
+    for i in ti.static(range(4)):
+        if vertices[s][i] >= 0:
+            motion += weights[s][i] * vectors[which, vertices[s][i]]
     return motion
 
 
@@ -295,7 +262,7 @@ def choose_step(chunks, partial: Passed, scalars: Passed):  # pyright: ignore
     scalars[STEP] = ti.select(scalars[STOP] == 0.0, scalars[RZ] / ti.max(curvature, 1e-300), 0.0)
     # On negative curvature the step so far is a descent direction: keep it, or take the gradient if there is none.
     if curvature <= 0.0 and scalars[STOP] == 0.0:
-        scalars[STOP] = 1.0
+        scalars[STOP] = NEGATIVE
         scalars[STEP] = ti.select(scalars[ITERATIONS] == 0.0, 1.0, 0.0)
 
 
@@ -308,7 +275,7 @@ def choose_conjugate(chunks, partial: Passed, scalars: Passed):  # pyright: igno
         scalars[STEP] = rz / scalars[RZ]
         scalars[RZ], scalars[RR] = rz, rr
         if rr <= scalars[TOLERANCE] * scalars[RR_START]:
-            scalars[STOP] = 1.0
+            scalars[STOP] = DONE
 
 
 @ti.func
@@ -337,7 +304,8 @@ def add_device_reaction(
     count: int,
     first: Ints,
     corners: Ints,
-    weights: Vec3s,
+    sample_count: int,
+    weights: Vec4s,
     normal: Vec3s,
     slope: Vec2s,
     slide: Vec3s,
@@ -347,29 +315,29 @@ def add_device_reaction(
     free: Floats,
     force_out: Vec3s,
 ):
-    """Add Σ b A d(D⁻¹ r): what the device's own imbalance presses on the wall through the contacts [N]."""
+    """Take off Σ w A d of the device's answer d = D⁻¹ r: what its own imbalance presses on the wall through contacts [N]."""
     for v in range(count):
         for k in range(first[v], first[v + 1]):
             s = corners[k] >> 2
-            t, pair = sample_along[s], sample_nodes[s]
-            moved = (1.0 - t) * answer[pair[0]] + t * answer[pair[1]]
-            force_out[v] += free[v] * weights[s][corners[k] & 3] * resist(slope[s], slide[s], normal[s], moved)
+            if s < sample_count:
+                t, pair = sample_along[s], sample_nodes[s]
+                moved = (1.0 - t) * answer[pair[0]] + t * answer[pair[1]]
+                force_out[v] -= free[v] * weights[s][corners[k] & 3] * resist(slope[s], slide[s], normal[s], moved)
 
 
 @ti.kernel
 def contact_push_of_solution(
     count: int,
-    lumen: IVec3s,
-    triangle: Ints,
-    weights: Vec3s,
+    vertices: IVec4s,
+    weights: Vec4s,
     normal: Vec3s,
     slope: Vec2s,
     slide: Vec3s,
     vectors: Vec3Table,
     push_out: Vec3s,
 ):
-    """A c of each contact for the solution: the push that the tissue's step gives the device [N]."""
+    """−A Σ w p of each contact for the solution p: the push that the tissue's step gives the other side [N]."""
     ti.loop_config(serialize=backend.small_loops_serial)
     for s in range(count):
-        moved = wall_motion(s, SOLUTION, lumen, triangle, weights, vectors)
-        push_out[s] = resist(slope[s], slide[s], normal[s], moved)
+        moved = contact_motion(s, SOLUTION, vertices, weights, vectors)
+        push_out[s] = -resist(slope[s], slide[s], normal[s], moved)

@@ -1,69 +1,109 @@
-"""Kernels that move the tissue through a tick: prediction, inertia, trial steps, new velocities."""
+"""Kernels that move the tissue through a tick: prediction, what acts vertex by vertex, trial steps, new velocities."""
 
 import taichi as ti
 
-from sim.arrays import Doubles, Floats, Vec3s, Vec3Table
-from sim.elements import CHUNK
+from sim.arrays import Doubles, Floats, Mat3s, Vec3ds, Vec3s, Vec3Table
+from sim.chunks import CHUNK, chunk_count, summed
 from sim.solvers.linear import SOLUTION
 
 
 @ti.kernel
-def predict(count: int, h: ti.f32, free: Floats, u: Vec3s, velocity: Vec3s, predicted_out: Vec3s):
+def predict(count: int, h: ti.f32, free: Floats, u: Vec3ds, velocity: Vec3s, predicted_out: Vec3ds):
     """Where each vertex would go without force: u + h v."""
     for v in range(count):
         predicted_out[v] = u[v] + free[v] * h * velocity[v]
 
 
 @ti.kernel
-def copy(count: int, source: Vec3s, target_out: Vec3s):
+def copy(count: int, source: Vec3ds, target_out: Vec3ds):
     """Copy vectors."""
     for v in range(count):
         target_out[v] = source[v]
 
 
 @ti.kernel
-def add_inertia_force(count: int, inverse_h2: ti.f32, mass: Floats, free: Floats, u: Vec3s, predicted: Vec3s, force_out: Vec3s):
-    """Add −m (u − û)/h² and clear held vertices [N]."""
+def prepare_vertices(
+    count: int,
+    inverse_h: ti.f32,
+    drag: ti.f32,
+    mass: Floats,
+    spring: Mat3s,
+    dashpot: Mat3s,
+    dead: Vec3s,
+    before: Vec3ds,
+    velocity: Vec3s,
+    own_out: Mat3s,
+    pull_out: Vec3s,
+):
+    """What acts on each vertex alone, as a quadratic in its motion d since the tick began: ½ d·own·d − pull·d  [N/m], [N].
+
+    Inertia m (d/h − v)/h, drag and dashpots on d/h, springs about rest, dead loads. With `inverse_h` 0 nothing depends on time.
+    """
     for v in range(count):
-        force_out[v] = free[v] * (force_out[v] - inverse_h2 * mass[v] * (u[v] - predicted[v]))
+        one = ti.Matrix.identity(ti.f32, 3)
+        slowing = (drag + inverse_h) * mass[v] * one + dashpot[v]
+        own_out[v] = spring[v] + inverse_h * slowing
+        pull_out[v] = dead[v] + inverse_h * mass[v] * velocity[v] - spring[v] @ ti.cast(before[v], ti.f32)
 
 
 @ti.kernel
-def inertia_energy(count: int, inverse_h2: ti.f64, mass: Floats, u: Vec3s, predicted: Vec3s, partial: Doubles) -> ti.f64:
-    """½ m |u − û|²/h² of all vertices [J]."""
-    chunks = (count + CHUNK - 1) // CHUNK
+def add_vertex_force(count: int, own: Mat3s, pull: Vec3s, before: Vec3ds, u: Vec3ds, free: Floats, force_out: Vec3s):
+    """Add pull − own·(u − before) and clear held vertices [N]."""
+    for v in range(count):
+        force_out[v] = free[v] * (force_out[v] + pull[v] - own[v] @ ti.cast(u[v] - before[v], ti.f32))
+
+
+@ti.kernel
+def vertex_energy(count: int, own: Mat3s, pull: Vec3s, before: Vec3ds, u: Vec3ds, partial: Doubles) -> ti.f64:
+    """½ d·own·d − pull·d of all vertices [J] with d = u − before."""
+    chunks = chunk_count(count)
     for c in range(chunks):
         total = ti.f64(0.0)
         for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
-            off = ti.cast(u[v], ti.f64) - ti.cast(predicted[v], ti.f64)
-            total += 0.5 * inverse_h2 * ti.f64(mass[v]) * off.norm_sqr()
+            off = u[v] - before[v]
+            total += off.dot(0.5 * (ti.cast(own[v], ti.f64) @ off) - ti.cast(pull[v], ti.f64))
         partial[c] = total
     energy = ti.f64(0.0)
     ti.loop_config(serialize=True)
     for _ in range(1):
-        for c in range(chunks):
-            energy += partial[c]
+        energy += summed(chunks, partial)
     return energy
 
 
 @ti.kernel
-def move(count: int, step: ti.f32, start: Vec3s, vectors: Vec3Table, u_out: Vec3s):
+def work(count: int, force: Vec3s, start: Vec3ds, u: Vec3ds, partial: Doubles) -> ti.f64:
+    """Σ force · (u − start) [J]."""
+    chunks = chunk_count(count)
+    for c in range(chunks):
+        total = ti.f64(0.0)
+        for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
+            total += ti.cast(force[v], ti.f64).dot(u[v] - start[v])
+        partial[c] = total
+    done = ti.f64(0.0)
+    ti.loop_config(serialize=True)
+    for _ in range(1):
+        done += summed(chunks, partial)
+    return done
+
+
+@ti.kernel
+def move(count: int, step: ti.f32, start: Vec3ds, vectors: Vec3Table, u_out: Vec3ds):
     """u = start + step × solution."""
     for v in range(count):
         u_out[v] = start[v] + step * vectors[SOLUTION, v]
 
 
 @ti.kernel
-def new_velocity(count: int, inverse_h: ti.f32, before: Vec3s, u: Vec3s, velocity_out: Vec3s):
+def new_velocity(count: int, inverse_h: ti.f32, before: Vec3ds, u: Vec3ds, velocity_out: Vec3s):
     """(u − u before)/h [m/s]."""
     for v in range(count):
-        velocity_out[v] = inverse_h * (u[v] - before[v])
+        velocity_out[v] = inverse_h * ti.cast(u[v] - before[v], ti.f32)
 
 
 @ti.kernel
 def squared_norm(count: int, values: Vec3s, partial: Doubles) -> ti.f64:
     """Σ |v|², summed in a fixed order."""
-    chunks = (count + CHUNK - 1) // CHUNK
+    chunks = chunk_count(count)
     for c in range(chunks):
         total = ti.f64(0.0)
         for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
@@ -72,6 +112,15 @@ def squared_norm(count: int, values: Vec3s, partial: Doubles) -> ti.f64:
     result = ti.f64(0.0)
     ti.loop_config(serialize=True)
     for _ in range(1):
-        for c in range(chunks):
-            result += partial[c]
+        result += summed(chunks, partial)
     return result
+
+
+@ti.kernel
+def largest_norm(count: int, one: Vec3ds, other: Vec3ds) -> ti.f32:
+    """Largest |one − other|."""
+    largest = ti.f32(0.0)
+    ti.loop_config(serialize=True)
+    for v in range(count):
+        ti.atomic_max(largest, ti.cast((one[v] - other[v]).norm(), ti.f32))
+    return largest

@@ -1,19 +1,15 @@
 """Yeoh, Mooney–Rivlin and Ogden: slopes, twins, closed forms, inversion, and what they refuse."""
 
-import dataclasses
-
 import numpy as np
 import pytest
-import scipy.optimize
 
 from sim.materials.mooney_rivlin import MooneyRivlin
 from sim.materials.ogden import Ogden
 from sim.materials.ranges import LawError
 from sim.materials.yeoh import Yeoh
 from tests.laws import isochoric_twin as twin
-from tests.laws.isochoric_twin import EYE, slope_of, tangent
-from tests.laws.probe import SINGLE, energy_and_stress
-from tests.laws.test_stable_neo_hookean import deformations, turned
+from tests.laws.deformations import EYE, deformations, flattened, kinds, sheared, size, slope_of, turned
+from tests.laws.probe import SINGLE, energy_and_stress, principal_tangent, tangent
 
 LAWS = {
     "yeoh": Yeoh(20.0e3, 30.0e3, 15.0e3, 2.0e6, 1100.0),
@@ -45,58 +41,21 @@ def stress_of(law: twin.Law, f: np.ndarray) -> np.ndarray:
     return energy_and_stress(law, f - EYE)[1]
 
 
-def size(a: np.ndarray) -> np.ndarray:
-    return np.sqrt((a.reshape(len(a), -1) ** 2).sum(1))
-
-
-def sheared(largest: float, count: int = 60) -> np.ndarray:
-    """Simple shear in random directions."""
-    amount = np.linspace(-largest, largest, count)
-    f = np.tile(EYE, (count, 1, 1))
-    f[:, 0, 1] = amount
-    return turned(count, 11) @ f @ turned(count, 12)
-
-
-def nearly_incompressible(law: twin.Law, count: int = 100) -> np.ndarray:
-    f = deformations(count, stretch=0.5 * (1.0 + spread(law)), seed=21)
-    change = 1.0 + np.random.default_rng(22).uniform(-0.01, 0.01, count)
-    return f * (change / np.linalg.det(f))[:, None, None] ** (1.0 / 3.0)
-
-
-def flattened(lowest: float, highest: float, count: int = 200) -> np.ndarray:
-    """F whose smallest stretch is between two values, negative for inverted elements; the others between 0.6 and 1.6."""
-    rng = np.random.default_rng(31)
-    principal = np.stack([*rng.uniform(0.6, 1.6, (2, count)), np.linspace(lowest, highest, count)], 1)
-    return turned(count, 32) @ (principal[:, :, None] * turned(count, 33))
-
-
-def kinds(law: twin.Law) -> dict[str, np.ndarray]:
-    """Deformations with J of at least 1/4 and stretches of at least 1/8, where the formulas hold as they stand."""
-    f = deformations(400, stretch=spread(law), seed=41)
-    return {
-        "any": f[np.linalg.det(f) > 0.3],
-        "near rest": deformations(50, stretch=1.01, seed=42),
-        "sheared": sheared(min(spread(law) - 0.3, 2.0)),
-        "nearly incompressible": nearly_incompressible(law),
-        "nearly flat": flattened(0.72, 0.9),
-    }
-
-
 def test_energy_and_stress_agree_with_the_twin(law):
-    for f in kinds(law).values():
+    for f in kinds(spread(law)).values():
         energy, stress = energy_and_stress(law, f - EYE)
-        np.testing.assert_allclose(energy, twin.energy(law, f), rtol=1e-9, atol=1e-13 * law.bulk)
+        np.testing.assert_allclose(energy, twin.energy(law, f), rtol=1e-9, atol=1e-13 * law.shear_modulus)
         exact = twin.stress(law, f)
-        assert (size(stress - exact) / (size(exact) + 1e-5 * law.bulk)).max() < 1e-9
+        assert (size(stress - exact) / (size(exact) + 1e-5 * law.shear_modulus)).max() < 1e-9
 
 
 def test_stress_is_the_slope_of_the_energy(law):
-    everywhere = {**kinds(law), "flat": flattened(-0.1, 0.3), "inverted": flattened(-0.59, -0.1)}
+    everywhere = {**kinds(spread(law)), "flat": flattened(-0.1, 0.3), "inverted": flattened(-0.59, -0.1)}
     worst = 0.0
     for f in everywhere.values():
         stress = stress_of(law, f)
         slope = slope_of(lambda at: energy_of(law, at), f, 2e-4)
-        worst = max(worst, (size(slope - stress) / (size(stress) + 1e-3 * law.bulk)).max())
+        worst = max(worst, (size(slope - stress) / (size(stress) + 1e-2 * law.shear_modulus)).max())
     print(f"stress against slope of energy: {worst:.1e}")
     assert worst < 1e-6
 
@@ -117,13 +76,13 @@ def clear_of_seams(law: twin.Law, f: np.ndarray) -> np.ndarray:
 
 def test_tangent_before_projection_is_the_slope_of_the_stress(law):
     worst = 0.0
-    for f in kinds(law).values():
-        found = tangent(law, f, projected=False)
+    for f in kinds(spread(law)).values():
+        found = tangent(law, f)
         slope = slope_of(lambda at: stress_of(law, at), f, 2e-4)
         worst = max(worst, (size(slope - found) / size(found)).max())
     flat = clear_of_seams(law, np.concatenate([flattened(-0.1, 0.3), flattened(-0.59, -0.1)]))
     assert len(flat) > 300
-    found = tangent(law, flat, projected=False)
+    found = tangent(law, flat)
     slope = slope_of(lambda at: stress_of(law, at), flat, 1e-4)
     flat_worst = (size(slope - found) / size(found)).max()
     print(f"tangent against slope of stress: {worst:.1e}, flat and inverted {flat_worst:.1e}")
@@ -132,23 +91,23 @@ def test_tangent_before_projection_is_the_slope_of_the_stress(law):
 
 
 def test_tangent_is_the_slope_of_the_twins_stress(law):
-    for f in kinds(law).values():
-        found = tangent(law, f, projected=False)
+    for f in kinds(spread(law)).values():
+        found = tangent(law, f)
         slope = slope_of(lambda at: twin.stress(law, at), f, 2e-4)
         assert (size(slope - found) / size(found)).max() < 1e-6
 
 
 def test_projection_only_lifts_negative_eigenvalues(law):
-    everywhere = [*kinds(law).values(), flattened(-0.5, 0.3)]
+    everywhere = [*kinds(spread(law)).values(), flattened(-0.5, 0.3)]
     f = np.concatenate(everywhere)
-    whole, kept = (tangent(law, f, projected=projected).reshape(-1, 9, 9) for projected in (False, True))
+    whole, kept = (principal_tangent(law, f - EYE, projected=one).reshape(-1, 9, 9) for one in (False, True))
     np.testing.assert_allclose(kept, kept.transpose(0, 2, 1), atol=1e-10 * np.abs(kept).max())
     values, modes = np.linalg.eigh(0.5 * (whole + whole.transpose(0, 2, 1)))
     lifted = modes @ (np.maximum(values, 0.0)[:, :, None] * modes.transpose(0, 2, 1))
     assert (size(kept - lifted) / size(lifted)).max() < 1e-9
     assert (np.linalg.eigvalsh(kept)[:, 0] / size(kept)).min() > -1e-12
     lowest = values[:, 0] < -1e-3 * law.shear_modulus
-    assert 0.1 < lowest.mean() < 1.0
+    assert lowest.mean() > 0.1
 
 
 def test_it_sees_no_turn_of_the_world_nor_of_the_tissue(law):
@@ -156,11 +115,11 @@ def test_it_sees_no_turn_of_the_world_nor_of_the_tissue(law):
     before, after = turned(len(f), 9), turned(len(f), 10)
     energy, stress = energy_and_stress(law, f - EYE)
     energy_turned, stress_turned = energy_and_stress(law, after @ f @ before - EYE)
-    np.testing.assert_allclose(energy_turned, energy, rtol=1e-9, atol=1e-10 * law.bulk)
+    np.testing.assert_allclose(energy_turned, energy, rtol=1e-9, atol=1e-10 * law.shear_modulus)
     assert (size(stress_turned - after @ stress @ before) / size(stress)).max() < 1e-9
 
 
-def test_at_rest_it_is_hookes_law_and_its_tangent_is_whole(law):
+def test_at_rest_it_is_hookes_law_without_change_of_volume(law):
     energy, stress = energy_and_stress(law, np.zeros((1, 3, 3)))
     assert energy[0] == 0.0
     assert np.abs(stress).max() == 0.0
@@ -169,14 +128,17 @@ def test_at_rest_it_is_hookes_law_and_its_tangent_is_whole(law):
     f[0] *= 1.0 + strain
     f[1, 0, 1] = strain
     stress = stress_of(law, f)
-    pressure, shear = np.trace(stress[0]) / 9.0 / strain, stress[1, 0, 1] / strain
-    print(f"bulk modulus off by {pressure / law.bulk - 1.0:.1e}, shear modulus by {shear / law.shear_modulus - 1.0:.1e}")
-    assert pressure == pytest.approx(law.bulk, rel=1e-6)
+    shear = stress[1, 0, 1] / strain
+    print(f"shear modulus off by {shear / law.shear_modulus - 1.0:.1e}")
+    assert np.abs(stress[0]).max() < 1e-6 * strain * law.shear_modulus
     assert shear == pytest.approx(law.shear_modulus, rel=1e-6)
     one = np.einsum("ij,kl->ijkl", EYE, EYE)
     both = np.einsum("ik,jl->ijkl", EYE, EYE) + np.einsum("il,jk->ijkl", EYE, EYE)
-    hooke = law.first_lame * one + law.shear_modulus * both
-    np.testing.assert_allclose(tangent(law, EYE[None], projected=True)[0], hooke, atol=1e-9 * law.bulk)
+    hooke = law.shear_modulus * (both - 2.0 / 3.0 * one)
+    np.testing.assert_allclose(tangent(law, EYE[None])[0], hooke, atol=1e-9 * law.shear_modulus)
+    projected = principal_tangent(law, np.zeros((1, 3, 3)), projected=True)[0]
+    np.testing.assert_allclose(projected, hooke, atol=1e-9 * law.shear_modulus)
+    assert law.volume_stiffness == law.bulk
 
 
 @pytest.mark.parametrize("strain", [1e-6, 1e-4, 1e-2, 0.2])
@@ -188,26 +150,6 @@ def test_single_precision_loses_nothing_near_rest(law, strain):
     print(f"strain {strain:g}: single precision off by {error.max():.1e}, half of the time by {np.median(error):.1e}")
     assert error.max() < 5e-5
     assert np.median(error) < 1e-6
-
-
-def nearly_rigid_in_volume(law: twin.Law) -> twin.Law:
-    """The same law with a bulk modulus 10⁷ times the shear modulus, to compare with formulas for no change of volume."""
-    return dataclasses.replace(law, bulk=1e7 * law.shear_modulus)
-
-
-def with_free_sides(law: twin.Law, f: np.ndarray, sides: list[int]) -> np.ndarray:
-    """F with these stretches changed until the law's own stress across them vanishes."""
-
-    def across(log_stretch: float) -> float:
-        trial = f.copy()
-        trial[sides, sides] = np.exp(log_stretch)
-        return float(stress_of(law, trial[None])[0, sides[0], sides[0]] / law.bulk)
-
-    guess = np.log(f[sides[0], sides[0]])
-    root = scipy.optimize.root_scalar(across, bracket=(guess - 0.05, guess + 0.05), xtol=1e-14).root
-    free = f.copy()
-    free[sides, sides] = np.exp(root)
-    return free
 
 
 def incompressible_pull(law: twin.Law, stretch: float, power: float) -> float:
@@ -226,19 +168,19 @@ def incompressible_pull(law: twin.Law, stretch: float, power: float) -> float:
 
 
 @pytest.mark.parametrize("stretch", [0.7, 0.9, 1.05, 1.2, 1.5, 2.0])
-def test_uniaxial_and_equibiaxial_tension(law, stretch):
-    rigid = nearly_rigid_in_volume(law)
+def test_uniaxial_and_equibiaxial_tension_of_tissue_that_keeps_its_volume(law, stretch):
+    """Whatever pressure keeps the volume, the free sides bear nothing, so it drops out of P₁ − P₃ σ₃/σ₁."""
     stretch = stretch if spread(law) > 2.0 else min(stretch, 1.25)
     off = []
     for power, sides in ((-0.5, [1, 2]), (-2.0, [2])):
         principal = np.full(3, stretch)
         principal[sides] = stretch**power
-        free = with_free_sides(rigid, np.diag(principal), sides)
-        stress = stress_of(rigid, free[None])[0]
-        assert np.abs(stress[sides, sides]).max() < 1e-6 * np.abs(stress[0, 0])
-        off.append(stress[0, 0] / incompressible_pull(law, stretch, power) - 1.0)
+        stress = stress_of(law, np.diag(principal)[None])[0]
+        np.testing.assert_allclose(stress, np.diag(np.diag(stress)), atol=1e-9 * np.abs(stress).max())
+        pull = stress[0, 0] - stress[2, 2] * principal[2] / stretch
+        off.append(pull / incompressible_pull(law, stretch, power) - 1.0)
     print(f"stretch {stretch:g}: uniaxial off by {off[0]:.1e}, equibiaxial by {off[1]:.1e}")
-    assert np.abs(off).max() < 1e-3
+    assert np.abs(off).max() < 1e-9
 
 
 @pytest.mark.parametrize("amount", [0.05, 0.5, 1.0])
@@ -272,7 +214,7 @@ def test_ogdens_tangent_at_equal_and_nearly_equal_stretches(apart, equal):
     law = Ogden(93.0e3, 8.17, 10.0e6, 1450.0)
     principal = np.array([1.3, 1.3 + apart, 0.7 if equal == 2 else 1.3 - 0.5 * apart])
     f = turned(20, 51) @ (principal[:, None] * turned(20, 52))
-    found = tangent(law, f, projected=False)
+    found = tangent(law, f)
     slope = slope_of(lambda at: stress_of(law, at), f, 2e-4)
     # The limit for equal stretches, taken up to 1/4000 of their sum apart, is off by less than a part in a million there.
     assert (size(slope - found) / size(found)).max() < 1e-6
@@ -288,7 +230,7 @@ def test_every_energy_is_finite_and_smooth_through_flat_and_inverted(law):
     assert np.isfinite(energy).all()
     assert np.isfinite(stress).all()
     assert (np.diff(energy) < 0.0).all()
-    slopes = tangent(law, f, projected=False)[:, 2, 2, 2, 2]
+    slopes = tangent(law, f)[:, 2, 2, 2, 2]
     jump = np.abs(np.diff(stress[:, 2, 2])) / (1e-3 * np.maximum(np.abs(slopes[1:]), np.abs(slopes[:-1])))
     assert jump.max() < 1.1
     assert np.isfinite(slopes).all()
@@ -301,8 +243,8 @@ def test_nothing_overflows_however_badly_torn(law):
         energy, stress = energy_and_stress(law, f - EYE, **precision)
         assert np.isfinite(energy).all()
         assert np.isfinite(stress).all()
-    assert (energy_of(law, f) > 0.0).all()
-    kept = tangent(law, f, projected=True).reshape(-1, 9, 9)
+    assert (energy_of(law, f) >= 0.0).all()
+    kept = principal_tangent(law, f - EYE, projected=True).reshape(-1, 9, 9)
     assert np.isfinite(kept).all()
     assert (np.linalg.eigvalsh(kept)[:, 0] >= -1e-9 * size(kept)).all()
 

@@ -12,7 +12,8 @@ from sim.materials.mooney_rivlin import MooneyRivlin
 from sim.materials.ogden import Ogden
 from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.materials.yeoh import Yeoh
-from sim.model import Body, Model, build_model
+from sim.body import Body
+from sim.model import Model, build_model
 from sim.readings import cauchy_stress
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.settings import Settings

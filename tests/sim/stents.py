@@ -11,7 +11,7 @@ from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import StentDesign
 from scenarios.devices.lattice import ATMOSPHERE, Lattice, device_body, place
 from sim.balloon import GuidedBalloon
-from sim.model import DeviceBody
+from sim.body import DeviceBody
 from sim.struts import Struts
 from tests.scenarios.shapes import straight_path
 

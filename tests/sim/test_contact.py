@@ -7,7 +7,8 @@ import trimesh
 
 from sim import contact
 from sim.arrays import Array, put, vec2, vec3, vec3d, zeros
-from sim.model import DeviceBody, Model, build_model
+from sim.body import DeviceBody
+from sim.model import Model, build_model
 from sim.solvers.device import contact_blocks, contact_push, contact_stiffness
 from sim.state import new_state
 from tests.sim.stents import catalogue_stent, loose_points, on_axis

@@ -8,7 +8,8 @@ from sim import elements
 from sim.arrays import mat3, put, vec3, zeros
 from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.model import Body, Model, build_model
+from sim.body import Body
+from sim.model import Model, build_model
 from sim.readings import cauchy_stress, deformation_gradients
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.settings import Settings

@@ -6,7 +6,8 @@ import pytest
 
 from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.model import Body, ModelError, build_model
+from sim.body import Body, ModelError
+from sim.model import build_model
 from sim.readings import deformation_gradients
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.settings import DivergedError, Settings

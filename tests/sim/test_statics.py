@@ -8,7 +8,8 @@ import pytest
 from sim.arrays import put, vec3
 from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.model import Body, build_model
+from sim.body import Body
+from sim.model import build_model
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.settings import Settings
 from sim.state import new_state

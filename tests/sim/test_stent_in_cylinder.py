@@ -10,7 +10,8 @@ from scipy.spatial import KDTree
 from scenarios.devices.lattice import ATMOSPHERE
 from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.model import Body, build_model
+from sim.body import Body
+from sim.model import build_model
 from sim.solvers.implicit import ImplicitSolver
 from sim.state import new_state
 from tests.sim.stents import Placed, catalogue_stent, on_axis

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.model import Body
+from sim.body import Body
 from sim.unloading import Unloaded, unload
 from tests.sim.tubes import section_diameter, stenosed, tube, vessel
 from tests.sim.twin import Twin

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.model import Body
+from sim.body import Body
 
 SOFT = StableNeoHookean.from_young(1.0e6, 0.45, 1100.0)
 """An arterial wall as soft as tables have it: 1 MPa."""

@@ -1,0 +1,142 @@
+"""Body: tissue as numpy arrays, and what loads, holds and meets it; what a model is made from."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sim.balloon import GuidedBalloon
+from sim.materials.material import Material
+from sim.obstacles import Obstacle
+from sim.struts import Struts
+
+
+class ModelError(ValueError):
+    """A model that cannot be simulated, told in one sentence."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Support:
+    """Springs and dashpots along a surface's rest normals: the tissue around a vessel, or a plane of symmetry if stiff.
+
+    Attributes
+    ----------
+    surface
+        Name of a surface of the body.
+    stiffness
+        Pressure per distance [Pa/m].
+    damping
+        Pressure per speed [Pa·s/m].
+    """
+
+    surface: str
+    stiffness: float
+    damping: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Body:
+    """Tissue as numpy arrays: what a model is made from.
+
+    Attributes
+    ----------
+    vertices
+        Rest positions [m], shape (n, 3).
+    tets
+        Vertex indices, positively oriented, shape (m, 4).
+    laws
+        The laws in use.
+    law_of_tet
+        For each tet the index of its law, shape (m,).
+    lumen
+        Triangles of the lumen, normals out of the blood and so into the tissue, shape (k, 3); may be empty.
+    held
+        Indices of vertices that do not move.
+    frames
+        For each tet the directions of fibre, sheet and normal as columns of a rotation, shape (m, 3, 3); None if no law needs
+        them.
+    surfaces
+        Named triangles of the tissue's boundary, normals into the tissue, each of shape (k, 3).
+    patches
+        Named vertices that hands may move; they stay wherever they were last put.
+    supports
+        Springs and dashpots that hold named surfaces.
+    obstacles
+        Rigid bodies that the tissue's boundary may meet.
+    drag
+        Force per mass and speed [1/s] that slows all tissue: the mass-proportional part of Rayleigh's damping.
+    touching
+        Names of surfaces that may meet each other and themselves; "lumen" is one of them.
+    friction
+        Coulomb's coefficient where tissue meets tissue; unverified.
+    """
+
+    vertices: np.ndarray
+    tets: np.ndarray
+    laws: Sequence[Material]
+    law_of_tet: np.ndarray
+    lumen: np.ndarray
+    held: np.ndarray
+    frames: np.ndarray | None = None
+    surfaces: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    patches: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    supports: Sequence[Support] = ()
+    obstacles: Sequence[Obstacle] = ()
+    drag: float = 0.0
+    touching: Sequence[str] = ()
+    friction: float = 0.0
+
+    def surface(self, name: str) -> np.ndarray:
+        """The triangles of a named surface, shape (k, 3); "lumen" names the lumen.
+
+        Raises
+        ------
+        ModelError
+            If there is none of that name.
+        """
+        if name == "lumen":
+            return self.lumen
+        if name not in self.surfaces:
+            known = ", ".join(sorted(["lumen", *self.surfaces]))
+            raise ModelError(f"There is no surface called {name!r}; the body has {known}.")
+        return self.surfaces[name]
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceBody:
+    """A stent on its balloon as numpy arrays: what a model is made from.
+
+    Attributes
+    ----------
+    struts
+        Mechanics of the strut network.
+    positions
+        Node positions when the clock starts [m], shape (n, 3).
+    sample_nodes, sample_along
+        Points on struts that may touch the wall: the strut's two nodes, shape (s, 2), and how far along it each is, 0 to 1.
+    half_thickness
+        Half the radial thickness of a strut [m].
+    balloon
+        The balloon under the stent.
+    balloon_share
+        Area of the balloon that each node bears, per unit of radius, shape (n,) [m·rad].
+    drag
+        Resistance of each node against moving [N·s/m]: the flow of fluid into the balloon and friction, in one number.
+    """
+
+    struts: Struts
+    positions: np.ndarray
+    sample_nodes: np.ndarray
+    sample_along: np.ndarray
+    half_thickness: float
+    balloon: GuidedBalloon
+    balloon_share: np.ndarray
+    drag: float
+
+
+def boundary_faces(tets: np.ndarray) -> np.ndarray:
+    """Triangles of one tet alone, normals into the tissue, shape (k, 3)."""
+    # The face across from corner a of a positive tet, wound so that its normal points at that corner.
+    faces = np.concatenate([tets[:, list(face)] for face in ((1, 3, 2), (0, 2, 3), (0, 3, 1), (0, 1, 2))])
+    _, first, count = np.unique(np.sort(faces, axis=1), axis=0, return_index=True, return_counts=True)
+    return faces[np.sort(first[count == 1])]

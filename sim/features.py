@@ -1,0 +1,199 @@
+"""The faces, edges and corners of a triangle surface: their normals, and which of them a point is nearest to.
+
+A point is over a face if its foot is inside the face; over an edge if its foot is inside the edge and no triangle at the edge
+has it over its own inner side; over a corner if every edge there leads away from it. These are the normal cones of the surface
+(the feasible regions of Chen et al., Offset Geometric Contact, 2025, doi:10.1145/3731205), so that each place where the
+surface comes locally nearest to the point is found once, whichever triangles share it.
+
+x are positions in double precision, current ones or those at rest.
+"""
+
+from typing import Any, NamedTuple
+
+import taichi as ti
+
+from sim.arrays import Array, Passed
+
+NONE: Any = -1
+FACE: Any = 0
+# A point over the edge across from corner k is over feature 1 + k, one over corner k over feature 4 + k.
+ACROSS: Any = 1
+CORNER: Any = 4
+
+# Share of a triangle's height or an edge's length within which a foot counts to the edge or the corner itself. It is far above
+# the rounding of positions, so that a vertex right above an edge of a flat mesh is not over both faces, or over none.
+BORDER: Any = 1e-4
+# A triangle whose height is less than the square root of this share of its longest side has no direction.
+THIN: Any = 1e-10
+TINY: Any = 1e-30
+
+
+class Surface(NamedTuple):
+    """The tables of a Skin that tell who touches whom, put together within a kernel."""
+
+    triangles: Array
+    triangle_edges: Array
+    edges: Array
+    edge_first: Array
+    edge_triangles: Array
+    vertex_first: Array
+    vertex_triangles: Array
+    vertex_edges: Array
+
+
+@ti.func
+def unit(n):  # pyright: ignore
+    """The direction of a vector; zero if it has none."""
+    return n / ti.max(n.norm(), TINY)
+
+
+@ti.func
+def face_cross(t, surface: Passed, x: Passed):  # pyright: ignore
+    """Normal times twice the area of a triangle [m²]; zero if it is too thin to have a direction."""
+    c = surface.triangles[t]
+    ab, ac = x[c[1]] - x[c[0]], x[c[2]] - x[c[0]]
+    n = ab.cross(ac)
+    longest = ti.max(ab.norm_sqr(), ac.norm_sqr(), (ac - ab).norm_sqr())
+    if n.norm_sqr() <= THIN * longest * longest:
+        n *= 0.0
+    return n
+
+
+@ti.func
+def edge_normal(e, surface: Passed, x: Passed):  # pyright: ignore
+    """Mean direction of the faces at an edge."""
+    n = ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
+    for i in range(surface.edge_first[e], surface.edge_first[e + 1]):
+        n += unit(face_cross(surface.edge_triangles[i], surface, x))
+    return unit(n)
+
+
+@ti.func
+def vertex_normal(v, surface: Passed, x: Passed):  # pyright: ignore
+    """Mean direction of the faces at a vertex, each as its angle there (Bærentzen & Aanæs 2005, doi:10.1109/TVCG.2005.49)."""
+    n = ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
+    for i in range(surface.vertex_first[v][0], surface.vertex_first[v + 1][0]):
+        t = surface.vertex_triangles[i]
+        cross = face_cross(t, surface, x)
+        c = surface.triangles[t]
+        for k in ti.static(range(3)):
+            if c[k] == v:
+                one, other = x[c[(k + 1) % 3]] - x[v], x[c[(k + 2) % 3]] - x[v]
+                n += ti.atan2(cross.norm(), one.dot(other)) * unit(cross)
+    return unit(n)
+
+
+@ti.func
+def feature_normal(kind, t, surface: Passed, x: Passed):  # pyright: ignore
+    """Outward direction of a feature of triangle t."""
+    n = ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
+    if kind == FACE:
+        n = unit(face_cross(t, surface, x))
+    elif kind < CORNER:
+        n = edge_normal(surface.triangle_edges[t][kind - ACROSS], surface, x)
+    else:
+        n = vertex_normal(surface.triangles[t][kind - CORNER], surface, x)
+    return n
+
+
+@ti.func
+def has_rim(kind, t, surface: Passed):  # pyright: ignore
+    """Whether a feature of triangle t lies where the surface ends."""
+    rim = 0
+    if kind >= CORNER:
+        v = surface.triangles[t][kind - CORNER]
+        for i in range(surface.vertex_first[v][1], surface.vertex_first[v + 1][1]):
+            e = surface.vertex_edges[i]
+            if surface.edge_first[e + 1] - surface.edge_first[e] == 1:
+                rim = 1
+    elif kind != FACE:
+        e = surface.triangle_edges[t][kind - ACROSS]
+        if surface.edge_first[e + 1] - surface.edge_first[e] == 1:
+            rim = 1
+    return rim
+
+
+@ti.func
+def foot_in_plane(p, t, surface: Passed, x: Passed):  # pyright: ignore
+    """Barycentric weights of a point's foot in a triangle's plane and its height above it [m].
+
+    For a triangle too thin to have a plane all weights are −1: no foot is inside it, and it hides no edge.
+    """
+    c = surface.triangles[t]
+    ab, ac, ap = x[c[1]] - x[c[0]], x[c[2]] - x[c[0]], p - x[c[0]]
+    n = face_cross(t, surface, x)
+    area = n.norm_sqr()
+    w = ti.Vector([ti.f64(-1.0), ti.f64(-1.0), ti.f64(-1.0)])
+    height = ti.f64(0.0)
+    if area > 0.0:
+        w[1] = n.dot(ap.cross(ac)) / area
+        w[2] = n.dot(ab.cross(ap)) / area
+        w[0] = 1.0 - w[1] - w[2]
+        height = n.dot(ap) / ti.sqrt(area)
+    return w, height
+
+
+@ti.func
+def over_edge(p, e, surface: Passed, x: Passed):  # pyright: ignore
+    """Whether no triangle at an edge has the point over its inner side."""
+    over = 1
+    for i in range(surface.edge_first[e], surface.edge_first[e + 1]):
+        t = surface.edge_triangles[i]
+        w, _height = foot_in_plane(p, t, surface, x)
+        for k in ti.static(range(3)):
+            if surface.triangle_edges[t][k] == e and w[k] > BORDER:
+                over = 0
+    return over
+
+
+@ti.func
+def over_corner(p, v, surface: Passed, x: Passed):  # pyright: ignore
+    """Whether all edges at a vertex lead away from the point."""
+    over = 1
+    for i in range(surface.vertex_first[v][1], surface.vertex_first[v + 1][1]):
+        pair = surface.edges[surface.vertex_edges[i]]
+        along = x[pair[0]] + x[pair[1]] - 2.0 * x[v]
+        if (p - x[v]).dot(along) > BORDER * along.norm_sqr():
+            over = 0
+    return over
+
+
+@ti.func
+def feature_below(p, t, reach, surface: Passed, x: Passed):  # pyright: ignore
+    """The feature that triangle t answers for and that the point is over, no farther than `reach` [m]; NONE if there is none.
+
+    An edge or corner is answered for by the first of its triangles. Beside it the weights of the nearest place.
+    """
+    w, height = foot_in_plane(p, t, surface, x)
+    kind = NONE
+    weights = w
+    if ti.abs(height) <= reach:
+        if w.min() > BORDER:
+            kind = FACE
+        else:
+            c = surface.triangles[t]
+            for k in range(3):
+                e = surface.triangle_edges[t][k]
+                if kind == NONE and w[k] <= BORDER and surface.edge_triangles[surface.edge_first[e]] == t:
+                    a, b = x[surface.edges[e][0]], x[surface.edges[e][1]]
+                    s = (p - a).dot(b - a) / ti.max((b - a).norm_sqr(), TINY)
+                    near = (p - a - s * (b - a)).norm_sqr() <= reach * reach
+                    if s > BORDER and s < 1.0 - BORDER and near and over_edge(p, e, surface, x) == 1:
+                        kind = ACROSS + k
+                        ahead = surface.edges[e][0] == c[(k + 1) % 3]
+                        weights[k] = 0.0
+                        weights[(k + 1) % 3] = ti.select(ahead, 1.0 - s, s)
+                        weights[(k + 2) % 3] = ti.select(ahead, s, 1.0 - s)
+            for k in range(3):
+                v = c[k]
+                near = (p - x[v]).norm_sqr() <= reach * reach
+                if (
+                    kind == NONE
+                    and near
+                    and surface.vertex_triangles[surface.vertex_first[v][0]] == t
+                    and over_corner(p, v, surface, x) == 1
+                ):
+                    kind = CORNER + k
+                    for j in ti.static(range(3)):
+                        weights[j] = ti.cast(j == k, ti.f64)
+    return kind, weights

@@ -1,0 +1,125 @@
+"""The linear system of one Newton step: its preconditioner, kept up to date, and its solution."""
+
+import numpy as np
+import taichi as ti
+
+from sim.arrays import Array, mat3, put, vec3, zeros
+from sim.chunks import partial_length
+from sim.model import Model
+from sim.solvers import assembly, linear
+from sim.solvers.coarse import CoarseSpace
+from sim.solvers.device import eliminated_stiffness
+from sim.solvers.tissue import Tissue
+from sim.solvers.touching import Touching
+from sim.state import State
+
+TIRED = 60
+"""Iterations after which the coarse space is brought up to date with the operator."""
+
+
+class System:
+    """Scratch of the linear solves of one model."""
+
+    def __init__(self, model: Model, tissue: Tissue, touching: Touching):
+        self.model = model
+        self._tissue, self._touching = tissue, touching
+        n, k = model.vertex_count, model.node_count
+        self._inverse = zeros(n, mat3)
+        self.vectors = put(np.zeros((linear.VECTOR_COUNT, n, 3)), vec3)
+        self._partial = zeros(partial_length(n), ti.f64)
+        self._scalars = zeros(linear.SCALAR_COUNT, ti.f64)
+        self._answers = zeros(model.pockets.count, ti.f32)
+        self._compliance = put(np.zeros((max(k, 1), max(k, 1), 3, 3)), mat3)
+        self._node_vectors = put(np.zeros((2, max(k, 1), 3)), vec3)
+        self._answer = zeros(k, vec3)
+        self._space = CoarseSpace(model)
+        self._coarse = put(np.zeros((linear.COARSE_COUNT, 4 * self._space.count, 3)), vec3)
+        self._fresh = False
+        self._tired = False
+
+    # --- preconditioner ---------------------------------------------------------------------------------------------
+
+    def rest_inverse(self) -> Array:
+        """The coarse inverse of the operator at hand, which is that of rest; see `begin`."""
+        return put(self._space.inverse(self._tissue.matrix, self._tissue.slope, None), mat3)
+
+    def begin(self, state: State, rest_inverse: Array | None) -> None:
+        """Begin a tick, with the coarse inverse of rest turned as the tissue has, or one to be made of the first operator."""
+        self._fresh, self._tired = False, rest_inverse is None
+        if rest_inverse is not None:
+            self._space.turn(rest_inverse, state.displacement)
+
+    def prepare(self, compliance: np.ndarray | None) -> None:
+        """Bring the preconditioner up to date with the tissue's matrix, contacts, and a device of this compliance [m/N]."""
+        m, t, p = self.model, self._touching, self.model.pockets
+        assembly.invert_diagonal(
+            m.vertex_count, m.diagonal, self._tissue.matrix, m.free, p.vertex_first, p.vertex_entries, p.entry_pocket,
+            self._tissue.slope, p.stiffness, p.volume, t.count, t.first, t.corners, t.weights, t.normal, t.slope, t.slide,
+            self._inverse,
+        )  # fmt: skip
+        if self._tired or (t.count and not self._fresh):
+            self._space.take(self._space.inverse(self._tissue.matrix, self._tissue.slope, self._contact_part(compliance)))
+            self._fresh, self._tired = True, False
+
+    def _contact_part(self, compliance: np.ndarray | None) -> np.ndarray | None:
+        """What contacts add to the coarse matrix [N/m], with the device eliminated where it gives way."""
+        t, m = self._touching, self.model
+        if t.count == 0:
+            return None
+        blocks = t.blocks()
+        touching = np.flatnonzero(blocks.any((1, 2)))
+        if len(touching) == 0:
+            return None
+        vertices, weights = t.vertices.to_numpy()[touching], t.weights.to_numpy()[touching].astype(float)
+        rows = self._space.contact_rows(vertices, weights)
+        samples = int(np.count_nonzero(touching < m.sample_count))
+        if compliance is None or m.device is None:
+            samples = 0
+        return eliminated_stiffness(m.device, compliance, blocks, touching, samples, rows)
+
+    # --- solution ---------------------------------------------------------------------------------------------------
+
+    def couple(self, compliance: np.ndarray, device_force: np.ndarray) -> None:
+        """Take up a device's compliance [m/N] and add what its own imbalance [N] presses on the tissue."""
+        m, t, k = self.model, self._touching, self.model.node_count
+        table = compliance.reshape(k, 3, k, 3).transpose(0, 2, 1, 3)
+        self._compliance.from_numpy(np.ascontiguousarray(table, dtype=np.float32))
+        answer = (compliance @ device_force.ravel()).reshape(-1, 3)
+        self._answer.from_numpy(answer.astype(np.float32))
+        linear.add_device_reaction(
+            m.vertex_count, t.first, t.corners, m.sample_count, t.weights, t.normal, t.slope, t.slide, m.sample_nodes,
+            m.sample_along, self._answer, m.free, self._tissue.force,
+        )  # fmt: skip
+
+    def push_of_solution(self) -> np.ndarray:
+        """What the tissue's step presses on the struts' sample points [N], shape (s, 3)."""
+        t = self._touching
+        linear.contact_push_of_solution(t.count, t.vertices, t.weights, t.normal, t.slope, t.slide, self.vectors, t.push)
+        return t.push.to_numpy()[: self.model.sample_count].astype(float)
+
+    def solve(self, *, tolerance: float, limit: int, coupled: bool) -> tuple[int, bool]:
+        """Conjugate gradients for the tissue's force; leaves the step among `vectors`.
+
+        Returns the iterations done and whether a direction was met along which the energy curves down, where they end.
+        """
+        m, t, p, c = self.model, self._touching, self.model.pockets, self._space
+        linear.start_iterations(
+            m.vertex_count, c.count, self._tissue.force, self._inverse, c.cluster_of, c.cluster_first,
+            c.members, c.modes, c.coarse_inverse, tolerance, self._coarse, self._partial, self.vectors,
+            self._scalars,
+        )  # fmt: skip
+        for _ in range(0, limit, linear.UNROLL):
+            linear.iterate(
+                m.vertex_count, t.count, m.sample_count if coupled else 0, m.node_count if coupled else 0, c.count,
+                p.count, m.row_first, m.column, self._tissue.matrix, self._inverse, m.free, p.row_first, p.column,
+                self._tissue.slope, p.stiffness, p.volume, p.vertex_first, p.vertex_entries, p.entry_pocket, self._answers,
+                t.first, t.corners, t.vertices, t.weights, t.normal, t.slope, t.slide, m.sample_nodes, m.sample_along,
+                m.node_first, m.node_samples, self._compliance, c.cluster_of, c.cluster_first, c.members,
+                c.modes, c.coarse_inverse, self._coarse, t.scratch, self._node_vectors, self._partial,
+                self.vectors, self._scalars,
+            )  # fmt: skip
+            if self._scalars[linear.STOP] != 0.0:
+                break
+        iterations = int(self._scalars[linear.ITERATIONS])
+        self._tired = self._tired or iterations > TIRED
+        return iterations, self._scalars[linear.STOP] == linear.NEGATIVE

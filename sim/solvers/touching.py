@@ -1,0 +1,214 @@
+"""Contacts of one tick: who meets whom, with which stiffness, and what they carry from round to round."""
+
+import numpy as np
+import taichi as ti
+
+from sim import contact, strut_contact
+from sim.arrays import Array, ivec4, put, vec2, vec3, vec3d, vec4, zeros
+from sim.chunks import partial_length
+from sim.command import Command, Motion
+from sim.model import Model
+from sim.solvers.settings import Settings
+from sim.state import State
+
+
+class Touching:
+    """The table of contacts of one model: first the struts' sample points, then what tissue meets; scratch only."""
+
+    def __init__(self, model: Model, settings: Settings):
+        self.model = model
+        self._settings = settings
+        m = model
+        self._normals = zeros(m.vertex_count, vec3)
+        self._triangle = put(np.full(max(m.sample_count, 1), -1), ti.i32)
+        self._weights3, self._normal3 = zeros(m.sample_count, vec3), zeros(m.sample_count, vec3)
+        self._distance = zeros(m.sample_count, ti.f32)
+        self._position, self.position_before = zeros(m.node_count, vec3d), zeros(m.node_count, vec3d)
+        self.first, self._cursor = zeros(m.vertex_count + 1, ti.i32), zeros(m.vertex_count + 1, ti.i32)
+        self.count = self._capacity = 0
+        self._keys = np.zeros((0, 5), np.int64)
+        self._reserve(m.sample_count)
+
+    def _reserve(self, count: int) -> None:
+        """Make room for so many contacts."""
+        if count <= self._capacity and self._capacity:
+            return
+        size = max(count, 2 * self._capacity, 1)
+        self._capacity = size
+        self.vertices, self.weights = zeros(size, ivec4), zeros(size, vec4)
+        self.normal, self._anchor, self._anchor_before = (zeros(size, vec3) for _ in range(3))
+        self._carried, self.traction, self.slide, self.push = (zeros(size, vec3) for _ in range(4))
+        self._start, self.slope = zeros(size, vec3d), zeros(size, vec2)
+        self._offset, self.stiffness, self._friction = (zeros(size, ti.f32) for _ in range(3))
+        self.corners = zeros(4 * size, ti.i32)
+        self.scratch = put(np.zeros((2, size, 3)), vec3)
+        self._partial = zeros(partial_length(size), ti.f64)
+
+    # --- search -----------------------------------------------------------------------------------------------------
+
+    def find(self, state: State, y: np.ndarray, before: Array, command: Command, last: Command) -> None:
+        """Fill the table at the state's displacement; slip counts from `before` [m] and the obstacles' places in `last`."""
+        m = self.model
+        rows = [self._strut_rows(state, y), *self._obstacle_rows(state, command, last)]
+        table = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        self.count = len(table["stiffness"])
+        self._keys = table["key"]
+        self._allowed = table["allowed"]
+        if self.count == 0:
+            return
+        self._reserve(self.count)
+        self._carry(state, table)
+        for name, array in {
+            "vertices": self.vertices, "weights": self.weights, "normal": self.normal, "anchor": self._anchor,
+            "anchor_before": self._anchor_before, "carried": self._carried, "offset": self._offset,
+            "stiffness": self.stiffness, "friction": self._friction,
+        }.items():  # fmt: skip
+            _fill(array, table[name])
+        self.normal_host = table["normal"]
+        self._stiffness_host = table["stiffness"]
+        contact.starting_places(
+            self.count, m.sample_count, m.sample_nodes, m.sample_along, self.position_before, self.vertices, self.weights,
+            m.rest, before, self._anchor_before, self._start,
+        )  # fmt: skip
+        contact.list_contacts_by_vertex(
+            m.vertex_count, self.count, self.vertices, self.stiffness, self._cursor, self.first, self.corners
+        )
+
+    def _strut_rows(self, state: State, y: np.ndarray) -> dict[str, np.ndarray]:
+        m, count = self.model, self.model.sample_count
+        rows = _empty_rows(count)
+        if count == 0 or m.device is None:
+            return rows
+        self._position.from_numpy(y)
+        u = state.displacement
+        strut_contact.wall_normals(m.vertex_count, m.lumen_first, m.lumen_triangles, m.lumen, m.rest, u, self._normals)
+        strut_contact.find_contacts(
+            count, m.sample_nodes, m.sample_along, self._position, m.neighbour_first, m.neighbours, m.lumen_first,
+            m.lumen_triangles, m.lumen, m.rest, u, self._normals, state.nearest, self._triangle, self._weights3,
+            self._normal3, self._distance,
+        )  # fmt: skip
+        triangle, weights = self._triangle.to_numpy(), self._weights3.to_numpy().astype(float)
+        half = m.device.half_thickness
+        near = self._distance.to_numpy() - half <= self._settings.contact_reach
+        wall = m.body.lumen[np.maximum(triangle, 0)]
+        own = np.einsum("si,si->s", weights, m.vertex_stiffness[wall])
+        rows["vertices"][:, :3] = np.where(near[:, None], wall, -1)
+        rows["weights"][:, :3] = -weights
+        rows["normal"] = self._normal3.to_numpy().astype(float)
+        rows["carried"] = np.where(near[:, None], state.traction, 0.0)
+        rows["offset"][:] = half
+        rows["allowed"][:] = self._settings.depth_bound * half
+        rows["stiffness"] = np.where(near, self._settings.contact_ratio * own, 0.0)
+        rows["friction"][:] = self._settings.friction
+        return rows
+
+    def _obstacle_rows(self, state: State, command: Command, last: Command) -> list[dict[str, np.ndarray]]:
+        m = self.model
+        if not m.body.obstacles:
+            return []
+        x = (m.rest.to_numpy() + state.displacement.to_numpy()).astype(float)[m.skin] + m.origin
+        found = []
+        for number, obstacle in enumerate(m.body.obstacles):
+            now, then = command.moves.get(obstacle.name, Motion()), last.moves.get(obstacle.name, Motion())
+            back = now.returned(x)
+            foot, normal = obstacle.nearest(back)
+            near = np.einsum("ni,ni->n", back - foot, normal) <= m.mean_edge
+            vertex = m.skin[near]
+            rows = _empty_rows(len(vertex))
+            rows["key"][:, 0] = 1 + number
+            rows["key"][:, 1] = rows["vertices"][:, 0] = vertex
+            rows["weights"][:, 0] = 1.0
+            rows["normal"] = now.turned(normal[near])
+            rows["anchor"] = now.moved(foot[near]) - m.origin
+            rows["anchor_before"] = then.moved(foot[near]) - m.origin
+            rows["allowed"][:] = self._settings.overlap_bound * m.mean_edge
+            rows["stiffness"] = self._settings.contact_ratio * m.vertex_stiffness[vertex]
+            rows["friction"][:] = obstacle.friction
+            found.append(rows)
+        return found
+
+    def _carry(self, state: State, table: dict[str, np.ndarray]) -> None:
+        """Give the contacts that were there before the forces that they carry."""
+        if len(state.met) == 0 or self.count == self.model.sample_count:
+            return
+        old = {key: row for row, key in enumerate(map(tuple, state.met.tolist()))}
+        for row in range(self.model.sample_count, self.count):
+            before = old.get(tuple(table["key"][row].tolist()))
+            if before is not None:
+                table["carried"][row] = state.met_traction[before]
+
+    # --- forces -----------------------------------------------------------------------------------------------------
+
+    def energy(self, state: State, y: np.ndarray) -> float:
+        """Energy of all contacts [J] at the state's displacement and the device's place; leaves tractions and stiffness."""
+        m = self.model
+        if self.count == 0:
+            return 0.0
+        if m.node_count:
+            self._position.from_numpy(y)
+        return contact.contact_forces(
+            self.count, m.sample_count, m.sample_nodes, m.sample_along, self._position, self.vertices, self.weights,
+            self.normal, self._offset, self._anchor, self._start, self.stiffness, self._friction, self._carried, m.rest,
+            state.displacement, self.traction, self.slope, self.slide, self._partial,
+        )  # fmt: skip
+
+    def add_force(self, force: Array) -> None:
+        """Add what contacts press on the tissue [N]."""
+        if self.count:
+            contact.add_contact_force(
+                self.model.vertex_count, self.first, self.corners, self.weights, self.traction, self.model.free, force
+            )
+
+    def tractions(self) -> np.ndarray:
+        """Force on each contact's side of positive weights, the strut's or the tissue's on an obstacle [N], shape (c, 3)."""
+        return self.traction.to_numpy()[: self.count].astype(float)
+
+    def blocks(self) -> np.ndarray:
+        """Stiffness of each contact [N/m], shape (c, 3, 3): see `sim.contact.resist`."""
+        slope = self.slope.to_numpy()[: self.count].astype(float)
+        slide = self.slide.to_numpy()[: self.count].astype(float)
+        along = np.einsum("si,sj->sij", self.normal_host, self.normal_host)
+        sliding = np.einsum("si,sj->sij", slide, slide)
+        return slope[:, 0, None, None] * along + slope[:, 1, None, None] * (np.eye(3) - along - sliding)
+
+    def carry_on(self, state: State, y: np.ndarray) -> tuple[float, bool]:
+        """Carry the forces over into `state`; returns the deepest overlap [m] and whether one is deeper than allowed."""
+        if self.count == 0:
+            return 0.0, False
+        self.energy(state, y)
+        traction = self.tractions()
+        n, s = self.normal_host, self.model.sample_count
+        push = np.einsum("si,si->s", traction, n)
+        before = np.einsum("si,si->s", self._carried.to_numpy()[: self.count], n)
+        there = (self._stiffness_host > 0.0) & (push > 0.0)
+        depth = np.where(there, (push - np.maximum(before, 0.0)) / np.maximum(self._stiffness_host, 1e-30), 0.0)
+        traction[~there] = 0.0
+        _fill(self._carried, traction)
+        state.traction = traction[:s]
+        kept = np.flatnonzero(there[s:]) + s
+        state.met, state.met_traction = self._keys[kept], traction[kept]
+        return float(depth.max()), bool((depth > self._allowed).any())
+
+
+def _empty_rows(count: int) -> dict[str, np.ndarray]:
+    """A table of so many contacts that do nothing."""
+    return {
+        "key": np.full((count, 5), -1, np.int64),
+        "vertices": np.full((count, 4), -1),
+        "weights": np.zeros((count, 4)),
+        "normal": np.zeros((count, 3)),
+        "anchor": np.zeros((count, 3)),
+        "anchor_before": np.zeros((count, 3)),
+        "carried": np.zeros((count, 3)),
+        "offset": np.zeros(count),
+        "allowed": np.zeros(count),
+        "stiffness": np.zeros(count),
+        "friction": np.zeros(count),
+    }
+
+
+def _fill(array: Array, values: np.ndarray) -> None:
+    """Write values into the beginning of an array on the backend."""
+    whole = array.to_numpy()
+    whole[: len(values)] = values
+    array.from_numpy(whole)

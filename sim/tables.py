@@ -1,0 +1,88 @@
+"""Tables of who touches whom, built once for a model: they let every sum be gathered in a fixed order."""
+
+import dataclasses
+
+import numpy as np
+
+PAIRS = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3))
+"""The corner pairs whose stiffness blocks an element stores; the others are their transposes."""
+
+
+def corner_table(tets: np.ndarray, vertex_count: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each vertex its tet corners as 4 t + corner: where each vertex' list begins, shape (n + 1,), and the lists."""
+    flat = tets.ravel()
+    order = np.argsort(flat, kind="stable")
+    return np.searchsorted(flat[order], np.arange(vertex_count + 1)), order
+
+
+def inverse_table(groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each index the rows of `groups` that name it, each once, in order."""
+    if len(groups) == 0:
+        return np.zeros(count + 1, int), np.zeros(0, int)
+    size = groups.shape[1]
+    pairs = np.unique(np.stack([groups.ravel(), np.repeat(np.arange(len(groups)), size)], 1), axis=0)
+    return np.searchsorted(pairs[:, 0], np.arange(count + 1)), pairs[:, 1]
+
+
+def neighbour_table(triangles: np.ndarray, vertex_count: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each vertex its neighbours along a surface's edges."""
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    both = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
+    return np.searchsorted(both[:, 0], np.arange(vertex_count + 1)), both[:, 1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pattern:
+    """Which pairs of vertices share a tet: the sparsity of the stiffness, row by row.
+
+    Attributes
+    ----------
+    row, column
+        The two vertices of each entry, shape (e,).
+    upper, mirror
+        The entries with row ≤ column, shape (h,), and for each the entry with row and column swapped.
+    first, blocks
+        For each upper entry its part of the list of element blocks, shape (h + 1,): 2 (10 t + pair) + 1 if the block is to be
+        transposed; pairs as in `PAIRS`.
+    """
+
+    row: np.ndarray
+    column: np.ndarray
+    upper: np.ndarray
+    mirror: np.ndarray
+    first: np.ndarray
+    blocks: np.ndarray
+
+
+def pattern_of(tets: np.ndarray, vertex_count: int) -> Pattern:
+    """The pattern of a mesh of tets, shape (m, 4)."""
+    first, second = (np.array(column) for column in zip(*PAIRS, strict=True))
+    i, j = tets[:, first].ravel().astype(np.int64), tets[:, second].ravel().astype(np.int64)
+    swapped = i > j
+    low, high = np.where(swapped, j, i), np.where(swapped, i, j)
+    key = low * vertex_count + high
+    order = np.argsort(key, kind="stable")
+    pairs, start = np.unique(key[order], return_index=True)
+    low, high = pairs // vertex_count, pairs % vertex_count
+    inner = np.flatnonzero(low != high)
+    whole = np.sort(np.concatenate([pairs, high[inner] * vertex_count + low[inner]]))
+    return Pattern(
+        row=whole // vertex_count,
+        column=whole % vertex_count,
+        upper=np.searchsorted(whole, pairs),
+        mirror=np.searchsorted(whole, high * vertex_count + low),
+        first=np.append(start, len(key)),
+        blocks=2 * order + swapped[order],
+    )
+
+
+def edge_triangles(triangles: np.ndarray, pattern: Pattern, vertex_count: int) -> np.ndarray:
+    """For each upper entry (i, j) the triangles with the edge i→j and with j→i, −1 where there is none, shape (h, 2)."""
+    found = np.full((len(pattern.upper), 2), -1)
+    starts, ends = triangles.ravel().astype(np.int64), triangles[:, [1, 2, 0]].ravel()
+    key = pattern.row[pattern.upper] * vertex_count + pattern.column[pattern.upper]
+    number = np.repeat(np.arange(len(triangles)), 3)
+    forward = starts < ends
+    found[np.searchsorted(key, (starts * vertex_count + ends)[forward]), 0] = number[forward]
+    found[np.searchsorted(key, (ends * vertex_count + starts)[~forward]), 1] = number[~forward]
+    return found
