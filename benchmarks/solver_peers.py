@@ -1,10 +1,11 @@
+# ruff: noqa: E402
 """Other people's solvers on the benchmark's scene: newton's VBD and XPBD, genesis' implicit finite elements, felupe.
 
 A peer runs in a process of its own, under a Python of its own where one is named, so that each can be installed apart:
 
-    python -m venv newton  && newton/bin/pip install "newton>=1.8,<2"                        # brings warp; CUDA if there is
-    python -m venv genesis && genesis/bin/pip install torch "genesis-world>=1.4.5,<2"        # torch from pytorch.org, with or without CUDA
-    python -m venv felupe  && felupe/bin/pip install "felupe>=11.3" pypardiso                # pypardiso (x86 only) is optional
+    python -m venv newton  && newton/bin/pip install "newton>=1.8,<2"                   # brings warp; uses CUDA if it finds it
+    python -m venv genesis && genesis/bin/pip install torch "genesis-world>=1.4.5,<2"   # torch with or without CUDA
+    python -m venv felupe  && felupe/bin/pip install "felupe>=11.3" scipy pypardiso     # pypardiso, for x86, may be left out
 
 and is then named to the benchmark as `--peer newton=newton/bin/python`. Without that the Python that runs the benchmark is
 tried; a peer that it lacks is left out, with a sentence. What each is asked, and how it is measured:
@@ -12,17 +13,17 @@ tried; a peer that it lacks is left out, with a sentence. What each is asked, an
 - All get the same vertices, tets, masses, clamp and gravity, and start at rest, undeformed. newton's VBD and felupe have the
   scene's law. genesis' implicit solver has no neo-Hookean law (`NotImplementedError`), so it solves the corotated one, and is
   held to the answer of that. newton's XPBD calls its law neo-Hookean, but makes tr(FᵀF) − 3 a constraint with a compliance,
-  so its energy goes with the square of that and has no shear stiffness at rest; no mesh's answer is its own.
+  so that its energy goes with the square of that: no stiffness in shear at rest. It is held to the scene's law.
 - The dynamic codes come to rest by kinetic damping, the same for each: some 240 times a simulated second, or after each step
   where steps are longer, the velocities are set to zero if the kinetic energy has fallen since the last look. Their own
-  damping is off. It takes no setting, does not move the state of rest, and no code here comes to rest sooner by its own.
+  damping is off. This takes no setting and does not move the state of rest.
 - The clock runs during steps alone, not while the state is read, looked at or stopped. A first step on a state that is thrown
   away compiles what is to be compiled, and its time is told apart. newton's steps are captured as a graph, its fastest way.
-- A run ends at rest (the tip moved by less than 0.01 % in a quarter of a simulated second), at its budget of wall-clock time,
-  after so much simulated time, or where it has diverged.
+- A run ends at rest (the tip moved by less than 0.01 % of its way in a quarter of a simulated second), at its budget of
+  wall-clock time, after so much simulated time, or where it has diverged.
+- The settings in PEERS are the best of those tried on a processor: the least time to 1 % on the mesh they stand for.
 """
 
-import argparse
 import importlib
 import json
 import math
@@ -31,8 +32,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,15 +44,11 @@ if __name__ == "__main__":
 
 import numpy as np
 
-from benchmarks.solver_scenes import COROTATED, NEO_HOOKEAN, Scene
+from benchmarks.solver_scenes import COROTATED, LEVI_CIVITA, NEO_HOOKEAN, Record, Scene, Settings
 
 LOOKS_HZ = 240.0
 STILL_S, STILL = 0.25, 1e-4
 """At rest is a tip that moves by less than this share of its way in this time [s]."""
-STAY_S = 0.1
-"""How long [s, simulated] a run that was cut off must have been within the bound to count."""
-
-Settings = Mapping[str, float | int | str]
 
 
 class Absent(Exception):
@@ -79,56 +76,6 @@ class Code(Protocol):
     def stop(self) -> None:
         """Set all velocities to zero."""
         ...
-
-
-@dataclass(frozen=True)
-class Record:
-    """What one run of a peer gave.
-
-    times, wall, cpu, drops: of each look the simulated time, the wall-clock and processor time so far (all threads,
-    compilation left out) [s], and how far the tip has sunk [m]; felupe's rows are Newton steps, at no time. `ended` is "at
-    rest", "budget", "time" or "diverged". `absent` says why there is no run, if there is none; all else is empty then.
-    """
-
-    peer: str
-    settings: Settings
-    law: str = NEO_HOOKEAN
-    absent: str = ""
-    device: str = ""
-    versions: str = ""
-    build_s: float = 0.0
-    compile_s: float = 0.0
-    steps: int = 0
-    ended: str = ""
-    times: list[float] = field(default_factory=list)
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    drops: list[float] = field(default_factory=list)
-    displacement: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-
-    def tip_error(self, drop: float) -> float:
-        """How much more than it should [m] the tip has sunk at the end, as a share."""
-        return self.drops[-1] / drop - 1.0
-
-    def error(self, reference: np.ndarray) -> float:
-        """Root mean square of the displacement's error at the end, as a share of that of the reference (n, 3) [m]."""
-        return float(np.sqrt(((self.displacement - reference) ** 2).sum() / (reference**2).sum()))
-
-    def time_to(self, drop: float, *, within: float = 0.01) -> tuple[float, float, float] | None:
-        """Wall-clock, processor and simulated time [s] from which the tip stays within a share of the drop [m] it should have;
-        None if it never does."""
-        outside = [row for row, now in enumerate(self.drops) if not abs(now / drop - 1.0) <= within]
-        first = outside[-1] + 1 if outside else 0
-        if first >= len(self.drops):
-            return None
-        if self.ended in ("budget", "time") and self.times[-1] - self.times[first] < STAY_S:
-            return None
-        return self.wall[first], self.cpu[first], self.times[first]
-
-    def told(self, drop: float, *, within: float = 0.01) -> str:
-        """The time to accuracy in words: wall-clock / processor seconds, or never within so many."""
-        found = self.time_to(drop, within=within)
-        return f"{found[0]:.1f} / {found[1]:.1f}" if found else f"never within {self.wall[-1]:.0f} s ({self.ended})"
 
 
 @dataclass(frozen=True)
@@ -253,13 +200,16 @@ def _module(name: str, peer: str) -> Any:
 
 
 def _versions(*packages: str) -> str:
-    told = []
-    for package in packages:
-        try:
-            told.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(told)
+    return ", ".join(f"{package} {version(package)}" for package in packages)
+
+
+def _told(code: Any, scene: Scene, clock: Clock, *packages: str) -> dict[str, Any]:
+    """Bring a code to rest and tell what a record holds beside the rows."""
+    ended, displacement = come_to_rest(code, scene, clock)
+    return {
+        "device": str(code.device), "versions": _versions(*packages), "build_s": code.build_s, "compile_s": code.compile_s,
+        "steps": code.per_look * len(clock.rows["times"]), "ended": ended, "displacement": displacement.tolist(),
+    }  # fmt: skip
 
 
 class _Newton:
@@ -317,14 +267,6 @@ class _Newton:
         self.state.particle_qd.zero_()
 
 
-def _run_newton(scene: Scene, settings: Settings, clock: Clock, make: Callable[[Any, Any], Any]) -> dict[str, Any]:
-    code = _Newton(scene, settings, clock.device, make)
-    ended, displacement = come_to_rest(code, scene, clock)
-    told = {"build_s": code.build_s, "compile_s": code.compile_s, "steps": code.per_look * len(clock.rows["times"])}
-    about = {"device": str(code.device), "versions": _versions("newton", "warp-lang")}
-    return {**told, **about, "ended": ended, "displacement": displacement.tolist()}
-
-
 def newton_vbd(scene: Scene, settings: Settings, clock: Clock) -> dict[str, Any]:
     """newton's SolverVBD (vertex block descent): `rate` [Hz], `iterations` sweeps a step."""
     sweeps = int(settings["iterations"])
@@ -332,7 +274,7 @@ def newton_vbd(scene: Scene, settings: Settings, clock: Clock) -> dict[str, Any]
     def make(newton: Any, model: Any) -> Any:
         return newton.solvers.SolverVBD(model, iterations=sweeps, particle_enable_tile_solve=not model.device.is_cpu)
 
-    return _run_newton(scene, settings, clock, make)
+    return _told(_Newton(scene, settings, clock.device, make), scene, clock, "newton", "warp-lang")
 
 
 def newton_xpbd(scene: Scene, settings: Settings, clock: Clock) -> dict[str, Any]:
@@ -342,7 +284,7 @@ def newton_xpbd(scene: Scene, settings: Settings, clock: Clock) -> dict[str, Any
     def make(newton: Any, model: Any) -> Any:
         return newton.solvers.SolverXPBD(model, iterations=iterations, soft_body_relaxation=relaxation)
 
-    return _run_newton(scene, settings, clock, make)
+    return _told(_Newton(scene, settings, clock.device, make), scene, clock, "newton", "warp-lang")
 
 
 class _Genesis:
@@ -353,9 +295,9 @@ class _Genesis:
         gs = _module("genesis", "genesis-world")
         wanted = gs.cuda if device == "cuda" or (not device and _module("torch", "torch").cuda.is_available()) else gs.cpu
         gs.init(backend=wanted, precision="32", logging_level="error")
-        self.device, self.look_s = str(gs.device), 1.0 / float(settings["rate"])
+        self.device, self.per_look, self.look_s = gs.device, 1, 1.0 / float(settings["rate"])
         # It makes tets of its own from a surface; the scene's are handed over in their place.
-        elements = importlib.import_module("genesis.utils.element")
+        elements: Any = importlib.import_module("genesis.utils.element")
         elements.mesh_to_elements = lambda *_, **__: (scene.vertices.copy(), scene.tets.astype(np.int32))
         world = gs.Scene(
             sim_options=gs.options.SimOptions(dt=self.look_s, substeps=1, gravity=tuple(scene.gravity)),
@@ -406,32 +348,26 @@ class _Genesis:
 def genesis_implicit(scene: Scene, settings: Settings, clock: Clock) -> dict[str, Any]:
     """genesis' implicit FEM: `rate` [Hz], `newton` steps a step, at most `pcg` iterations each, `threshold` of its residual's
     square [N²], of which its own choice, 1e-6, is a thousandth of the weight of a node and stops it short of rest."""
-    code = _Genesis(scene, settings, clock.device)
-    ended, displacement = come_to_rest(code, scene, clock)
-    about = {"device": code.device, "versions": _versions("genesis-world", "quadrants", "torch"), "steps": len(clock.rows["times"])}
-    return {
-        **about,
-        "build_s": code.build_s,
-        "compile_s": code.compile_s,
-        "ended": ended,
-        "displacement": displacement.tolist(),
-    }
+    return _told(_Genesis(scene, settings, clock.device), scene, clock, "genesis-world", "quadrants", "torch")
 
 
 def felupe_static(scene: Scene, settings: Settings, clock: Clock) -> dict[str, Any]:
-    """felupe's Newton method in float64, the load in so many `parts`, with its line search, by Intel's Pardiso if there is one."""
+    """felupe's Newton method in float64: the load in so many `parts`, each to a `tolerance` of the forces, by Pardiso if there.
+
+    Its line search is off: it holds out for a smaller residual at each step, which costs this scene five times the steps.
+    """
     fem = _module("felupe", "felupe")
     try:
-        solver, named = importlib.import_module("pypardiso").spsolve, "pypardiso"
+        solver, packages = importlib.import_module("pypardiso").spsolve, ("felupe", "pypardiso")
     except ImportError:
-        solver, named = importlib.import_module("scipy.sparse.linalg").spsolve, "scipy"
+        solver, packages = importlib.import_module("scipy.sparse.linalg").spsolve, ("felupe", "scipy")
     began = time.perf_counter()
     region = fem.RegionTetra(fem.Mesh(scene.vertices, scene.tets, "tetra"))
     body = fem.FieldContainer([fem.Field(region, dim=3)])
     clamp = {"clamp": fem.Boundary(body[0], mask=np.isin(np.arange(len(scene.vertices)), scene.held))}
     solid = fem.SolidBody(_felupe_law(fem, scene), body)
     weight = fem.SolidBodyForce(body, values=scene.gravity, scale=scene.density)
-    built = time.perf_counter() - began
+    build_s, ended, parts = time.perf_counter() - began, "at rest", int(settings["parts"])
 
     class Watch(fem.Plugin):
         """Puts down each Newton step."""
@@ -443,24 +379,25 @@ def felupe_static(scene: Scene, settings: Settings, clock: Clock) -> dict[str, A
                 raise TimeoutError
             clock.go()
 
-    parts = int(settings["parts"])
     ramp = {weight: [scene.gravity * part / parts for part in range(1, parts + 1)]}
-    step = fem.Step(items=[solid, weight], ramp=ramp, boundaries=clamp)
-    ended = "at rest"
+    job = fem.Job([fem.Step(items=[solid, weight], ramp=ramp, boundaries=clamp)], plugins=[Watch()])
     clock.go()
     try:
-        fem.Job([step], plugins=[*([fem.LinesearchPlugin(residual=settings.get('ls')==2)] if settings.get('ls') else []), Watch()]).evaluate(x0=body, verbose=False, solver=solver, maxiter=60, tol=float(settings.get("tol", 1e-8)))
+        job.evaluate(x0=body, verbose=False, solver=solver, maxiter=60, tol=float(settings["tolerance"]))
     except TimeoutError:
         ended = "budget"
-    about = {"device": f"cpu, {named}", "versions": _versions("felupe", "pypardiso", "scipy"), "build_s": built}
-    return {**about, "steps": len(clock.rows["times"]), "ended": ended, "displacement": body[0].values.tolist()}
+    except fem.NewtonConvergenceError:
+        ended = "diverged"
+    return {
+        "device": "cpu", "versions": _versions(*packages), "build_s": build_s, "steps": len(clock.rows["times"]), "ended": ended,
+        "displacement": body[0].values.tolist(),
+    }  # fmt: skip
 
 
 def _felupe_law(fem: Any, scene: Scene) -> Any:
     """The scene's law as felupe takes one: functions of F (3, 3, q, m) [-] to stress and its slope [Pa]."""
     mu, stiff = scene.shear_modulus, scene.shear_modulus + scene.first_lame
     rest = 1.0 + mu / stiff
-    swap = np.array([[[(i - j) * (j - k) * (k - i) / 2.0 for k in range(3)] for j in range(3)] for i in range(3)])
     same = mu * np.einsum("ik,jl->ijkl", np.eye(3), np.eye(3))[..., None, None]
 
     def cofactor(f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -474,7 +411,7 @@ def _felupe_law(fem: Any, scene: Scene) -> Any:
 
     def elasticity(x: Sequence[np.ndarray], **_: Any) -> list[np.ndarray]:
         slope, pressure = cofactor(x[0])
-        second = np.einsum("ikm,jln,mn...->ijkl...", swap, swap, pressure * x[0], optimize=True)
+        second = np.einsum("ikm,jln,mn...->ijkl...", LEVI_CIVITA, LEVI_CIVITA, pressure * x[0], optimize=True)
         return [same + stiff * np.einsum("ij...,kl...->ijkl...", slope, slope) + second]
 
     return fem.Material(stress, elasticity)

@@ -1,12 +1,13 @@
-"""The task that every solver of the benchmark gets: a soft beam, clamped at one end, that its own weight bends by half its length.
+"""The task that each solver of the benchmark gets: a soft beam, clamped at one end, that its weight bends by half its length.
 
 Meshes, loads and laws are plain arrays, so that any code can take them, and `reference` is the float64 answer of linear
 tetrahedra on that very mesh: what a solver should come to rest at, however good or bad the mesh is for the beam itself.
+A `Record` tells how one run of one solver got there, and in what time.
 """
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,13 @@ import numpy as np
 SIZE = (0.08, 0.04, 0.04)
 """Length, width and height of the beam [m]."""
 
-CELLS = {6: (14, 6, 6), 25: (20, 10, 10), 100: (32, 16, 16)}
+CELLS = {6: (14, 6, 6), 25: (20, 10, 10), 100: (32, 16, 16), 500: (56, 28, 28)}
 """Cells along, across and up the beam, for a size in thousands of tetrahedra; a cell gives twelve."""
+
+STAY_S = 0.1
+"""How long [s, simulated] a run that was cut off must have been within the bound to count."""
+
+Settings = Mapping[str, float | int | str]
 
 NEO_HOOKEAN, COROTATED = "stable neo-Hookean", "corotated"
 
@@ -73,16 +79,17 @@ class Scene:
 
 
 def cantilever(thousands: int = 6, *, poisson: float = 0.45) -> Scene:
-    """A beam of 80 × 40 × 40 mm, E = 10 kPa, 1,000 kg/m³, clamped at x = 0, of about so many thousand tets (6, 25 or 100)."""
+    """A beam of 80 × 40 × 40 mm, E = 10 kPa, 1,000 kg/m³, clamped at x = 0, of about so many thousand tets, one of CELLS."""
     vertices, tets = _block(CELLS[thousands])
     vertices = vertices * np.array(SIZE)
-    ends = [np.linalg.norm(vertices - (SIZE[0], y, SIZE[2]), axis=1).argmin() for y in (0.0, SIZE[1])]
+    upper_edge = (vertices[:, 0] > SIZE[0] - 1e-9) & (vertices[:, 2] > SIZE[2] - 1e-9)
+    corner = (vertices[:, 1] < 1e-9) | (vertices[:, 1] > SIZE[1] - 1e-9)
     return Scene(
         name=f"cantilever, {len(tets):,} tets, ν = {poisson:g}",
         vertices=vertices,
         tets=tets,
         held=np.flatnonzero(vertices[:, 0] < 1e-9),
-        tip=np.array(ends),
+        tip=np.flatnonzero(upper_edge & corner),
         young=10e3,
         poisson=poisson,
         density=1000.0,
@@ -107,12 +114,14 @@ def _block(cells: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
         # The diagonal joins corners whose indices have an even sum, which both neighbours of a side find alike.
         odd = quad[:, 0].sum(axis=1) % 2 == 1
         quad[odd] = np.roll(quad[odd], 1, axis=1)
-        ring = np.ravel_multi_index(tuple(np.moveaxis(quad, 2, 0)), tuple(count + 1))
+        ring = np.asarray(np.ravel_multi_index(tuple(np.moveaxis(quad, 2, 0)), tuple(count + 1)))
         tets += [np.column_stack([middles, ring[:, [0, a, b]]]) for a, b in ((1, 2), (2, 3))]
     vertices = np.concatenate([corners, places + 0.5]) / count
     # Neighbours in space are made neighbours in memory, from which every code gains.
     order = np.lexsort((vertices[:, 2], vertices[:, 1], vertices[:, 0]))
-    tets = np.argsort(order)[np.stack(tets, axis=1).reshape(-1, 4)]
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    tets = place[np.stack(tets, axis=1).reshape(-1, 4)]
     edges = vertices[order][tets]
     inverted = np.linalg.det(edges[:, 1:] - edges[:, :1]) < 0.0
     tets[inverted] = tets[inverted][:, [0, 2, 1, 3]]
@@ -253,9 +262,7 @@ class _Statics:
         rows, columns = np.repeat(self.freedoms, 12, axis=1).ravel(), np.tile(self.freedoms, (1, 12)).ravel()
         tangent = sparse.coo_array((block, (rows, columns)), shape=(len(u), len(u))).tocsc()[self.free][:, self.free]
         # The tangent is symmetric, for which the ordering of AᵀA that is SuperLU's own choice fills in far more.
-        factors = linalg.splu(
-            tangent.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
+        factors = linalg.splu(tangent.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         return factors.solve(residual)
 
     def solve(self, *, parts: int = 3, tolerance: float = 1e-10, most: int = 40) -> np.ndarray:
@@ -285,3 +292,53 @@ class _Statics:
                 return trial
             share *= 0.5
         raise RuntimeError(f"no step along Newton's direction lowers the potential of {self.scene.name}")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one run of a peer gave.
+
+    times, wall, cpu, drops: of each look the simulated time, the wall-clock and processor time so far (all threads,
+    compilation left out) [s], and how far the tip has sunk [m]; felupe's rows are Newton steps, at no time. `ended` is "at
+    rest", "budget", "time" or "diverged". `absent` says why there is no run, if there is none; all else is empty then.
+    """
+
+    peer: str
+    settings: Settings
+    law: str = NEO_HOOKEAN
+    absent: str = ""
+    device: str = ""
+    versions: str = ""
+    build_s: float = 0.0
+    compile_s: float = 0.0
+    steps: int = 0
+    ended: str = ""
+    times: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    drops: list[float] = field(default_factory=list)
+    displacement: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+
+    def tip_error(self, drop: float) -> float:
+        """How much more than it should [m] the tip has sunk at the end, as a share."""
+        return self.drops[-1] / drop - 1.0
+
+    def error(self, reference: np.ndarray) -> float:
+        """Root mean square of the displacement's error at the end, as a share of that of the reference (n, 3) [m]."""
+        return float(np.sqrt(((self.displacement - reference) ** 2).sum() / (reference**2).sum()))
+
+    def time_to(self, drop: float, *, within: float = 0.01) -> tuple[float, float, float] | None:
+        """Wall-clock, processor and simulated time [s] from which the tip stays within a share of the drop [m] it should have;
+        None if it never does."""
+        outside = [row for row, now in enumerate(self.drops) if not abs(now / drop - 1.0) <= within]
+        first = outside[-1] + 1 if outside else 0
+        if first >= len(self.drops):
+            return None
+        if self.ended in ("budget", "time") and self.times[-1] - self.times[first] < STAY_S:
+            return None
+        return self.wall[first], self.cpu[first], self.times[first]
+
+    def told(self, drop: float, *, within: float = 0.01) -> str:
+        """The time to accuracy in words: wall-clock / processor seconds, or never within so many."""
+        found = self.time_to(drop, within=within)
+        return f"{found[0]:.1f} / {found[1]:.1f}" if found else f"never within {self.wall[-1]:.0f} s ({self.ended})"

@@ -5,7 +5,8 @@ has it over its own inner side; over a corner if every edge there leads away fro
 (the feasible regions of Chen et al., Offset Geometric Contact, 2025, doi:10.1145/3731205), so that each place where the
 surface comes locally nearest to the point is found once, whichever triangles share it.
 
-x are positions in double precision, current ones or those at rest.
+x are positions in double precision, current ones or those at rest. Taichi carries out every function called within one `and`
+or `or`, whatever the operands before it say: what costs much, or may not be asked, stands in an `if` of its own.
 """
 
 from typing import Any, NamedTuple
@@ -39,6 +40,7 @@ class Surface(NamedTuple):
     vertex_first: Array
     vertex_triangles: Array
     vertex_edges: Array
+    owned: Array
 
 
 @ti.func
@@ -48,13 +50,18 @@ def unit(n):  # pyright: ignore
 
 
 @ti.func
+def longest_side(ab, ac):  # pyright: ignore
+    """Square of the longest side of a triangle [m²]."""
+    return ti.max(ab.norm_sqr(), ac.norm_sqr(), (ac - ab).norm_sqr())
+
+
+@ti.func
 def face_cross(t, surface: Passed, x: Passed):  # pyright: ignore
     """Normal times twice the area of a triangle [m²]; zero if it is too thin to have a direction."""
     c = surface.triangles[t]
     ab, ac = x[c[1]] - x[c[0]], x[c[2]] - x[c[0]]
     n = ab.cross(ac)
-    longest = ti.max(ab.norm_sqr(), ac.norm_sqr(), (ac - ab).norm_sqr())
-    if n.norm_sqr() <= THIN * longest * longest:
+    if n.norm_sqr() <= THIN * longest_side(ab, ac) ** 2:
         n *= 0.0
     return n
 
@@ -121,28 +128,29 @@ def foot_in_plane(p, t, surface: Passed, x: Passed):  # pyright: ignore
     """
     c = surface.triangles[t]
     ab, ac, ap = x[c[1]] - x[c[0]], x[c[2]] - x[c[0]], p - x[c[0]]
-    n = face_cross(t, surface, x)
+    n = ab.cross(ac)
     area = n.norm_sqr()
     w = ti.Vector([ti.f64(-1.0), ti.f64(-1.0), ti.f64(-1.0)])
     height = ti.f64(0.0)
-    if area > 0.0:
-        w[1] = n.dot(ap.cross(ac)) / area
-        w[2] = n.dot(ab.cross(ap)) / area
-        w[0] = 1.0 - w[1] - w[2]
-        height = n.dot(ap) / ti.sqrt(area)
+    if area > THIN * longest_side(ab, ac) ** 2:
+        share = 1.0 / area
+        second, third = n.dot(ap.cross(ac)) * share, n.dot(ab.cross(ap)) * share
+        w = ti.Vector([1.0 - second - third, second, third])
+        height = n.dot(ap) * ti.sqrt(share)
     return w, height
 
 
 @ti.func
-def over_edge(p, e, surface: Passed, x: Passed):  # pyright: ignore
-    """Whether no triangle at an edge has the point over its inner side."""
+def over_edge(p, e, but, surface: Passed, x: Passed):  # pyright: ignore
+    """Whether no triangle at an edge, but for one that is known not to, has the point over its inner side."""
     over = 1
     for i in range(surface.edge_first[e], surface.edge_first[e + 1]):
         t = surface.edge_triangles[i]
-        w, _height = foot_in_plane(p, t, surface, x)
-        for k in ti.static(range(3)):
-            if surface.triangle_edges[t][k] == e and w[k] > BORDER:
-                over = 0
+        if over == 1 and t != but:
+            w, _height = foot_in_plane(p, t, surface, x)
+            for k in ti.static(range(3)):
+                if surface.triangle_edges[t][k] == e and w[k] > BORDER:
+                    over = 0
     return over
 
 
@@ -164,36 +172,33 @@ def feature_below(p, t, reach, surface: Passed, x: Passed):  # pyright: ignore
 
     An edge or corner is answered for by the first of its triangles. Beside it the weights of the nearest place.
     """
+    c, owned = surface.triangles[t], surface.owned[t]
     w, height = foot_in_plane(p, t, surface, x)
     kind = NONE
-    weights = w
     if ti.abs(height) <= reach:
         if w.min() > BORDER:
             kind = FACE
         else:
-            c = surface.triangles[t]
-            for k in range(3):
-                e = surface.triangle_edges[t][k]
-                if kind == NONE and w[k] <= BORDER and surface.edge_triangles[surface.edge_first[e]] == t:
-                    a, b = x[surface.edges[e][0]], x[surface.edges[e][1]]
-                    s = (p - a).dot(b - a) / ti.max((b - a).norm_sqr(), TINY)
-                    near = (p - a - s * (b - a)).norm_sqr() <= reach * reach
-                    if s > BORDER and s < 1.0 - BORDER and near and over_edge(p, e, surface, x) == 1:
-                        kind = ACROSS + k
-                        ahead = surface.edges[e][0] == c[(k + 1) % 3]
-                        weights[k] = 0.0
-                        weights[(k + 1) % 3] = ti.select(ahead, 1.0 - s, s)
-                        weights[(k + 2) % 3] = ti.select(ahead, s, 1.0 - s)
-            for k in range(3):
-                v = c[k]
-                near = (p - x[v]).norm_sqr() <= reach * reach
-                if (
-                    kind == NONE
-                    and near
-                    and surface.vertex_triangles[surface.vertex_first[v][0]] == t
-                    and over_corner(p, v, surface, x) == 1
-                ):
-                    kind = CORNER + k
-                    for j in ti.static(range(3)):
-                        weights[j] = ti.cast(j == k, ti.f64)
-    return kind, weights
+            side, share = NONE, ti.f64(0.0)
+            for k in ti.static(range(3)):
+                if (owned >> k) & 1 == 1 and w[k] <= BORDER:
+                    away, along = p - x[c[(k + 1) % 3]], x[c[(k + 2) % 3]] - x[c[(k + 1) % 3]]
+                    s, length = away.dot(along), along.norm_sqr()
+                    near = away.norm_sqr() * length - s * s <= reach * reach * length
+                    if near and s > BORDER * length and s < (1.0 - BORDER) * length:
+                        side, share = k, s / length
+            if side != NONE:
+                over = over_edge(p, surface.triangle_edges[t][side], t, surface, x)
+                if over == 1:
+                    kind = ACROSS + side
+                    for k in ti.static(range(3)):
+                        w[k] = ti.select(k == side, 0.0, ti.select(k == (side + 1) % 3, 1.0 - share, share))
+            if kind == NONE and owned >> 3 != 0:
+                for k in range(3):
+                    if kind == NONE and (owned >> (3 + k)) & 1 == 1 and (p - x[c[k]]).norm_sqr() <= reach * reach:
+                        over = over_corner(p, c[k], surface, x)
+                        if over == 1:
+                            kind = CORNER + k
+                            for j in ti.static(range(3)):
+                                w[j] = ti.select(j == k, 1.0, 0.0)
+    return kind, w

@@ -106,17 +106,19 @@ def vertex_contact(v, t, same_body, deepest, reach, surface: Passed, rest: Passe
             if kind >= CORNER:
                 w = c[kind - CORNER]
                 behind_too = away.dot(own) > 0.0
-                if w < v and behind_too == behind and over_corner(x[w], v, surface, x) == 1:
-                    kind = NONE
-        if distance < 0.0 and (distance < -deepest or own.dot(n) >= 0.0 or has_rim(kind, t, surface) == 1):
+                if w < v and behind_too == behind:
+                    mutual = over_corner(x[w], v, surface, x)
+                    kind = ti.select(mutual == 1, NONE, kind)
+        if distance < -deepest or n.norm_sqr() < 0.5 or (distance < 0.0 and own.dot(n) >= 0.0):
             kind = NONE
-        if n.norm_sqr() < 0.5:
-            kind = NONE
+        if kind != NONE and distance < 0.0:
+            rim = has_rim(kind, t, surface)
+            kind = ti.select(rim == 1, NONE, kind)
         if kind != NONE and same_body:
             between = (rest[v] - rest[c[0]]) * b[0] + (rest[v] - rest[c[1]]) * b[1] + (rest[v] - rest[c[2]]) * b[2]
             there = feature_normal(kind, t, surface, rest)
-            if near_at_rest(between, vertex_normal(v, surface, rest), there, reach) == 1:
-                kind = NONE
+            near = near_at_rest(between, vertex_normal(v, surface, rest), there, reach)
+            kind = ti.select(near == 1, NONE, kind)
     return kind != NONE, b, n, distance
 
 
@@ -135,6 +137,7 @@ def vertex_contacts(
     vertex_first: IVec2s,
     vertex_triangles: Ints,
     vertex_edges: Ints,
+    owned: Ints,
     vertex_patch: Ints,
     patch_first: IVec3s,
     patch_body: Ints,
@@ -154,7 +157,7 @@ def vertex_contacts(
 ):
     """Contacts of each vertex with faces; first how many and how deep they may be [m], then, when `filling`, which."""
     surface = ti.static(
-        Surface(triangles, triangle_edges, edges, edge_first, edge_triangles, vertex_first, vertex_triangles, vertex_edges)
+        Surface(triangles, triangle_edges, edges, edge_first, edge_triangles, vertex_first, vertex_triangles, vertex_edges, owned)
     )
     room = ti.cast(ROOM * reach, ti.f32)
     for v in range(count):
@@ -218,8 +221,8 @@ def edge_contact(d, e, same_body, reach, surface: Passed, rest: Passed, x: Passe
                 found = sure >= SURE and (distance >= 0.0 or own.dot(theirs) < 0.0)
                 if found and same_body:
                     there = rest[a[0]] - rest[b[0]] + s * (rest[a[1]] - rest[a[0]]) - t * (rest[b[1]] - rest[b[0]])
-                    if near_at_rest(there, edge_normal(d, surface, rest), edge_normal(e, surface, rest), reach) == 1:
-                        found = False
+                    near = near_at_rest(there, edge_normal(d, surface, rest), edge_normal(e, surface, rest), reach)
+                    found = near == 0
     return found, s, t, n, distance
 
 
@@ -238,6 +241,7 @@ def edge_contacts(
     vertex_first: IVec2s,
     vertex_triangles: Ints,
     vertex_edges: Ints,
+    owned: Ints,
     edge_patch: Ints,
     patch_first: IVec3s,
     patch_body: Ints,
@@ -257,7 +261,7 @@ def edge_contacts(
 ):
     """Contacts of each edge with later ones; first how many, then, when `filling`, which. Lists of edges begin at `start`."""
     surface = ti.static(
-        Surface(triangles, triangle_edges, edges, edge_first, edge_triangles, vertex_first, vertex_triangles, vertex_edges)
+        Surface(triangles, triangle_edges, edges, edge_first, edge_triangles, vertex_first, vertex_triangles, vertex_edges, owned)
     )
     room = ti.cast(ROOM * reach, ti.f32)
     for d in range(count):
@@ -266,7 +270,9 @@ def edge_contacts(
         if filling == 0 or number_out[start + d] > 0:
             for i in range(near_number[p]):
                 q = near[width * p + i]
-                if q < p or apart(low, high, patch_box, q):
+                if q < p:
+                    continue
+                if apart(low, high, patch_box, q):
                     continue
                 for e in range(ti.max(patch_first[q][1], d + 1), patch_first[q + 1][1]):
                     if apart(low, high, edge_box, e):
@@ -289,7 +295,7 @@ def edge_contacts(
 def largest_motion(count: int, vertex: Ints, u: Vec3s, u_at_search: Vec3s, partial: Floats) -> ti.f32:
     """How far that vertex of a surface has moved that moved farthest since a search [m].
 
-    While it is less than half the search's reach, nothing that was not found can have touched.
+    While it is less than half the reach of that search, no two places that were farther apart can have touched.
     """
     chunks = (count + CHUNK - 1) // CHUNK
     ti.loop_config(serialize=backend.small_loops_serial)
@@ -315,8 +321,6 @@ class Proximity:
         The surface.
     count
         Number of contacts found.
-    vertex_face_count
-        How many of them, the first ones, are of a vertex and a face; the others are of two edges.
     vertices
         Of each contact four vertices by the mesh's numbers, shape (capacity, 4): a vertex and a face's three, or two edges' two.
     weights
@@ -330,7 +334,7 @@ class Proximity:
 
     def __init__(self, skin: Skin, capacity: int = 1024):
         self.skin = skin
-        self.count = self.vertex_face_count = 0
+        self.count = 0
         s, features = skin, skin.vertex_count + skin.edge_count
         self._x, self._deepest = zeros(s.vertex_count, vec3d), zeros(s.vertex_count, ti.f64)
         self._triangle_box, self._edge_box = zeros(2 * s.triangle_count, vec3), zeros(2 * s.edge_count, vec3)
@@ -363,7 +367,7 @@ class Proximity:
         if not reach > 0.0:
             raise ValueError(f"The reach is {reach} m; it has to be positive.")
         if self.skin.triangle_count == 0:
-            self.count = self.vertex_face_count = 0
+            self.count = 0
             return 0
         s = self.skin
         place_skin(
@@ -378,8 +382,12 @@ class Proximity:
             self._make_room(self.count + self.count // 2)
         if self.count:
             self._contacts(reach, filling=True)
-        self.vertex_face_count = self._first[s.vertex_count]
         return self.count
+
+    @property
+    def vertex_face_count(self) -> int:
+        """How many of the contacts, the first ones, are of a vertex and a face; the others are of two edges."""
+        return int(self._first[self.skin.vertex_count]) if self.count else 0
 
     def moved(self, u: Array, u_at_search: Array) -> float:
         """How far the surface's vertex that moved farthest has moved from one displacement to another [m]."""
@@ -409,7 +417,7 @@ class Proximity:
         s = self.skin
         tables = (
             s.vertex, s.rest, s.triangles, s.triangle_edges, s.edges, s.edge_first, s.edge_triangles, s.vertex_first,
-            s.vertex_triangles, s.vertex_edges,
+            s.vertex_triangles, s.vertex_edges, s.owned,
         )  # fmt: skip
         out = self._first, self._number, self.vertices, self.weights, self.normal, self.distance
         vertex_contacts(

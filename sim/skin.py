@@ -1,8 +1,8 @@
 """Skin: a triangle surface as tables on the backend, cut into small patches whose boxes find near neighbours quickly.
 
-Patches are made once, from the rest shape: triangles are halved across the longest side of their centres' box until at most
-`PATCH` are left, each body apart from the others, so that a patch is as large as its triangles are and large beside small
-triangles cost nothing. `BRANCH` patches that follow one another make a region, and as many regions a realm.
+Patches are made once, from the rest shape: triangles are halved by the place of their centres, or by their normals where these
+differ more, until at most `PATCH` are left, each body apart from the others. So a patch is as large as its triangles are, and
+large ones beside small ones cost nothing. `BRANCH` patches that follow one another make a region, and as many regions a realm.
 """
 
 import dataclasses
@@ -15,6 +15,9 @@ from sim.arrays import Array, ivec2, ivec3, put, vec3d
 
 PATCH = 11
 """Most triangles of a patch."""
+
+TURN = 0.75
+"""Difference of normals that counts as much as one extent of a patch, so that the two sides of a wall come apart."""
 
 BRANCH = 16
 """Patches of a region, and regions of a realm."""
@@ -40,6 +43,9 @@ class Skin:
         Vertices of each, shapes (k, 3) and (e, 2); triangles have outward normals.
     triangle_edges
         The edge across from each corner of a triangle, shape (k, 3).
+    owned
+        For each triangle which of its features it answers for, being the first of the triangles there, shape (k,): bit j for the
+        edge across from corner j, bit 3 + j for corner j.
     edge_first, edge_triangles
         For each edge its triangles, in order: where its list begins, shape (e + 1,), and the lists.
     vertex_first
@@ -67,6 +73,7 @@ class Skin:
     triangles: Array
     edges: Array
     triangle_edges: Array
+    owned: Array
     edge_first: Array
     edge_triangles: Array
     vertex_first: Array
@@ -101,7 +108,7 @@ def build_skin(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray | N
     triangles = np.asarray(triangles, np.int64).reshape(-1, 3)
     number = np.zeros(len(vertices), np.int64) if body is None else np.unique(body, return_inverse=True)[1]
     _check(vertices, triangles, number)
-    patch = _patches(vertices[triangles].mean(1), number[triangles[:, 0]])
+    patch = _patches(vertices[triangles], number[triangles[:, 0]])
     order = np.argsort(patch, kind="stable")
     patch, corners = patch[order], triangles[order].ravel()
     vertex, local, first_triangle = _in_order_of_appearance(corners)
@@ -110,6 +117,9 @@ def build_skin(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray | N
     key, edge, edge_triangle = _in_order_of_appearance(low * max(len(vertex), 1) + high)
     edges = np.stack(np.divmod(key, max(len(vertex), 1)), 1)
     patch_count = int(patch[-1]) + 1 if len(patch) else 0
+    number_of = np.arange(len(corners))[:, None]
+    first_there = np.hstack([edge_triangle[edge.reshape(-1, 3)] == number_of, first_triangle[corners] == number_of])
+    owned = first_there @ (1 << np.arange(6))
     vertex_patch, edge_patch = patch[first_triangle], patch[edge_triangle]
     starts = [np.searchsorted(owner, np.arange(patch_count + 1)) for owner in (patch, edge_patch, vertex_patch)]
     edge_first, edge_triangles = _lists(edge.reshape(-1, 3), len(edges))
@@ -128,6 +138,7 @@ def build_skin(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray | N
         triangles=put(corners, ivec3),
         edges=put(edges, ivec2),
         triangle_edges=put(edge.reshape(-1, 3), ivec3),
+        owned=put(owned, ti.i32),
         edge_first=put(edge_first, ti.i32),
         edge_triangles=put(edge_triangles, ti.i32),
         vertex_first=put(np.stack([of_triangles, of_edges], 1), ivec2),
@@ -163,8 +174,11 @@ def _check(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray) -> Non
         raise SkinError(f"{lost.sum()} triangles have corners at no finite place; the first is {int(np.flatnonzero(lost)[0])}.")
 
 
-def _patches(centres: np.ndarray, body: np.ndarray) -> np.ndarray:
+def _patches(corners: np.ndarray, body: np.ndarray) -> np.ndarray:
     """The patch of each triangle, numbered so that halves follow one another."""
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal /= np.maximum(np.linalg.norm(normal, axis=1), 1e-300)[:, None]
+    place = np.hstack([corners.mean(1), normal])
     part = np.unique(body, return_inverse=True)[1]
     while len(part):
         size = np.bincount(part)
@@ -172,8 +186,9 @@ def _patches(centres: np.ndarray, body: np.ndarray) -> np.ndarray:
             break
         order = np.argsort(part, kind="stable")
         first = np.cumsum(size) - size
-        extent = np.maximum.reduceat(centres[order], first) - np.minimum.reduceat(centres[order], first)
-        along = centres[np.arange(len(part)), extent.argmax(1)[part]]
+        extent = np.maximum.reduceat(place[order], first) - np.minimum.reduceat(place[order], first)
+        extent[:, 3:] *= TURN * extent[:, :3].max(1, keepdims=True)
+        along = place[np.arange(len(part)), extent.argmax(1)[part]]
         order = np.lexsort((along, part))
         upper = np.zeros(len(part), np.int64)
         rank = np.arange(len(part)) - first[part[order]]

@@ -124,13 +124,3 @@ def find_contacts(
         weights_out[s] = weights
         normal_out[s] = n
         distance_out[s] = n.dot(p - foot)
-
-
-@ti.kernel
-def keep_near_contacts(count: int, reach: ti.f32, distance: Floats, half: Floats, triangle: Ints, multiplier: Floats):
-    """Drop the samples that are farther from the wall than `reach` [m], and their multipliers."""
-    ti.loop_config(serialize=backend.small_loops_serial)
-    for s in range(count):
-        if distance[s] - half[s] > reach:
-            triangle[s] = -1
-            multiplier[s] = 0.0

@@ -1,10 +1,9 @@
 """Whether a body is held: the rigid motions that nothing would resist, found and named."""
 
 import numpy as np
-import scipy.sparse as sparse
-from scipy.sparse.csgraph import connected_components
 
 from sim.body import Body, ModelError
+from sim.tables import parts_of
 
 AXES = ("x", "y", "z")
 
@@ -17,11 +16,9 @@ def check_supported(body: Body) -> None:
     ModelError
         With the motion that nothing resists and the part that it moves.
     """
-    tets = np.asarray(body.tets)
-    count = len(body.vertices)
-    links = sparse.coo_matrix((np.ones(3 * len(tets)), (np.repeat(tets[:, 0], 3), tets[:, 1:].ravel())), shape=(count, count))
-    parts, part = connected_components(links, directed=False)
-    held = np.zeros(count, bool)
+    part = parts_of(np.asarray(body.tets), len(body.vertices))
+    parts = int(part.max()) + 1
+    held = np.zeros(len(body.vertices), bool)
     held[body.held] = True
     for patch in body.patches.values():
         held[patch] = True

@@ -3,6 +3,8 @@
 import dataclasses
 
 import numpy as np
+import scipy.sparse as sparse
+from scipy.sparse.csgraph import connected_components
 
 PAIRS = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3))
 """The corner pairs whose stiffness blocks an element stores; the others are their transposes."""
@@ -29,6 +31,13 @@ def neighbour_table(triangles: np.ndarray, vertex_count: int) -> tuple[np.ndarra
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     both = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
     return np.searchsorted(both[:, 0], np.arange(vertex_count + 1)), both[:, 1]
+
+
+def parts_of(tets: np.ndarray, vertex_count: int) -> np.ndarray:
+    """For each vertex the number of the part that it hangs together with, shape (n,)."""
+    ends = np.repeat(tets[:, 0], 3), tets[:, 1:].ravel()
+    links = sparse.coo_matrix((np.ones(len(ends[0])), ends), shape=(vertex_count, vertex_count))
+    return connected_components(links, directed=False)[1]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,6 +41,11 @@ def unload(
     The fixed-point iteration X ← X − (x(X) − x_imaged) of Sellier 2011, doi:10.1016/j.compstruc.2011.01.009, each step a
     static equilibrium. It stops early where a further step would turn an element inside out; the error then says by how much
     it fell short.
+
+    Raises
+    ------
+    ModelError
+        If the shape that was imaged cannot be simulated, or nothing holds it.
     """
     imaged = body.vertices
     best = Unloaded(body, np.zeros_like(imaged), np.inf)
@@ -51,7 +56,12 @@ def unload(
             progress(step / limit)
         try:
             displacement = _equilibrium(dataclasses.replace(body, vertices=rest), displacement, blood_pressure, settings)
-        except (ModelError, DivergedError):
+        except ModelError:
+            # What was imaged cannot be simulated at all; later it is a step of the search that went too far.
+            if step == 0:
+                raise
+            break
+        except DivergedError:
             break
         off = rest + displacement - imaged
         error = float(np.linalg.norm(off, axis=1).max())

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import taichi as ti
 
-from sim.materials.exponential import exponential
+from sim.materials.exponential import stiffening
 from sim.materials.fibrous import split_energy, split_stress
 from sim.materials.ranges import require, require_bulk_and_density
 
@@ -20,7 +20,7 @@ class GasserOgdenHolzapfel:
     dispersion d: 0 for aligned fibres, 1/3 for none preferred; Ī₄ᵢ = aᵢ·C̄ aᵢ with the fibres a₁, a₂ at ± the angle from
     direction 0, the circumference, towards direction 1, the axis. ⟨E⟩ is 0 where E is negative: fibres do not bear
     compression. The functions of this class leave out the last term, which the engine adds. `sim.materials.fibrous` says
-    how the law goes on below J = 1/4; beyond k₂E² = 12 the exponential goes on as its own parabola.
+    how the law goes on below J = 1/4; beyond k₂E² = 12 each term goes on as its own parabola in E.
 
     Raises
     ------
@@ -71,12 +71,11 @@ class GasserOgdenHolzapfel:
         for sign in ti.static((1.0, -1.0)):
             spread = ti.Vector([p[3], p[4], p[5], 0.0 * p[6], 0.0 * p[6], sign * p[6]])
             stretch = ti.max(2.0 * spread.dot(y), 0.0)
-            over = p[2] * stretch * stretch
-            grown, rise, bend = exponential(over)
-            stored += p[1] / (2.0 * p[2]) * grown
-            s += 2.0 * p[1] * stretch * (1.0 + rise) * spread
+            grown, first, second = stiffening(stretch, p[1], p[2])
+            stored += grown
+            s += 2.0 * first * spread
             if stretch > 0.0:
-                d += 4.0 * p[1] * (1.0 + rise + 2.0 * over * bend) * spread.outer_product(spread)
+                d += 4.0 * second * spread.outer_product(spread)
         return stored, p[0], s, d
 
     @staticmethod

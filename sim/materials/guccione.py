@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import taichi as ti
 
-from sim.materials.exponential import exponential
+from sim.materials.exponential import LARGEST_EXPONENT, exponential, stiffening
 from sim.materials.fibrous import split_energy, split_stress
 from sim.materials.ranges import require, require_bulk_and_density
 
@@ -19,7 +19,7 @@ class Guccione:
     Q = b_f Ē₁₁² + b_t (Ē₂₂² + Ē₃₃² + 2 Ē₂₃²) + 2 b_fs (Ē₁₂² + Ē₁₃²), with Ē = (J^(−2/3) FᵀF − I)/2 in the tet's own frame,
     direction 0 along the fibre; there the paper takes F whole, as its tissue keeps its volume. The functions of this class
     leave out the last term, which the engine adds. `sim.materials.fibrous` says how the law goes on below J = 1/4; beyond
-    Q = 12 the exponential goes on as its own parabola.
+    Q = 12 the energy goes on as its own parabola in √Q.
 
     Raises
     ------
@@ -63,11 +63,18 @@ class Guccione:
         """W [J/m³], 0, S′ and D [Pa] at the engineering strain y, as `sim.materials.fibrous` says."""
         weight = ti.Vector([p[1], p[2], p[2], 0.5 * p[2], 0.5 * p[3], 0.5 * p[3]])
         slope = weight * y
-        grown, rise, bend = exponential(slope.dot(y))
-        d = 2.0 * p[0] * bend * slope.outer_product(slope)
+        whole = slope.dot(y)
+        grown, _, power = exponential(ti.min(whole, LARGEST_EXPONENT))
+        stored, pull, steep = 0.5 * p[0] * grown, p[0] * power, 2.0 * p[0] * power
+        if whole > LARGEST_EXPONENT:
+            size = ti.sqrt(whole)
+            stored, pull, steep = stiffening(size, p[0], 0.0 * size + 1.0)
+            pull /= size
+            steep = (steep - pull) / whole
+        d = steep * slope.outer_product(slope)
         for i in ti.static(range(6)):
-            d[i, i] += p[0] * (1.0 + rise) * weight[i]
-        return 0.5 * p[0] * grown, 0.0 * p[0], p[0] * (1.0 + rise) * slope, d
+            d[i, i] += pull * weight[i]
+        return stored, 0.0 * p[0], pull * slope, d
 
     @staticmethod
     @ti.func

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import taichi as ti
 
-from sim.materials.exponential import exponential
+from sim.materials.exponential import exponential, stiffening
 from sim.materials.fibrous import split_energy, split_stress
 from sim.materials.ranges import require, require_bulk_and_density
 
@@ -74,19 +74,16 @@ class HolzapfelOgden:
         for i, j in ti.static(((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2))):
             d[i, j] = 2.0 * p[0] * p[1] * bend
         for i in ti.static(range(2)):
-            a, b = p[2 + 2 * i], p[3 + 2 * i]
             stretch = ti.max(2.0 * y[i], 0.0)
-            over = b * stretch * stretch
-            grown, rise, bend = exponential(over)
-            stored += 0.5 * a / b * grown
-            s[i] = 2.0 * a * stretch * (1.0 + rise)
+            grown, rise, bend = stiffening(stretch, p[2 + 2 * i], p[3 + 2 * i])
+            stored += grown
+            s[i] = 2.0 * rise
             if stretch > 0.0:
-                d[i, i] += 4.0 * a * (1.0 + rise + 2.0 * over * bend)
-        over = p[7] * y[5] * y[5]
-        grown, rise, bend = exponential(over)
-        stored += 0.5 * p[6] / p[7] * grown
-        s[5] = p[6] * y[5] * (1.0 + rise)
-        d[5, 5] = p[6] * (1.0 + rise + 2.0 * over * bend)
+                d[i, i] += 4.0 * bend
+        grown, rise, bend = stiffening(y[5], p[6], p[7])
+        stored += grown
+        s[5] = rise
+        d[5, 5] = bend
         return stored, ground, s, d
 
     @staticmethod

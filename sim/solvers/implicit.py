@@ -1,6 +1,7 @@
 """The engine: one incremental potential for tissue, device, contact and loads, minimised by truncated Newton steps."""
 
 import dataclasses
+import math
 
 import numpy as np
 import taichi as ti
@@ -9,6 +10,7 @@ from sim import elements
 from sim.arrays import Array, vec3d, zeros
 from sim.command import Command, Motion
 from sim.model import Model
+from sim.obstacles import Sphere
 from sim.solvers import motion
 from sim.solvers.dense import one_thread
 from sim.solvers.device import DeviceStep, compliance_of, contact_push, contact_stiffness
@@ -18,6 +20,9 @@ from sim.solvers.tissue import Tissue
 from sim.solvers.touching import Touching
 from sim.state import State, new_state
 from sim.support import check_supported
+
+SEARCH_LIMIT = 50
+"""Most searches for contacts in one stage of a tick, while tissue moves farther than one search sees."""
 
 SMALLEST_INCREMENT = 1.0 / 512.0
 """Share of the load below which statics gives up."""
@@ -32,6 +37,7 @@ class _Progress:
     residual: float = np.inf
     energy: float = 0.0
     stuck: bool = False
+    confined: bool = False
 
 
 class ImplicitSolver:
@@ -118,6 +124,17 @@ class ImplicitSolver:
         normal = self._touching.normal_host[:s]
         return np.maximum(np.einsum("si,si->s", self._touching.tractions()[:s], normal), 0.0), normal
 
+    def contact_forces(self) -> np.ndarray:
+        """What contacts press on each vertex of the tissue [N], shape (n, 3), as of the last tick; held vertices too."""
+        return self._touching.vertex_forces()
+
+    def held_forces(self, state: State) -> np.ndarray:
+        """What holds the held vertices and patches [N], shape (n, 3), nought elsewhere, after the tick that led to `state`.
+
+        Inertia and contacts upon the held vertices themselves are left out.
+        """
+        return self._tissue.held_forces(state)
+
     # --- one tick ---------------------------------------------------------------------------------------------------
 
     def _advance(self, state: State, command: Command, h: float | None) -> TickReport:
@@ -127,23 +144,17 @@ class ImplicitSolver:
         self._tissue.begin(state, command, h)
         self._system.begin(state, rest)
         last = self._last_moves(state)
-        self._move_patches(state, command)
-        y_before = state.device_position
+        y, deepest = state.device_position, 0.0
         if m.device:
             self._device = DeviceStep(m.device, m.origin, state, command.balloon_pressure, h or 1e3)
-            self._touching.position_before.from_numpy(y_before)
-        self._touching.find(state, y_before, self._tissue.before, command, last)
-        self._progress.energy = self._choose_start(state, y_before)
-        y, deepest = y_before, 0.0
-        for more in range(self.settings.multiplier_rounds):
-            if more:
-                if m.body.obstacles:
-                    self._touching.find(state, y, self._tissue.before, command, last)
-                self._progress.energy = self._total_energy(state, y)
-            y = self._minimise(state, y)
-            deepest, too_deep = self._touching.carry_on(state, y)
-            if not too_deep:
-                break
+            self._touching.position_before.from_numpy(y)
+        stages = self._stages(state, command, last)
+        for stage in range(stages):
+            place = last.blended(command, (stage + 1.0) / stages)
+            self._touching.find(state, y, self._tissue.before, place, last)
+            self._move_patches(state, command, 1.0 / (stages - stage))
+            self._progress.energy = self._choose_start(state, y, coast=stage == 0)
+            y, deepest = self._settle(state, y, place, last)
         inverted = self._count_inverted(state)
         if h is not None:
             motion.new_velocity(n, 1.0 / h, self._tissue.before, state.displacement, state.velocity)
@@ -173,26 +184,62 @@ class ImplicitSolver:
         moves = {one.name: Motion.from_numbers(row) for one, row in zip(obstacles, state.places, strict=True)}
         return Command(moves=moves)
 
-    def _move_patches(self, state: State, command: Command) -> None:
-        """Put the patches that are moved where they are asked to be."""
+    def _stages(self, state: State, command: Command, last: Command) -> int:
+        """In how many parts patches and obstacles are moved, lest one pass through tissue unseen."""
+        body, farthest = self.model.body, 0.0
+        for name, patch in body.patches.items():
+            if name in command.moves and np.isfinite(self._touching.room(state.displacement)):
+                rest = body.vertices[patch]
+                way = command.moves[name].moved(rest) - rest - state.displacement.to_numpy()[patch]
+                farthest = max(farthest, float(np.linalg.norm(way, axis=1).max()) / (0.4 * self._touching.reach))
+        for one in body.obstacles:
+            if one.name in command.moves and isinstance(one, Sphere):
+                centre = np.array([one.centre])
+                then = last.moves.get(one.name, Motion()).moved(centre)
+                way = float(np.linalg.norm(command.moves[one.name].moved(centre) - then))
+                farthest = max(farthest, way / (0.5 * one.radius))
+        return max(1, math.ceil(farthest))
+
+    def _move_patches(self, state: State, command: Command, share: float) -> None:
+        """Put the patches that are moved a share of the way to where they are asked to be."""
         body = self.model.body
         moved = [name for name in body.patches if name in command.moves]
         if not moved:
             return
         u = state.displacement.to_numpy()
         for name in moved:
-            rest = body.vertices[body.patches[name]]
-            u[body.patches[name]] = command.moves[name].moved(rest) - rest
+            patch = body.patches[name]
+            rest = body.vertices[patch]
+            u[patch] += share * (command.moves[name].moved(rest) - rest - u[patch])
         state.displacement.from_numpy(u)
 
-    def _choose_start(self, state: State, y: np.ndarray) -> float:
+    def _settle(self, state: State, y: np.ndarray, command: Command, last: Command) -> tuple[np.ndarray, float]:
+        """Newton steps and updates of the contact forces, in turn; returns the device's place and the deepest overlap [m]."""
+        body, rounds, searches = self.model.body, 0, 0
+        while True:
+            y = self._minimise(state, y)
+            deepest, too_deep = self._touching.carry_on(state, y)
+            if self._progress.confined and searches < SEARCH_LIMIT:
+                searches += 1
+            else:
+                rounds += 1
+                if not too_deep or rounds >= self.settings.multiplier_rounds:
+                    return y, deepest
+            if body.obstacles or body.touching:
+                self._touching.find(state, y, self._tissue.before, command, last)
+            self._progress.energy = self._total_energy(state, y)
+
+    def _choose_start(self, state: State, y: np.ndarray, *, coast: bool) -> float:
         """Start from where the tissue would coast to, unless that costs more energy than staying; returns the energy [J]."""
         m, u = self.model, state.displacement
         staying = self._total_energy(state, y)
-        if self._h is None:
+        if self._h is None or not coast:
             return staying
         motion.copy(m.vertex_count, u, self._start)
         motion.predict(m.vertex_count, self._h, m.free, self._start, state.velocity, u)
+        share = self._touching.step_length(self._start, u)
+        if share < 1.0:
+            motion.predict(m.vertex_count, 0.9 * share * self._h, m.free, self._start, state.velocity, u)
         coasting = self._total_energy(state, y)
         if coasting < staying:
             return coasting
@@ -212,12 +259,13 @@ class ImplicitSolver:
         limit = self.settings.static_newton_limit if static else self.settings.newton_limit
         steps, best, idle = 0, np.inf, 0
         while True:
+            p.confined = self._touching.room(state.displacement) < 0.05 * self._touching.reach
             device_force, tissue_share = self._residual(state, y)
             idle = 0 if p.residual < 0.7 * best else idle + 1
             best = min(best, p.residual)
             # Near the floor of single precision steps go on for ever without getting nearer.
             p.stuck = idle > 2 and p.residual < 30.0 * bound
-            if p.residual <= bound or steps >= limit or p.stuck:
+            if p.residual <= bound or steps >= limit or p.stuck or p.confined:
                 return y
             direction, iterations = self._newton_direction(state, y, device_force, tissue_share, bound)
             steps, p.newton, p.iterations = steps + 1, p.newton + 1, p.iterations + iterations
@@ -288,7 +336,8 @@ class ImplicitSolver:
         """Halve the step until the energy falls."""
         n, p = self.model.vertex_count, self._progress
         motion.copy(n, state.displacement, self._start)
-        step = 1.0
+        motion.move(n, 1.0, self._start, self._system.vectors, state.displacement)
+        step = self._touching.step_length(self._start, state.displacement)
         for _ in range(12):
             motion.move(n, step, self._start, self._system.vectors, state.displacement)
             trial = y + step * direction

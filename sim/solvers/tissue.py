@@ -27,6 +27,7 @@ class Tissue:
         self.force, self.before = zeros(n, vec3), zeros(n, vec3d)
         self.matrix, self.slope = zeros(m.entry_count, mat3), zeros(m.pockets.entry_count, vec3)
         self._rim, self._dead, self._pull = (zeros(n, vec3) for _ in range(3))
+        self._all = put(np.ones(n), ti.f32)
         self._own, self._element_stress = zeros(n, mat3), zeros(m.tet_count, mat3)
         self._blocks = zeros(10 * m.tet_count, mat3)
         self._area = put(np.zeros((m.tet_count, 4, 3)), vec3)
@@ -144,7 +145,8 @@ class Tissue:
             m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
             m.pockets.of_corner, self._pocket_pressure, self._extra, u, self._element_stress,
         )  # fmt: skip
-        elements.gather_elastic_force(n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, m.free, self.force)
+        # Held vertices count too: where nothing but they load the tissue, their reactions are the forces at work.
+        elements.gather_elastic_force(n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, self._all, self.force)
         elastic = self.force_size()
         if self._presses:
             pressure.add_pressure_force(
@@ -153,6 +155,22 @@ class Tissue:
             )  # fmt: skip
         motion.add_vertex_force(n, self._own, self._pull, self.before, u, m.free, self.force)
         return elastic
+
+    def held_forces(self, state: State) -> np.ndarray:
+        """What holds the vertices that are not free, and nought elsewhere [N], shape (n, 3), at rest under the loads last begun.
+
+        `energy` must have been asked at the same displacement.
+        """
+        m, n = self.model, self.model.vertex_count
+        everywhere = put(np.ones(n), ti.f32)
+        elements.gather_elastic_force(n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, everywhere, self.force)
+        if self._presses:
+            pressure.add_pressure_force(
+                n, m.loaded.first, m.loaded.triangles_of, m.loaded.triangles, self._load, m.rest, state.displacement, everywhere,
+                self.force, self._rim,
+            )  # fmt: skip
+        held = self.model.free.to_numpy()[:, None] == 0.0
+        return np.where(held, -(self.force.to_numpy() + self._dead.to_numpy()).astype(float), 0.0)
 
     def force_size(self) -> float:
         """Root of the sum of squares of `force` [N]."""

@@ -8,8 +8,12 @@ from sim.arrays import Array, ivec4, put, vec2, vec3, vec3d, vec4, zeros
 from sim.chunks import partial_length
 from sim.command import Command, Motion
 from sim.model import Model
+from sim.proximity import Proximity
+from sim.skin import build_skin
+from sim.solvers import motion
 from sim.solvers.settings import Settings
 from sim.state import State
+from sim.tables import parts_of
 
 
 class Touching:
@@ -25,6 +29,10 @@ class Touching:
         self._distance = zeros(m.sample_count, ti.f32)
         self._position, self.position_before = zeros(m.node_count, vec3d), zeros(m.node_count, vec3d)
         self.first, self._cursor = zeros(m.vertex_count + 1, ti.i32), zeros(m.vertex_count + 1, ti.i32)
+        self.reach, self._proximity = 0.0, None
+        if m.body.touching:
+            self._proximity, self.reach = _surface_search(m)
+        self._searched = zeros(m.vertex_count, vec3d)
         self.count = self._capacity = 0
         self._keys = np.zeros((0, 5), np.int64)
         self._reserve(m.sample_count)
@@ -49,7 +57,7 @@ class Touching:
     def find(self, state: State, y: np.ndarray, before: Array, command: Command, last: Command) -> None:
         """Fill the table at the state's displacement; slip counts from `before` [m] and the obstacles' places in `last`."""
         m = self.model
-        rows = [self._strut_rows(state, y), *self._obstacle_rows(state, command, last)]
+        rows = [self._strut_rows(state, y), *self._obstacle_rows(state, command, last), *self._tissue_rows(state)]
         table = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
         self.count = len(table["stiffness"])
         self._keys = table["key"]
@@ -127,6 +135,38 @@ class Touching:
             found.append(rows)
         return found
 
+    def _tissue_rows(self, state: State) -> list[dict[str, np.ndarray]]:
+        """Where surfaces of the tissue come near each other or themselves."""
+        m, p = self.model, self._proximity
+        if p is None:
+            return []
+        motion.copy(m.vertex_count, state.displacement, self._searched)
+        count = p.find(m.rest, state.displacement, reach=self.reach)
+        rows = _empty_rows(count)
+        rows["vertices"] = p.vertices.to_numpy()[:count]
+        rows["weights"] = p.weights.to_numpy()[:count].astype(float)
+        rows["normal"] = p.normal.to_numpy()[:count].astype(float)
+        rows["key"][:, 0] = np.where(np.arange(count) < p.vertex_face_count, 0, -1)
+        rows["key"][:, 1:] = rows["vertices"]
+        rows["allowed"][:] = self._settings.overlap_bound * m.mean_edge
+        own = np.abs(rows["weights"]) * m.vertex_stiffness[rows["vertices"]]
+        rows["stiffness"] = 0.5 * self._settings.contact_ratio * own.sum(1)
+        rows["friction"][:] = m.body.friction
+        return [rows]
+
+    def room(self, u: Array) -> float:
+        """How far the surfaces may move on [m] before they must be searched again, lest something pass through unseen."""
+        if self._proximity is None:
+            return np.inf
+        return 0.5 * self.reach - self._proximity.moved(u, self._searched)
+
+    def step_length(self, start: Array, u: Array) -> float:
+        """Share of the way from `start` to `u` that the surfaces have room for, at most 1."""
+        if self._proximity is None:
+            return 1.0
+        way = self._proximity.moved(u, start)
+        return min(1.0, max(self.room(start), 0.0) / max(way, 1e-30))
+
     def _carry(self, state: State, table: dict[str, np.ndarray]) -> None:
         """Give the contacts that were there before the forces that they carry."""
         if len(state.met) == 0 or self.count == self.model.sample_count:
@@ -163,6 +203,16 @@ class Touching:
         """Force on each contact's side of positive weights, the strut's or the tissue's on an obstacle [N], shape (c, 3)."""
         return self.traction.to_numpy()[: self.count].astype(float)
 
+    def vertex_forces(self) -> np.ndarray:
+        """What contacts press on each vertex [N], held ones too, shape (n, 3)."""
+        force = np.zeros((self.model.vertex_count, 3))
+        if self.count:
+            vertices, weights = self.vertices.to_numpy()[: self.count], self.weights.to_numpy()[: self.count].astype(float)
+            there = vertices >= 0
+            parts = weights[:, :, None] * self.tractions()[:, None]
+            np.add.at(force, vertices[there], parts[there])
+        return force
+
     def blocks(self) -> np.ndarray:
         """Stiffness of each contact [N/m], shape (c, 3, 3): see `sim.contact.resist`."""
         slope = self.slope.to_numpy()[: self.count].astype(float)
@@ -188,6 +238,16 @@ class Touching:
         kept = np.flatnonzero(there[s:]) + s
         state.met, state.met_traction = self._keys[kept], traction[kept]
         return float(depth.max()), bool((depth > self._allowed).any())
+
+
+def _surface_search(model: Model) -> tuple[Proximity, float]:
+    """The search over all surfaces that may touch, and its reach [m]: half their mean edge."""
+    body = model.body
+    # Named surfaces have normals into the tissue, the search wants them outward.
+    triangles = np.unique(np.concatenate([body.surface(name) for name in body.touching])[:, ::-1], axis=0)
+    edges = body.vertices[triangles] - body.vertices[triangles[:, [1, 2, 0]]]
+    skin = build_skin(body.vertices - model.origin, triangles, parts_of(body.tets, len(body.vertices)))
+    return Proximity(skin), 0.5 * float(np.linalg.norm(edges, axis=2).mean())
 
 
 def _empty_rows(count: int) -> dict[str, np.ndarray]:

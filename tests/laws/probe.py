@@ -43,12 +43,11 @@ def _blocks(law: type, precision: tuple[Any, Any, Any]) -> Any:
     def blocks(count: int, g: matrices, p: vectors, pressure: scalars, bulk: scalars, whole: int, blocks_out: matrices):  # pyright: ignore
         for t in range(count):
             f, cofactor, pull, slant, d, q, mixed, square, turn = fibrous_terms(rule, g[t], p[t], pressure[t], bulk[t], whole)
+            one = ti.Matrix.identity(ti.f32, 3) + 0.0 * g[t]
             for a in range(3):
-                m = ti.Vector([0.0, 0.0, 0.0]) * q
-                m[a] = 1.0
+                m = ti.Vector([one[a, 0], one[a, 1], one[a, 2]])
                 for b in range(3):
-                    n = ti.Vector([0.0, 0.0, 0.0]) * q
-                    n[b] = 1.0
+                    n = ti.Vector([one[b, 0], one[b, 1], one[b, 2]])
                     blocks_out[9 * t + 3 * a + b] = fibrous_block(f, cofactor, pull, slant, d, q, mixed, square, turn, m, n)
 
     return blocks

@@ -71,6 +71,20 @@ def test_a_rerun_tells_where_a_recording_was_tampered_with(recorded: Recording, 
     assert not result.equal and result.first_difference_tick == 9
 
 
+def test_a_recording_of_an_engine_with_other_settings_is_played_but_not_run_again(recorded: Recording, tmp_path: Path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(recorded.folder, copy)
+    path = copy / "recording" / "header.json"
+    header = json.loads(path.read_text())
+    header["settings"] = {"slip_bound": 5e-6, "dt": header["settings"]["dt"]}
+    path.write_text(json.dumps(header))
+    assert np.array_equal(load_recording(copy).frame(-1).vertices, recorded.frame(-1).vertices)
+    with pytest.raises(InputError, match=r"took slip_bound, .*; it can be played, but not run again"):
+        rerun(copy)
+
+
 CONTINUE = """
 import sys
 from pathlib import Path

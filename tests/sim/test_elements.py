@@ -2,20 +2,20 @@ import dataclasses
 
 import numpy as np
 import pytest
-import taichi as ti
 
-from sim import elements
-from sim.arrays import mat3, put, vec3, zeros
+from sim.arrays import Array, put, vec3d
+from sim.body import Body
 from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.body import Body
 from sim.model import Model, build_model
-from sim.readings import cauchy_stress, deformation_gradients
+from sim.readings import cauchy_stress, deformation_gradients, pressures
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.settings import Settings
+from sim.solvers.tissue import Tissue
 from sim.state import new_state
+from sim.tables import PAIRS
 from tests.sim.tubes import block
-from tests.sim.twin import Twin, cofactor, stress
+from tests.sim.twin import KEPT, Twin, cofactor, stress
 
 STIFF = StableNeoHookean.from_young(10.0e6, 0.3, 1450.0)
 SOFT = StableNeoHookean.from_young(1.0e6, 0.45, 1100.0)
@@ -33,51 +33,84 @@ def jumbled(held: str = "one end") -> Body:
         laws=(SOFT, STIFF),
         law_of_tet=np.arange(len(grid.tets)) % 2,
         lumen=np.zeros((0, 3), int),
-        held=grid.side(0, 0) if held == "one end" else np.flatnonzero(~inner),
+        held={"one end": grid.side(0, 0), "all sides": np.flatnonzero(~inner), "nowhere": np.zeros(0, int)}[held],
     )
 
 
-@dataclasses.dataclass
 class Evaluated:
-    """The engine's own kernels for one body."""
+    """The engine's own tissue for one body of which nothing is held, at any displacement [m], shape (n, 3)."""
 
-    model: Model
+    def __init__(self, model: Model):
+        self.model = model
+        self._state, self._tissue = new_state(model), Tissue(model)
+        self._tissue.begin(self._state, Command(), None)
 
     def energy(self, u: np.ndarray) -> float:
-        m = self.model
-        partial = zeros(m.tet_count, ti.f64)
-        kernel = elements.element_kernels(m.laws)[2]
-        return kernel(m.tet_count, m.tets, m.edges_inverse, m.volume, m.law, m.parameters, put(u, vec3), partial)
+        self._state.displacement.from_numpy(u)
+        return self._tissue.energy(self._state)
 
     def force(self, u: np.ndarray) -> np.ndarray:
-        m = self.model
-        piola, force = zeros(m.tet_count, mat3), zeros(m.vertex_count, vec3)
-        kernel = elements.element_kernels(m.laws)[0]
-        kernel(m.tet_count, m.tets, m.edges_inverse, m.volume, m.law, m.parameters, put(u, vec3), piola)
-        free = put(np.ones(m.vertex_count), ti.f32)
-        elements.gather_elastic_force(m.vertex_count, m.corner_first, m.corners, m.edges_inverse, piola, free, force)
-        return force.to_numpy().astype(float)
+        self.energy(u)
+        self._tissue.find_force(self._state)
+        return host(self._tissue.force)
 
-    def blocks(self, u: np.ndarray) -> np.ndarray:
-        m = self.model
-        out = zeros(16 * m.tet_count, mat3)
-        kernel = elements.element_kernels(m.laws)[1]
-        kernel(m.tet_count, m.tets, m.edges_inverse, m.volume, m.law, m.parameters, put(u, vec3), out)
-        return out.to_numpy().reshape(-1, 4, 4, 3, 3).transpose(0, 1, 3, 2, 4).reshape(-1, 12, 12).astype(float)
+    def blocks(self, u: np.ndarray, *, whole: bool) -> np.ndarray:
+        """Stiffness of each tet without the pockets' part [N/m], shape (m, 12, 12)."""
+        self.energy(u)
+        self._tissue.assemble(self._state, whole=whole)
+        values = host(self._tissue._blocks).reshape(-1, 10, 3, 3)
+        found = np.empty((len(values), 4, 3, 4, 3))
+        for number, (a, b) in enumerate(PAIRS):
+            found[:, b, :, a] = values[:, number].transpose(0, 2, 1)
+            found[:, a, :, b] = values[:, number]
+        return found.reshape(-1, 12, 12)
+
+    def stiffness(self, u: np.ndarray, *, whole: bool = True) -> np.ndarray:
+        """The operator of a Newton step, block rows and pockets together [N/m], shape (3n, 3n)."""
+        m, p = self.model, self.model.pockets
+        self.energy(u)
+        self._tissue.assemble(self._state, whole=whole)
+        matrix, slopes = np.zeros((m.vertex_count, 3, m.vertex_count, 3)), np.zeros((p.count, m.vertex_count, 3))
+        matrix[host(m.row), :, host(m.column), :] = host(self._tissue.matrix)
+        slopes[host(p.entry_pocket), host(p.column)] = host(self._tissue.slope)
+        slopes = slopes.reshape(p.count, -1)
+        shared = slopes.T @ ((host(p.stiffness) / host(p.volume))[:, None] * slopes)
+        return matrix.reshape(shared.shape) + shared
+
+
+def host(array: Array) -> np.ndarray:
+    """An array of the backend in double precision if it holds numbers with a point."""
+    values = array.to_numpy()
+    return values.astype(float) if values.dtype.kind == "f" else values
 
 
 def shaken(body: Body, strain: float, seed: int = 2) -> np.ndarray:
-    """A displacement [m] of a linear map and noise, about `strain` large, in single precision."""
+    """A displacement [m] of a linear map and noise, about `strain` large."""
     rng = np.random.default_rng(seed)
     gradient = strain * rng.uniform(-1.0, 1.0, (3, 3))
     noise = 0.2e-3 * strain * rng.normal(size=body.vertices.shape)
-    return ((body.vertices - body.vertices[0]) @ gradient.T + noise).astype(np.float32).astype(float)
+    return (body.vertices - body.vertices[0]) @ gradient.T + noise
 
 
 @pytest.fixture(scope="module")
 def jumbled_block() -> tuple[Evaluated, Twin]:
-    body = jumbled()
+    body = jumbled("nowhere")
     return Evaluated(build_model(body)), Twin(body)
+
+
+def test_pockets_end_where_tissues_do(jumbled_block):
+    """One for each vertex and law that meet; together they hold the body's volume, each a quarter of its tets'."""
+    engine, twin = jumbled_block
+    body, p = twin.body, engine.model.pockets
+    expected = np.zeros((len(body.vertices), 2))
+    np.add.at(expected, (body.tets, body.law_of_tet[:, None]), 0.25 * twin.volume[:, None])
+    found, bulk = host(p.volume), np.array([law.volume_stiffness for law in body.laws])
+    assert p.count == (expected > 0.0).sum() > len(body.vertices)
+    np.testing.assert_allclose(np.sort(found), np.sort(expected[expected > 0.0]), rtol=1e-6)
+    whole = [(found * (host(p.stiffness) > limit)).sum() for limit in (0.0, 0.5 * bulk.max())]
+    sums = [twin.volume.sum(), twin.volume[body.law_of_tet == np.argmax(bulk)].sum()]
+    np.testing.assert_allclose(whole, sums, rtol=1e-6)
+    np.testing.assert_allclose(np.unique(host(p.stiffness)), np.sort((1.0 - KEPT) * bulk), rtol=1e-6)
 
 
 @pytest.mark.parametrize("strain", [1e-4, 0.02, 0.4])
@@ -96,7 +129,7 @@ def test_force_is_minus_the_slope_of_the_engines_own_energy(jumbled_block, strai
     force = engine.force(u)
     for seed in range(6):
         step = 5e-8 * np.random.default_rng(seed).normal(size=u.shape)
-        ahead, behind = (np.float32(u + sign * step).astype(float) for sign in (1.0, -1.0))
+        ahead, behind = u + step, u - step
         fallen = engine.energy(behind) - engine.energy(ahead)
         work = (force * (ahead - behind)).sum()
         assert fallen == pytest.approx(work, abs=1e-5 * float(np.linalg.norm(force) * np.linalg.norm(ahead - behind)))
@@ -111,30 +144,59 @@ def test_inner_forces_have_no_resultant_and_no_moment(jumbled_block):
     assert np.abs(np.cross(at, force).sum(0)).max() < 2e-6 * np.abs(force).max() * np.abs(at).max()
 
 
-def test_stiffness_blocks_are_the_slope_of_the_force(jumbled_block):
+@pytest.mark.parametrize("strain", [1e-4, 0.02, 0.4])
+def test_stiffness_is_the_twins(jumbled_block, strain):
+    """Elements and pockets together; that the twin's is the slope of its force is seen in `test_pressure`."""
     engine, twin = jumbled_block
-    # Swollen a little, so that the stiffness is nowhere limited.
-    u = shaken(twin.body, 0.003) + 0.015 * (twin.body.vertices - twin.body.vertices[0])
-    f = twin.deformation(u)
-    turn = (twin.shear + twin.lame) * (np.linalg.det(f) - 1.0) - twin.shear
-    unlimited = np.abs(turn) * np.linalg.svd(f, compute_uv=False)[:, 0] < twin.shear
-    assert unlimited.all()
-    found = engine.blocks(u)
-    for t in range(0, len(f), 10):
+    u = shaken(twin.body, strain)
+    expected = twin.stiffness(u, 0.0).toarray()
+    np.testing.assert_allclose(engine.stiffness(u), expected, atol=3e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("strain", [0.02, 0.4])
+def test_stiffness_blocks_are_the_slope_of_the_force(jumbled_block, strain):
+    """Of one tet whose pockets keep their pressure."""
+    engine, twin = jumbled_block
+    u = shaken(twin.body, strain)
+    pressure = twin.pressure(u) - twin.kept * twin.bulk * (np.linalg.det(twin.deformation(u)) - 1.0)
+    found = engine.blocks(u, whole=True)
+    for t in range(0, len(found), 10):
         tet, expected = twin.body.tets[t], np.empty((12, 12))
         for k in range(12):
             step = np.zeros((1, 4, 3))
             step[0, k // 3, k % 3] = 1e-8
-            parts = [u[tet] + sign * step for sign in (1.0, -1.0)]
-            gradients = [np.eye(3) + np.einsum("nai,aj->nij", part, twin.gradients[t]) for part in parts]
-            piola = stress(gradients[0], twin.shear[t], twin.lame[t]) - stress(gradients[1], twin.shear[t], twin.lame[t])
-            expected[:, k] = (twin.volume[t] * np.einsum("nij,aj->ai", piola, twin.gradients[t])).ravel() / 2e-8
+            parts = []
+            for sign in (1.0, -1.0):
+                f = np.eye(3) + np.einsum("nai,aj->nij", u[tet] + sign * step, twin.gradients[t])
+                law = stress(f, twin.shear[t], twin.kept * twin.bulk[t] - twin.shear[t])
+                parts.append(law + pressure[t] * cofactor(f))
+            expected[:, k] = (twin.volume[t] * np.einsum("nij,aj->ai", parts[0] - parts[1], twin.gradients[t])).ravel() / 2e-8
         np.testing.assert_allclose(found[t], expected, atol=3e-6 * np.abs(expected).max())
+
+
+def test_the_positive_stiffness_is_the_whole_one_where_nothing_limits_it(jumbled_block):
+    engine, twin = jumbled_block
+    # Swollen a little, so that the stiffness is nowhere limited.
+    u = shaken(twin.body, 0.003) + 0.015 * (twin.body.vertices - twin.body.vertices[0])
+    turn = twin.pressure(u) - twin.shear
+    assert (np.abs(turn) * np.linalg.svd(twin.deformation(u), compute_uv=False)[:, 0] < 0.93 * twin.shear).all()
+    whole, positive = (engine.blocks(u, whole=whole) for whole in (True, False))
+    np.testing.assert_allclose(positive, whole, atol=1e-6 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("strain", [0.02, 0.4])
+def test_the_positive_stiffness_has_no_negative_eigenvalue(jumbled_block, strain):
+    """Elements and pockets together, as Newton's method uses it; the whole one has some at a large strain."""
+    engine, twin = jumbled_block
+    u = shaken(twin.body, strain)
+    lowest = [np.linalg.eigvalsh(one)[0] / np.abs(one).max() for one in (engine.stiffness(u, whole=w) for w in (False, True))]
+    assert lowest[0] > -1e-6
+    assert strain < 0.1 or lowest[1] < -1e-2
 
 
 def test_stiffness_blocks_are_symmetric_and_resist_no_shift(jumbled_block):
     engine, twin = jumbled_block
-    found = engine.blocks(shaken(twin.body, 0.3))
+    found = np.concatenate([engine.blocks(shaken(twin.body, 0.3), whole=whole) for whole in (True, False)])
     largest = np.abs(found).max(axis=(1, 2), keepdims=True)
     assert (np.abs(found - found.transpose(0, 2, 1)) / largest).max() < 1e-6
     assert (np.abs(found @ np.tile(np.eye(3), (4, 1))) / largest).max() < 2e-6
@@ -152,11 +214,9 @@ def test_patch():
     start[inner] += np.random.default_rng(3).uniform(-2e-4, 2e-4, (len(inner), 3))
     model = build_model(body)
     state = new_state(model)
-    state.displacement = put(start, vec3)
-    solver = ImplicitSolver(model, Settings(dt=1e3, newton_limit=30, residual_bound=1e-7, linear_tolerance=1e-4))
-    for _ in range(3):
-        solver.step(state, Command())
-    reached = state.displacement.to_numpy().astype(float)
+    state.displacement = put(start, vec3d)
+    ImplicitSolver(model, Settings(static_residual_bound=1e-6, linear_tolerance=1e-4)).solve(state, Command())
+    reached = state.displacement.to_numpy()
     assert np.abs(reached - exact).max() < 1e-6 * np.abs(exact).max()
     f = np.eye(3) + gradient
     piola = stress(f[None], SOFT.shear_modulus, SOFT.first_lame)[0]
@@ -170,7 +230,10 @@ def test_cauchy_stress_reading_is_piola_pushed_forward():
     u = shaken(body, 0.3)
     f, twin = deformation_gradients(body, u), Twin(body)
     np.testing.assert_allclose(f, twin.deformation(u), atol=1e-12)
-    expected = stress(f, twin.shear, twin.lame) @ f.transpose(0, 2, 1) / np.linalg.det(f)[:, None, None]
+    law = stress(f, twin.shear, -twin.shear) @ f.transpose(0, 2, 1) / np.linalg.det(f)[:, None, None]
+    swelling = (twin.pocket_bulk / (1.0 - twin.kept) * twin.swelling(u))[twin.corner_pocket].mean(1)
+    np.testing.assert_allclose(pressures(body, u), swelling, atol=1e-9 * np.abs(swelling).max())
+    expected = law + swelling[:, None, None] * np.eye(3)
     np.testing.assert_allclose(cauchy_stress(body, u), expected, atol=1e-9 * np.abs(expected).max())
 
 

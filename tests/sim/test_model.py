@@ -4,9 +4,9 @@ import re
 import numpy as np
 import pytest
 
+from sim.body import Body, ModelError
 from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.body import Body, ModelError
 from sim.model import build_model
 from sim.readings import deformation_gradients
 from sim.solvers.implicit import ImplicitSolver
@@ -38,11 +38,6 @@ def test_a_vertex_of_no_tet_is_named(body):
     loose = np.vstack([body.vertices, [[0.0, 0.0, 0.0]]])
     with pytest.raises(ModelError, match=rf"1 vertices belong to no tetrahedron; the first is vertex {len(body.vertices)}"):
         build_model(dataclasses.replace(body, vertices=loose))
-
-
-def test_tissue_that_nothing_holds_is_refused(body):
-    with pytest.raises(ModelError, match="No vertex is held"):
-        build_model(dataclasses.replace(body, held=np.zeros(0, int)))
 
 
 @pytest.mark.parametrize("wrong", [1, -1])

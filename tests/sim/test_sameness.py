@@ -28,9 +28,8 @@ def straight(request) -> tuple[str, Model, list[str], State]:
         if state.tick == STOP:
             middle = state.copy()
     if request.param == "stent":
-        pressing = int((state.multiplier.to_numpy() > 0.0).sum())
-        assert pressing > 50
-        assert int((middle.multiplier.to_numpy() > 0.0).sum()) > 50
+        assert np.count_nonzero(state.traction.any(axis=1)) > 50
+        assert np.count_nonzero(middle.traction.any(axis=1)) > 50
     return request.param, model, digests, middle
 
 

@@ -8,9 +8,9 @@ import trimesh
 from scipy.spatial import KDTree
 
 from scenarios.devices.lattice import ATMOSPHERE
+from sim.body import Body
 from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
-from sim.body import Body
 from sim.model import build_model
 from sim.solvers.implicit import ImplicitSolver
 from sim.state import new_state

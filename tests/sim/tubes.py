@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.body import Body
+from sim.materials.stable_neo_hookean import StableNeoHookean
 
 SOFT = StableNeoHookean.from_young(1.0e6, 0.45, 1100.0)
 """An arterial wall as soft as tables have it: 1 MPa."""

@@ -73,18 +73,20 @@ class Twin:
         self.kept = kept
         self.free = np.ones(len(body.vertices), bool)
         self.free[body.held] = False
-        owner, pocket_bulk = self._pockets()
+        self.corner_pocket, pocket_bulk = self._pockets()
+        """The pocket of each corner of each tet, shape (m, 4)."""
         tet = np.repeat(np.arange(len(body.tets)), 4)
-        self.quarters = sparse.csr_array((0.25 * self.volume[tet], (owner, tet)), shape=(len(pocket_bulk), len(body.tets)))
+        shape = (len(pocket_bulk), len(body.tets))
+        self.quarters = sparse.csr_array((0.25 * self.volume[tet], (self.corner_pocket.ravel(), tet)), shape=shape)
         """Volume that each tet lends to each pocket [m³], shape (p, m)."""
         self.pocket_volume, self.pocket_bulk = self.quarters.sum(1), (1.0 - kept) * pocket_bulk
 
     def _pockets(self) -> tuple[np.ndarray, np.ndarray]:
-        """The pocket of each corner of each tet, tet by tet, shape (4 m,), and each pocket's κ [Pa]."""
+        """The pocket of each corner of each tet, shape (m, 4), and each pocket's κ [Pa]."""
         number: dict[tuple[int, object], int] = {}
         owner = []
         for tet, law in zip(self.body.tets.tolist(), self.body.law_of_tet.tolist(), strict=True):
-            owner += [number.setdefault((vertex, self.body.laws[law]), len(number)) for vertex in tet]
+            owner.append([number.setdefault((vertex, self.body.laws[law]), len(number)) for vertex in tet])
         return np.array(owner), np.array([law.volume_stiffness for _, law in number])  # pyright: ignore
 
     # --- laws -------------------------------------------------------------------------------------------------------------
@@ -196,7 +198,7 @@ class Twin:
         return matrix + self._assembled(self.body.lumen, blocks)
 
     def _assembled(self, cells: np.ndarray, blocks: np.ndarray) -> sparse.csr_array:
-        degrees = (3 * cells[:, :, None] + np.arange(3)).reshape(len(cells), -1)
+        degrees = (3 * cells[:, :, None] + np.arange(3)).reshape(len(cells), 3 * cells.shape[1])
         size, total = degrees.shape[1], 3 * len(self.body.vertices)
         rows, columns = np.repeat(degrees, size, axis=1).ravel(), np.tile(degrees, (1, size)).ravel()
         return sparse.csr_array((blocks.reshape(-1), (rows, columns)), shape=(total, total))

@@ -73,6 +73,18 @@ def box(size: Sequence[float], count: Sequence[int]) -> Solid:
     return cube(count).moved(lambda unit: unit * np.asarray(size))
 
 
+def graded_beam(size: Sequence[float], count: Sequence[int], *, growth: float) -> Solid:
+    """A block as above whose last cell along x is `growth` times as long as its first."""
+    steps = growth ** (np.arange(count[0]) / max(count[0] - 1, 1))
+    places = np.concatenate([[0.0], np.cumsum(steps) / steps.sum()])
+
+    def place(unit: np.ndarray) -> np.ndarray:
+        along = places[np.round(unit[:, 0] * count[0]).astype(int)]
+        return np.column_stack([along, unit[:, 1:]]) * np.asarray(size)
+
+    return cube(count).moved(place)
+
+
 def jumbled_box(size: Sequence[float], count: Sequence[int], *, share: float = 0.25, seed: int = 1) -> Solid:
     """A block whose inner vertices lie anywhere within `share` of a cell of their own places, away from the origin."""
     plain = box(size, count)

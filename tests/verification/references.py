@@ -9,10 +9,10 @@ from scipy.integrate import quad, solve_ivp
 from scipy.optimize import root_scalar
 
 COOK_PLANE_TIP = 14.74e-3
-"""Rise of the upper right corner of Cook's membrane [m]: neo-Hookean, E 1.0985 MPa, ν 0.3, 62.5 kPa, plane strain.
+"""Rise of the middle of the loaded edge of Cook's membrane [m]: neo-Hookean, E 1.0985 MPa, ν 0.3, 62.5 kPa, plane strain.
 
-Converged quadratic quadrilaterals (deal.II) give 14.74 mm and hybrid linear ones (Abaqus CPE4H) 14.73 mm in the comparison of
-codes at github.com/solids4foam/solid-benchmarks, hyperElasticity/cooksMembrane.
+Converged quadratic quadrilaterals give 14.74 mm and hybrid linear ones (Abaqus CPE4H), whose law is the one here, 14.73 mm in the
+comparison of codes at github.com/solids4foam/solid-benchmarks, hyperElasticity/cooksMembrane. They read at (48, 52) mm.
 """
 
 COOK_SOLID_TIP = 14.82e-3
