@@ -81,7 +81,7 @@ def spread_of_normals(
     triangles: IVec3s,
     triangle_edges: IVec3s,
     edge_first: Ints,
-    edge_triangles: Ints,
+    around: Ints,
     patch_first: IVec3s,
     x: Vec3ds,
     normal: Vec3s,
@@ -103,7 +103,7 @@ def spread_of_normals(
             for k in ti.static(range(3)):
                 e = triangle_edges[t][k]
                 for i in range(edge_first[e], edge_first[e + 1]):
-                    spread = ti.max(spread, (normal[edge_triangles[i]] - mean).norm_sqr())
+                    spread = ti.max(spread, (normal[around[i]] - mean).norm_sqr())
         axis_out[p] = mean
         spread_out[p] = ti.sqrt(spread)
 

@@ -20,6 +20,8 @@ FACE: Any = 0
 # A point over the edge across from corner k is over feature 1 + k, one over corner k over feature 4 + k.
 ACROSS: Any = 1
 CORNER: Any = 4
+# Bit RIM + feature of a triangle's marks tells that this edge or corner lies where the surface ends.
+RIM: Any = 5
 
 # Share of a triangle's height or an edge's length within which a foot counts to the edge or the corner itself. It is far above
 # the rounding of positions, so that a vertex right above an edge of a flat mesh is not over both faces, or over none.
@@ -27,6 +29,7 @@ BORDER: Any = 1e-4
 # A triangle whose height is less than the square root of this share of its longest side has no direction.
 THIN: Any = 1e-10
 TINY: Any = 1e-30
+FAR = 1e30
 
 
 class Surface(NamedTuple):
@@ -34,13 +37,12 @@ class Surface(NamedTuple):
 
     triangles: Array
     triangle_edges: Array
+    marks: Array
     edges: Array
     edge_first: Array
-    edge_triangles: Array
     vertex_first: Array
-    vertex_triangles: Array
+    around: Array
     vertex_edges: Array
-    owned: Array
 
 
 @ti.func
@@ -67,57 +69,48 @@ def face_cross(t, surface: Passed, x: Passed):  # pyright: ignore
 
 
 @ti.func
-def edge_normal(e, surface: Passed, x: Passed):  # pyright: ignore
-    """Mean direction of the faces at an edge."""
-    n = ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
-    for i in range(surface.edge_first[e], surface.edge_first[e + 1]):
-        n += unit(face_cross(surface.edge_triangles[i], surface, x))
-    return unit(n)
-
-
-@ti.func
-def vertex_normal(v, surface: Passed, x: Passed):  # pyright: ignore
-    """Mean direction of the faces at a vertex, each as its angle there (Bærentzen & Aanæs 2005, doi:10.1109/TVCG.2005.49)."""
-    n = ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
-    for i in range(surface.vertex_first[v][0], surface.vertex_first[v + 1][0]):
-        t = surface.vertex_triangles[i]
-        cross = face_cross(t, surface, x)
-        c = surface.triangles[t]
-        for k in ti.static(range(3)):
-            if c[k] == v:
-                one, other = x[c[(k + 1) % 3]] - x[v], x[c[(k + 2) % 3]] - x[v]
-                n += ti.atan2(cross.norm(), one.dot(other)) * unit(cross)
-    return unit(n)
-
-
-@ti.func
-def feature_normal(kind, t, surface: Passed, x: Passed):  # pyright: ignore
-    """Outward direction of a feature of triangle t."""
-    n = ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
-    if kind == FACE:
-        n = unit(face_cross(t, surface, x))
-    elif kind < CORNER:
-        n = edge_normal(surface.triangle_edges[t][kind - ACROSS], surface, x)
-    else:
-        n = vertex_normal(surface.triangles[t][kind - CORNER], surface, x)
-    return n
-
-
-@ti.func
-def has_rim(kind, t, surface: Passed):  # pyright: ignore
-    """Whether a feature of triangle t lies where the surface ends."""
-    rim = 0
+def triangles_at(kind, t, surface: Passed):  # pyright: ignore
+    """Where the list of the triangles at a feature of triangle t begins and ends in `around`."""
+    first, last = t, t + 1
     if kind >= CORNER:
         v = surface.triangles[t][kind - CORNER]
-        for i in range(surface.vertex_first[v][1], surface.vertex_first[v + 1][1]):
-            e = surface.vertex_edges[i]
-            if surface.edge_first[e + 1] - surface.edge_first[e] == 1:
-                rim = 1
+        first, last = surface.vertex_first[v][0], surface.vertex_first[v + 1][0]
     elif kind != FACE:
         e = surface.triangle_edges[t][kind - ACROSS]
-        if surface.edge_first[e + 1] - surface.edge_first[e] == 1:
-            rim = 1
-    return rim
+        first, last = surface.edge_first[e], surface.edge_first[e + 1]
+    return first, last
+
+
+@ti.func
+def outward(first, last, v, surface: Passed, x: Passed):  # pyright: ignore
+    """Mean direction of the triangles from first to last in `around`; at a vertex v ≥ 0 each counts as its angle there.
+
+    So the sign of a distance is right wherever the nearest place lies (Bærentzen & Aanæs 2005, doi:10.1109/TVCG.2005.49).
+    """
+    n = ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
+    for i in range(first, last):
+        cross = face_cross(surface.around[i], surface, x)
+        c, share = surface.triangles[surface.around[i]], ti.f64(1.0)
+        if v >= 0:
+            one, other = x[c[1]] - x[v], x[c[2]] - x[v]
+            if c[1] == v:
+                one = x[c[0]] - x[v]
+            elif c[2] == v:
+                other = x[c[0]] - x[v]
+            share = ti.atan2(cross.norm(), one.dot(other))
+        n += share * unit(cross)
+    return unit(n)
+
+
+@ti.func
+def foremost(first, last, n, surface: Passed, rest: Passed, x: Passed):  # pyright: ignore
+    """The direction at rest of that triangle, of those from first to last in `around`, which now faces along n the most."""
+    most, chosen = ti.f64(-FAR), surface.around[first]
+    for i in range(first, last):
+        along = n.dot(unit(face_cross(surface.around[i], surface, x)))
+        if along > most:
+            most, chosen = along, surface.around[i]
+    return unit(face_cross(chosen, surface, rest))
 
 
 @ti.func
@@ -145,7 +138,7 @@ def over_edge(p, e, but, surface: Passed, x: Passed):  # pyright: ignore
     """Whether no triangle at an edge, but for one that is known not to, has the point over its inner side."""
     over = 1
     for i in range(surface.edge_first[e], surface.edge_first[e + 1]):
-        t = surface.edge_triangles[i]
+        t = surface.around[i]
         if over == 1 and t != but:
             w, _height = foot_in_plane(p, t, surface, x)
             for k in ti.static(range(3)):
@@ -172,7 +165,7 @@ def feature_below(p, t, reach, surface: Passed, x: Passed):  # pyright: ignore
 
     An edge or corner is answered for by the first of its triangles. Beside it the weights of the nearest place.
     """
-    c, owned = surface.triangles[t], surface.owned[t]
+    c, marks = surface.triangles[t], surface.marks[t]
     w, height = foot_in_plane(p, t, surface, x)
     kind = NONE
     if ti.abs(height) <= reach:
@@ -181,7 +174,7 @@ def feature_below(p, t, reach, surface: Passed, x: Passed):  # pyright: ignore
         else:
             side, share = NONE, ti.f64(0.0)
             for k in ti.static(range(3)):
-                if (owned >> k) & 1 == 1 and w[k] <= BORDER:
+                if (marks >> k) & 1 == 1 and w[k] <= BORDER:
                     away, along = p - x[c[(k + 1) % 3]], x[c[(k + 2) % 3]] - x[c[(k + 1) % 3]]
                     s, length = away.dot(along), along.norm_sqr()
                     near = away.norm_sqr() * length - s * s <= reach * reach * length
@@ -193,9 +186,9 @@ def feature_below(p, t, reach, surface: Passed, x: Passed):  # pyright: ignore
                     kind = ACROSS + side
                     for k in ti.static(range(3)):
                         w[k] = ti.select(k == side, 0.0, ti.select(k == (side + 1) % 3, 1.0 - share, share))
-            if kind == NONE and owned >> 3 != 0:
+            if kind == NONE and (marks >> 3) & 7 != 0:
                 for k in range(3):
-                    if kind == NONE and (owned >> (3 + k)) & 1 == 1 and (p - x[c[k]]).norm_sqr() <= reach * reach:
+                    if kind == NONE and (marks >> (3 + k)) & 1 == 1 and (p - x[c[k]]).norm_sqr() <= reach * reach:
                         over = over_corner(p, c[k], surface, x)
                         if over == 1:
                             kind = CORNER + k

@@ -41,14 +41,14 @@ from sim.features import (
     CORNER,
     FACE,
     NONE,
+    RIM,
     Surface,
-    edge_normal,
     feature_below,
-    feature_normal,
-    has_rim,
+    foremost,
+    outward,
     over_corner,
+    triangles_at,
     unit,
-    vertex_normal,
 )
 from sim.skin import Skin
 
@@ -58,6 +58,8 @@ WALL = 4.0
 OVERLAP = 0.01
 # Cosine under which two normals at rest are said to face each other.
 FACING = -0.5
+# Cosine under which a vertex's normal is against that of a face which it has passed through.
+AGAINST = -0.1
 # Share of the reach by which a face that a vertex has passed through may be deeper than the shallowest.
 DEEPER = 0.25
 # Cosine that a contact's normal makes at least with the mean normals at two edges: what lies aside of an edge, or on the wrong
@@ -67,8 +69,8 @@ SURE = 0.5
 PARALLEL = 1e-3
 # Boxes are in single precision: a little more than the reach, so that rounding hides nothing.
 ROOM = 1.01
-# Share of the reach, squared, under which two places touch and have no direction from one to the other.
-TOUCHING = 1e-12
+# Share of the reach within which two places touch: neither is on the wrong side, and no direction leads from one to the other.
+TOUCHING = 1e-4
 
 
 @ti.func
@@ -94,30 +96,30 @@ def vertex_contact(v, t, same_body, deepest, reach, surface: Passed, rest: Passe
     if c[0] != v and c[1] != v and c[2] != v:
         kind, b = feature_below(p, t, reach, surface, x)
     if kind != NONE:
-        n = feature_normal(kind, t, surface, x)
+        first, last = triangles_at(kind, t, surface)
+        mine, mine_end = surface.vertex_first[v][0], surface.vertex_first[v + 1][0]
+        corner = NONE
+        if kind >= CORNER:
+            corner = c[kind - CORNER]
+        n = outward(first, last, corner, surface, x)
+        own = outward(mine, mine_end, v, surface, x)
         away = (p - x[c[0]]) * b[0] + (p - x[c[1]]) * b[1] + (p - x[c[2]]) * b[2]
+        passed = n.dot(away) < -TOUCHING * reach
+        if kind != FACE and away.norm_sqr() > (TOUCHING * reach) ** 2:
+            n = ti.select(passed, -1.0, 1.0) * unit(away)
         distance = n.dot(away)
-        own = vertex_normal(v, surface, x)
-        if kind != FACE:
-            behind = distance < 0.0
-            if away.norm_sqr() > TOUCHING * reach * reach:
-                n = ti.select(behind, -1.0, 1.0) * unit(away)
-            distance = n.dot(away)
-            if kind >= CORNER:
-                w = c[kind - CORNER]
-                behind_too = away.dot(own) > 0.0
-                if w < v and behind_too == behind:
-                    mutual = over_corner(x[w], v, surface, x)
-                    kind = ti.select(mutual == 1, NONE, kind)
-        if distance < -deepest or n.norm_sqr() < 0.5 or (distance < 0.0 and own.dot(n) >= 0.0):
+        if corner >= 0 and corner < v and (away.dot(own) > TOUCHING * reach) == passed:
+            mutual = over_corner(x[corner], v, surface, x)
+            kind = ti.select(mutual == 1, NONE, kind)
+        if distance < -deepest or n.norm_sqr() < 0.5:
             kind = NONE
-        if kind != NONE and distance < 0.0:
-            rim = has_rim(kind, t, surface)
-            kind = ti.select(rim == 1, NONE, kind)
+        if kind != NONE and passed and (own.dot(n) > AGAINST or (surface.marks[t] >> (RIM + kind)) & 1 == 1):
+            kind = NONE
         if kind != NONE and same_body:
             between = (rest[v] - rest[c[0]]) * b[0] + (rest[v] - rest[c[1]]) * b[1] + (rest[v] - rest[c[2]]) * b[2]
-            there = feature_normal(kind, t, surface, rest)
-            near = near_at_rest(between, vertex_normal(v, surface, rest), there, reach)
+            mine_there = foremost(mine, mine_end, -n, surface, rest, x)
+            there = foremost(first, last, n, surface, rest, x)
+            near = near_at_rest(between, mine_there, there, reach)
             kind = ti.select(near == 1, NONE, kind)
     return kind != NONE, b, n, distance
 
@@ -131,13 +133,12 @@ def vertex_contacts(
     rest: Vec3ds,
     triangles: IVec3s,
     triangle_edges: IVec3s,
+    marks: Ints,
     edges: IVec2s,
     edge_first: Ints,
-    edge_triangles: Ints,
     vertex_first: IVec2s,
-    vertex_triangles: Ints,
+    around: Ints,
     vertex_edges: Ints,
-    owned: Ints,
     vertex_patch: Ints,
     patch_first: IVec3s,
     patch_body: Ints,
@@ -156,9 +157,7 @@ def vertex_contacts(
     distance_out: Floats,
 ):
     """Contacts of each vertex with faces; first how many and how deep they may be [m], then, when `filling`, which."""
-    surface = ti.static(
-        Surface(triangles, triangle_edges, edges, edge_first, edge_triangles, vertex_first, vertex_triangles, vertex_edges, owned)
-    )
+    surface = ti.static(Surface(triangles, triangle_edges, marks, edges, edge_first, vertex_first, around, vertex_edges))
     room = ti.cast(ROOM * reach, ti.f32)
     for v in range(count):
         p, at = vertex_patch[v], ti.cast(x[v], ti.f32)
@@ -212,16 +211,20 @@ def edge_contact(d, e, same_body, reach, surface: Passed, rest: Passed, x: Passe
             away = between + s * one - t * other
             inside = ti.min(s, t) > BORDER and ti.max(s, t) < 1.0 - BORDER
             if inside and away.norm_sqr() <= reach * reach:
-                own, theirs = edge_normal(d, surface, x), edge_normal(e, surface, x)
+                mine, mine_end = surface.edge_first[d], surface.edge_first[d + 1]
+                first, last = surface.edge_first[e], surface.edge_first[e + 1]
+                own, theirs = outward(mine, mine_end, -1, surface, x), outward(first, last, -1, surface, x)
                 n = unit(one.cross(other))
                 if n.dot(theirs - own) < 0.0:
                     n = -n
                 distance = n.dot(away)
                 sure = ti.min(n.dot(theirs), -n.dot(own))
-                found = sure >= SURE and (distance >= 0.0 or own.dot(theirs) < 0.0)
+                found = sure >= SURE and (distance >= -TOUCHING * reach or own.dot(theirs) < 0.0)
                 if found and same_body:
-                    there = rest[a[0]] - rest[b[0]] + s * (rest[a[1]] - rest[a[0]]) - t * (rest[b[1]] - rest[b[0]])
-                    near = near_at_rest(there, edge_normal(d, surface, rest), edge_normal(e, surface, rest), reach)
+                    between = rest[a[0]] - rest[b[0]] + s * (rest[a[1]] - rest[a[0]]) - t * (rest[b[1]] - rest[b[0]])
+                    mine_there = foremost(mine, mine_end, -n, surface, rest, x)
+                    there = foremost(first, last, n, surface, rest, x)
+                    near = near_at_rest(between, mine_there, there, reach)
                     found = near == 0
     return found, s, t, n, distance
 
@@ -235,13 +238,12 @@ def edge_contacts(
     rest: Vec3ds,
     triangles: IVec3s,
     triangle_edges: IVec3s,
+    marks: Ints,
     edges: IVec2s,
     edge_first: Ints,
-    edge_triangles: Ints,
     vertex_first: IVec2s,
-    vertex_triangles: Ints,
+    around: Ints,
     vertex_edges: Ints,
-    owned: Ints,
     edge_patch: Ints,
     patch_first: IVec3s,
     patch_body: Ints,
@@ -260,9 +262,7 @@ def edge_contacts(
     distance_out: Floats,
 ):
     """Contacts of each edge with later ones; first how many, then, when `filling`, which. Lists of edges begin at `start`."""
-    surface = ti.static(
-        Surface(triangles, triangle_edges, edges, edge_first, edge_triangles, vertex_first, vertex_triangles, vertex_edges, owned)
-    )
+    surface = ti.static(Surface(triangles, triangle_edges, marks, edges, edge_first, vertex_first, around, vertex_edges))
     room = ti.cast(ROOM * reach, ti.f32)
     for d in range(count):
         p, number = edge_patch[d], 0
@@ -398,7 +398,7 @@ class Proximity:
     def _find_near_patches(self, reach: float, itself: bool) -> None:
         s = self.skin
         spread_of_normals(
-            s.triangle_count, s.patch_count, s.triangles, s.triangle_edges, s.edge_first, s.edge_triangles, s.patch_first,
+            s.triangle_count, s.patch_count, s.triangles, s.triangle_edges, s.edge_first, s.around, s.patch_first,
             self._x, self._normal, self._axis, self._spread,
         )  # fmt: skip
         while True:
@@ -416,8 +416,8 @@ class Proximity:
     def _contacts(self, reach: float, *, filling: bool) -> None:
         s = self.skin
         tables = (
-            s.vertex, s.rest, s.triangles, s.triangle_edges, s.edges, s.edge_first, s.edge_triangles, s.vertex_first,
-            s.vertex_triangles, s.vertex_edges, s.owned,
+            s.vertex, s.rest, s.triangles, s.triangle_edges, s.marks, s.edges, s.edge_first, s.vertex_first, s.around,
+            s.vertex_edges,
         )  # fmt: skip
         out = self._first, self._number, self.vertices, self.weights, self.normal, self.distance
         vertex_contacts(

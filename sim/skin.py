@@ -43,15 +43,17 @@ class Skin:
         Vertices of each, shapes (k, 3) and (e, 2); triangles have outward normals.
     triangle_edges
         The edge across from each corner of a triangle, shape (k, 3).
-    owned
-        For each triangle which of its features it answers for, being the first of the triangles there, shape (k,): bit j for the
-        edge across from corner j, bit 3 + j for corner j.
-    edge_first, edge_triangles
-        For each edge its triangles, in order: where its list begins, shape (e + 1,), and the lists.
+    marks
+        Bits of each triangle, shape (k,): 0–2 whether it answers for the edges across from its corners, being the first of the
+        triangles there, 3–5 for its corners; 6–8 whether these edges, 9–11 whether these corners lie where the surface ends.
+    around
+        Lists of triangles, in order: each triangle alone, then those at each edge, then those at each vertex.
+    edge_first
+        Where each edge's list begins in `around`, shape (e + 1,).
     vertex_first
-        For each vertex where its lists of triangles and of edges begin, shape (n + 1, 2).
-    vertex_triangles, vertex_edges
-        These lists.
+        Where each vertex's list begins in `around`, and where in `vertex_edges`, shape (n + 1, 2).
+    vertex_edges
+        Lists of the edges at each vertex, in order.
     vertex_patch, edge_patch
         The patch that each vertex or edge counts to, which is that of its first triangle, shapes (n,) and (e,).
     patch_first
@@ -73,11 +75,10 @@ class Skin:
     triangles: Array
     edges: Array
     triangle_edges: Array
-    owned: Array
+    marks: Array
+    around: Array
     edge_first: Array
-    edge_triangles: Array
     vertex_first: Array
-    vertex_triangles: Array
     vertex_edges: Array
     vertex_patch: Array
     edge_patch: Array
@@ -117,14 +118,17 @@ def build_skin(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray | N
     key, edge, edge_triangle = _in_order_of_appearance(low * max(len(vertex), 1) + high)
     edges = np.stack(np.divmod(key, max(len(vertex), 1)), 1)
     patch_count = int(patch[-1]) + 1 if len(patch) else 0
-    number_of = np.arange(len(corners))[:, None]
-    first_there = np.hstack([edge_triangle[edge.reshape(-1, 3)] == number_of, first_triangle[corners] == number_of])
-    owned = first_there @ (1 << np.arange(6))
     vertex_patch, edge_patch = patch[first_triangle], patch[edge_triangle]
     starts = [np.searchsorted(owner, np.arange(patch_count + 1)) for owner in (patch, edge_patch, vertex_patch)]
-    edge_first, edge_triangles = _lists(edge.reshape(-1, 3), len(edges))
-    of_triangles, vertex_triangles = _lists(corners, len(vertex))
-    of_edges, vertex_edges = _lists(edges, len(vertex))
+    edge = edge.reshape(-1, 3)
+    edge_first, at_edges = _lists(edge, len(edges))
+    vertex_first, at_vertices = _lists(corners, len(vertex))
+    vertex_edge_first, vertex_edges = _lists(edges, len(vertex))
+    ends = np.zeros(len(vertex), bool)
+    ends[edges[np.diff(edge_first) == 1]] = True
+    itself = np.arange(len(corners))[:, None]
+    first_there = [edge_triangle[edge] == itself, first_triangle[corners] == itself]
+    marks = np.hstack([*first_there, np.diff(edge_first)[edge] == 1, ends[corners]]) @ (1 << np.arange(12))
     neighbour_first, neighbours = _neighbours(corners, patch, len(vertex), patch_count)
     return Skin(
         triangle_count=len(corners),
@@ -137,12 +141,11 @@ def build_skin(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray | N
         rest=put(vertices[vertex], vec3d),
         triangles=put(corners, ivec3),
         edges=put(edges, ivec2),
-        triangle_edges=put(edge.reshape(-1, 3), ivec3),
-        owned=put(owned, ti.i32),
-        edge_first=put(edge_first, ti.i32),
-        edge_triangles=put(edge_triangles, ti.i32),
-        vertex_first=put(np.stack([of_triangles, of_edges], 1), ivec2),
-        vertex_triangles=put(vertex_triangles, ti.i32),
+        triangle_edges=put(edge, ivec3),
+        marks=put(marks, ti.i32),
+        around=put(np.concatenate([itself[:, 0], at_edges, at_vertices]), ti.i32),
+        edge_first=put(len(corners) + edge_first, ti.i32),
+        vertex_first=put(np.stack([len(corners) + len(at_edges) + vertex_first, vertex_edge_first], 1), ivec2),
         vertex_edges=put(vertex_edges, ti.i32),
         vertex_patch=put(vertex_patch, ti.i32),
         edge_patch=put(edge_patch, ti.i32),

@@ -34,6 +34,8 @@ class State:
         The other contacts that carry a force on: a kind and four vertices each, −1 for none, shape (c, 5).
     met_traction
         Their forces [N], shape (c, 3).
+    multipliers
+        Of the constraints of position-based dynamics, force times h², shape (2 m,), on the backend; one nought for the engine.
     places
         Where each obstacle is: translation [m], rotation [rad] and centre [m] of its motion, shape (o, 9).
     overstress
@@ -49,6 +51,7 @@ class State:
     nearest: Array
     met: np.ndarray
     met_traction: np.ndarray
+    multipliers: Array
     places: np.ndarray
     overstress: np.ndarray
 
@@ -64,6 +67,7 @@ class State:
             "nearest": self.nearest.to_numpy(),
             "met": self.met.copy(),
             "met_traction": self.met_traction.copy(),
+            "multipliers": self.multipliers.to_numpy(),
             "places": self.places.copy(),
             "overstress": self.overstress.copy(),
         }
@@ -117,6 +121,7 @@ def new_state(model: Model) -> State:
         nearest=put(nearest, ti.i32),
         met=np.zeros((0, 5), np.int64),
         met_traction=np.zeros((0, 3)),
+        multipliers=zeros(0, ti.f32),
         places=np.zeros((len(model.body.obstacles), 9)),
         overstress=np.zeros((model.tet_count if model.materials.relaxes else 0, 3, 3)),
     )
@@ -133,6 +138,7 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> State:
         nearest=put(arrays["nearest"], ti.i32),
         met=arrays["met"].copy(),
         met_traction=arrays["met_traction"].copy(),
+        multipliers=put(arrays["multipliers"], ti.f32),
         places=arrays["places"].copy(),
         overstress=arrays["overstress"].copy(),
     )

@@ -119,37 +119,26 @@ def fibrous_terms(law: ti.template(), g, p, pressure, bulk, whole):  # pyright: 
 
 
 @ti.func
-def gained(f, along, d, q, pushed, n, i):  # pyright: ignore
-    """The slope of S [Pa/m] as a corner with shape gradient n moves along axis i, a 3 × 3 matrix: D times column i of Y(n)."""
-    return symmetric(
-        d
-        @ ti.Vector(
-            [
-                q * f[i, 0] * n[0] + along[0] * pushed[i],
-                q * f[i, 1] * n[1] + along[1] * pushed[i],
-                q * f[i, 2] * n[2] + along[2] * pushed[i],
-                q * (f[i, 1] * n[2] + f[i, 2] * n[1]) + along[3] * pushed[i],
-                q * (f[i, 0] * n[2] + f[i, 2] * n[0]) + along[4] * pushed[i],
-                q * (f[i, 0] * n[1] + f[i, 1] * n[0]) + along[5] * pushed[i],
-            ]
-        )
-    )
-
-
-@ti.func
 def fibrous_block(f, cofactor, pull, slant, d, q, mixed, bulk, turn, m, n):  # pyright: ignore
     """K(m, n) [Pa/m²], a 3 × 3 block of stiffness, from what `fibrous_terms` returns and two shape gradients [1/m]."""
     pushed_m, pushed_n = cofactor @ m, cofactor @ n
     # `pull` has q in it already.
     drawn = pull @ n
-    across = bulk * pushed_n + mixed / q * (f @ drawn)
     w = turn * (f @ m.cross(n))
     along = engineering(slant)
-    gains = ti.static([gained(f, along, d, q, pushed_n, n, i) for i in range(3)])
-    return (
+    block = (
         m.dot(drawn) * ti.Matrix.identity(ti.f32, 3)
-        + pushed_m.outer_product(across)
+        + pushed_m.outer_product(bulk * pushed_n + mixed / q * (f @ drawn))
         + (mixed / q * (f @ (pull @ m))).outer_product(pushed_n)
         + ti.Matrix([[0.0, w[2], -w[1]], [-w[2], 0.0, w[0]], [w[1], -w[0], 0.0]])
-        + ti.Matrix.cols([q * (f @ (gains[i] @ m)) + (gains[i] * slant).sum() * pushed_m for i in ti.static(range(3))])
     )
+    # Not unrolled: the time to compile grows with the square of what is.
+    for i in range(3):
+        r = q * ti.Vector([f[i, 0], f[i, 1], f[i, 2]])
+        shear = ti.Vector([r[1] * n[2] + r[2] * n[1], r[0] * n[2] + r[2] * n[0], r[0] * n[1] + r[1] * n[0]])
+        strained = ti.Vector([r[0] * n[0], r[1] * n[1], r[2] * n[2], shear[0], shear[1], shear[2]])
+        gain = symmetric(d @ (pushed_n[i] * along + strained))
+        column = q * (f @ (gain @ m)) + (gain * slant).sum() * pushed_m
+        for k in ti.static(range(3)):
+            block[k, i] += column[k]
+    return block

@@ -68,7 +68,8 @@ class GasserOgdenHolzapfel:
         """W [J/m³], μ, S′ and D [Pa] at the engineering strain y, as `sim.materials.fibrous` says."""
         stored = p[0] * (y[0] + y[1] + y[2])
         s, d = 0.0 * y, 0.0 * y.outer_product(y)
-        for sign in ti.static((1.0, -1.0)):
+        for family in range(2):
+            sign = 1.0 - 2.0 * family
             spread = ti.Vector([p[3], p[4], p[5], 0.0 * p[6], 0.0 * p[6], sign * p[6]])
             stretch = ti.max(2.0 * spread.dot(y), 0.0)
             grown, first, second = stiffening(stretch, p[1], p[2])

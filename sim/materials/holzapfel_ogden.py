@@ -19,7 +19,7 @@ class HolzapfelOgden:
     Ī₄s = C̄₂₂, and Ī₈ = C̄₁₂, with C̄ = J^(−2/3) FᵀF in the tet's own frame, direction 0 along the fibre and 1 along the sheet.
     ⟨x⟩ is 0 where x is negative: fibres and sheets do not bear compression; energy and stress have no jump there, the
     stiffness has one. The functions of this class leave out the last term, which the engine adds. `sim.materials.fibrous`
-    says how the law goes on below J = 1/4; beyond an exponent of 12 each exponential goes on as its own parabola.
+    says how the law goes on below J = 1/4; beyond an exponent of 12 each term goes on as its own parabola in Ī₁, Ī₄ or Ī₈.
 
     Raises
     ------

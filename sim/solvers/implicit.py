@@ -14,6 +14,7 @@ from sim.obstacles import Sphere
 from sim.solvers import motion
 from sim.solvers.dense import one_thread
 from sim.solvers.device import DeviceStep, compliance_of, contact_push, contact_stiffness
+from sim.solvers.loads import move_patches, placed_obstacles
 from sim.solvers.settings import DivergedError, Settings, TickReport
 from sim.solvers.system import System
 from sim.solvers.tissue import Tissue
@@ -152,7 +153,7 @@ class ImplicitSolver:
         for stage in range(stages):
             place = last.blended(command, (stage + 1.0) / stages)
             self._touching.find(state, y, self._tissue.before, place, last)
-            self._move_patches(state, command, 1.0 / (stages - stage))
+            move_patches(m, state, command, 1.0 / (stages - stage))
             self._progress.energy = self._choose_start(state, y, coast=stage == 0)
             y, deepest = self._settle(state, y, place, last)
         inverted = self._count_inverted(state)
@@ -162,7 +163,7 @@ class ImplicitSolver:
         if m.device:
             state.plastic_angle = m.device.struts.yielded(y, state.plastic_angle)
             state.device_position = y
-        state.places = np.array([command.moves.get(one.name, Motion()).numbers() for one in m.body.obstacles]).reshape(-1, 9)
+        state.places = placed_obstacles(m, command)
         p = self._progress
         return TickReport(float(p.residual), p.newton, p.iterations, float(p.energy), float(deepest), inverted)
 
@@ -199,19 +200,6 @@ class ImplicitSolver:
                 way = float(np.linalg.norm(command.moves[one.name].moved(centre) - then))
                 farthest = max(farthest, way / (0.5 * one.radius))
         return max(1, math.ceil(farthest))
-
-    def _move_patches(self, state: State, command: Command, share: float) -> None:
-        """Put the patches that are moved a share of the way to where they are asked to be."""
-        body = self.model.body
-        moved = [name for name in body.patches if name in command.moves]
-        if not moved:
-            return
-        u = state.displacement.to_numpy()
-        for name in moved:
-            patch = body.patches[name]
-            rest = body.vertices[patch]
-            u[patch] += share * (command.moves[name].moved(rest) - rest - u[patch])
-        state.displacement.from_numpy(u)
 
     def _settle(self, state: State, y: np.ndarray, command: Command, last: Command) -> tuple[np.ndarray, float]:
         """Newton steps and updates of the contact forces, in turn; returns the device's place and the deepest overlap [m]."""

@@ -11,6 +11,7 @@ from sim.chunks import partial_length
 from sim.command import Command
 from sim.model import Model
 from sim.solvers import assembly, motion
+from sim.solvers.loads import dead_loads
 from sim.state import State
 
 
@@ -47,7 +48,7 @@ class Tissue:
         """Take up a tick of length h [s], or statics where h is None, from `state` under `command`."""
         m, n = self.model, self.model.vertex_count
         motion.copy(n, state.displacement, self.before)
-        self._dead.from_numpy(self._dead_loads(command).astype(np.float32))
+        self._dead.from_numpy(dead_loads(m, command).astype(np.float32))
         load = m.loaded.pressures({"lumen": command.blood_pressure, **command.pressures})
         self._presses = bool(load.any())
         self._load.from_numpy(load.astype(np.float32))
@@ -58,18 +59,6 @@ class Tissue:
         )  # fmt: skip
         self._prepare_materials(state, command, h)
         self._scale = self._least_force(command)
-
-    def _dead_loads(self, command: Command) -> np.ndarray:
-        """Forces that keep their direction [N], shape (n, 3)."""
-        body = self.model.body
-        loads = self.model.mass.to_numpy()[:, None] * np.asarray(command.gravity)
-        for name, traction in command.tractions.items():
-            triangles = body.surface(name)
-            p = body.vertices[triangles]
-            area = 0.5 * np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
-            for corner in range(3):
-                np.add.at(loads, triangles[:, corner], area[:, None] / 3.0 * np.asarray(traction))
-        return loads
 
     def _prepare_materials(self, state: State, command: Command, h: float | None) -> None:
         """Factor of each law and what elements bear besides: active, viscous and relaxing stress."""

@@ -14,12 +14,13 @@ from tests.verification.resting import Bench, made_of
 
 TISSUE = StableNeoHookean.from_young(20e3, 0.45, 1000.0)
 SIZE, COUNT = (0.06, 0.04, 0.03), (8, 5, 4)
+LASTING = 0.08  # [s]
 GRAVITY = np.array([1.2, -0.7, -9.6])
 
 
 def tight(dt: float) -> Settings:
     """Ticks of `dt` [s] whose forces are balanced as far as single precision lets them."""
-    return Settings(dt=dt, newton_limit=30, residual_bound=1e-6, linear_tolerance=1e-3)
+    return Settings(dt=dt, newton_limit=30, residual_bound=1e-5, linear_tolerance=1e-2)
 
 
 def loose_block(settings: Settings) -> Bench:
@@ -55,7 +56,7 @@ class Moving:
 
 def test_free_fall():
     """By the implicit Euler rule, exactly: v = n h g and u = n (n + 1)/2 h² g after n ticks."""
-    dt, ticks = 0.01, 50
+    dt, ticks = 0.01, 30
     bench = loose_block(tight(dt))
     for _ in range(ticks):
         bench.solver.step(bench.state, Command(gravity=tuple(GRAVITY)))
@@ -77,7 +78,7 @@ def thrown() -> list[Moving]:
     velocity = np.array([0.3, -0.2, 0.1]) + np.cross(np.array([6.0, -4.0, 9.0]), at) + shaken
     bench.state.velocity = put(velocity, vec3)
     found = [Moving.of(bench)]
-    for _ in range(100):
+    for _ in range(40):
         bench.solver.step(bench.state, Command())
         found.append(Moving.of(bench))
     return found
@@ -108,10 +109,10 @@ def test_spin_is_lost_by_the_implicit_euler_rule_alone():
         bench = loose_block(tight(dt))
         at = bench.model.body.vertices - bench.model.body.vertices.mean(0)
         bench.state.velocity = put(np.cross([0.0, 0.0, omega], at), vec3)
-        before, ticks = Moving.of(bench).spin[2], round(0.2 / dt)
+        before, ticks = Moving.of(bench).spin[2], round(LASTING / dt)
         for _ in range(ticks):
             bench.solver.step(bench.state, Command())
-        losses.append(-np.log(Moving.of(bench).spin[2] / before) / 0.2)
+        losses.append(-np.log(Moving.of(bench).spin[2] / before) / LASTING)
         print(f"spinning block, ticks of {1e3 * dt:g} ms: spin falls by {losses[-1]:.4f} a second, ω²h is {omega**2 * dt:.4f}")
     assert losses[0] / losses[1] == pytest.approx(2.0, rel=0.05)
     assert losses[1] == pytest.approx(omega**2 * 2e-3, rel=0.1)
