@@ -332,7 +332,7 @@ class Record:
         None if it never does."""
         outside = [row for row, now in enumerate(self.drops) if not abs(now / drop - 1.0) <= within]
         first = outside[-1] + 1 if outside else 0
-        if first >= len(self.drops):
+        if first >= len(self.drops) or self.ended == "diverged":
             return None
         if self.ended in ("budget", "time") and self.times[-1] - self.times[first] < STAY_S:
             return None

@@ -69,6 +69,8 @@ class Body:
         Names of surfaces that may meet each other and themselves; "lumen" is one of them.
     friction
         Coulomb's coefficient where tissue meets tissue; unverified.
+    kept
+        Share of the volume term that stays in the tets, see `sim.pockets`; 1 makes plain linear tetrahedra.
     """
 
     vertices: np.ndarray
@@ -85,6 +87,7 @@ class Body:
     drag: float = 0.0
     touching: Sequence[str] = ()
     friction: float = 0.0
+    kept: float = 0.05
 
     def surface(self, name: str) -> np.ndarray:
         """The triangles of a named surface, shape (k, 3); "lumen" names the lumen.

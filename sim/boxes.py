@@ -1,17 +1,15 @@
 """Boxes around a surface's triangles, edges, patches and regions, and which patches come near one another."""
 
-from typing import Any
-
 import taichi as ti
 
 from sim import backend
-from sim.arrays import Floats, Ints, IVec2s, IVec3s, Passed, Vec3ds, Vec3s, vec3
+from sim.arrays import Floats, Ints, IVec2s, IVec3s, Passed, Vec3ds, Vec3s, vec3, vec3d
+from sim.features import face_cross, unit
 from sim.skin import BRANCH
 
 # Lists summed by one thread.
 CHUNK = 64
 FAR = 1e30
-TINY: Any = 1e-30
 
 
 @ti.func
@@ -84,28 +82,26 @@ def spread_of_normals(
     around: Ints,
     patch_first: IVec3s,
     x: Vec3ds,
-    normal: Vec3s,
+    normal_out: Vec3ds,
     axis_out: Vec3s,
     spread_out: Floats,
 ):
-    """Mean normal of each patch, and how far from it those of its triangles and of their neighbours come, as a chord."""
+    """Unit normals of triangles, their mean on each patch, and how far from it those of the patch and around it come, a chord."""
     for t in range(triangle_count):
         c = triangles[t]
-        edge, other = ti.cast(x[c[1]] - x[c[0]], ti.f32), ti.cast(x[c[2]] - x[c[0]], ti.f32)
-        normal[t] = edge.cross(other).normalized(TINY)
+        normal_out[t] = unit(face_cross(x[c[1]] - x[c[0]], x[c[2]] - x[c[0]]))
     for p in range(patch_count):
-        mean = vec3(0.0)
+        mean = vec3d(0.0)
         for t in range(patch_first[p][0], patch_first[p + 1][0]):
-            mean += normal[t]
-        mean = mean.normalized(TINY)
-        spread = 0.0
+            mean += normal_out[t]
+        mean, spread = unit(mean), ti.f64(0.0)
         for t in range(patch_first[p][0], patch_first[p + 1][0]):
             for k in ti.static(range(3)):
                 e = triangle_edges[t][k]
                 for i in range(edge_first[e], edge_first[e + 1]):
-                    spread = ti.max(spread, (normal[around[i]] - mean).norm_sqr())
-        axis_out[p] = mean
-        spread_out[p] = ti.sqrt(spread)
+                    spread = ti.max(spread, (normal_out[around[i]] - mean).norm_sqr())
+        axis_out[p] = ti.cast(mean, ti.f32)
+        spread_out[p] = ti.cast(ti.sqrt(spread), ti.f32)
 
 
 @ti.kernel

@@ -46,6 +46,8 @@ def check_body(body: Body, volume: np.ndarray, *, available: int | None = None) 
         With what is wrong, which, its value and what to do.
     """
     _check_memory(len(body.tets), _free_memory() if available is None else available)
+    if not 0.0 < body.kept <= 1.0:
+        raise ModelError(f"The share of the volume term kept in the tets is {body.kept:g}; it must be above 0 and at most 1.")
     _check_mesh(body, volume)
     _check_laws(body)
     _check_surfaces(body)

@@ -52,18 +52,11 @@ def unit(n):  # pyright: ignore
 
 
 @ti.func
-def longest_side(ab, ac):  # pyright: ignore
-    """Square of the longest side of a triangle [m²]."""
-    return ti.max(ab.norm_sqr(), ac.norm_sqr(), (ac - ab).norm_sqr())
-
-
-@ti.func
-def face_cross(t, surface: Passed, x: Passed):  # pyright: ignore
-    """Normal times twice the area of a triangle [m²]; zero if it is too thin to have a direction."""
-    c = surface.triangles[t]
-    ab, ac = x[c[1]] - x[c[0]], x[c[2]] - x[c[0]]
+def face_cross(ab, ac):  # pyright: ignore
+    """Normal times twice the area of a triangle with these two sides [m²]; zero if it is too thin to have a direction."""
     n = ab.cross(ac)
-    if n.norm_sqr() <= THIN * longest_side(ab, ac) ** 2:
+    longest = ti.max(ab.norm_sqr(), ac.norm_sqr(), (ac - ab).norm_sqr())
+    if n.norm_sqr() <= THIN * longest * longest:
         n *= 0.0
     return n
 
@@ -82,35 +75,35 @@ def triangles_at(kind, t, surface: Passed):  # pyright: ignore
 
 
 @ti.func
-def outward(first, last, v, surface: Passed, x: Passed):  # pyright: ignore
+def outward(first, last, v, surface: Passed, normal: Passed, x: Passed):  # pyright: ignore
     """Mean direction of the triangles from first to last in `around`; at a vertex v ≥ 0 each counts as its angle there.
 
     So the sign of a distance is right wherever the nearest place lies (Bærentzen & Aanæs 2005, doi:10.1109/TVCG.2005.49).
     """
     n = ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
     for i in range(first, last):
-        cross = face_cross(surface.around[i], surface, x)
-        c, share = surface.triangles[surface.around[i]], ti.f64(1.0)
+        t, share = surface.around[i], ti.f64(1.0)
         if v >= 0:
+            c = surface.triangles[t]
             one, other = x[c[1]] - x[v], x[c[2]] - x[v]
             if c[1] == v:
                 one = x[c[0]] - x[v]
             elif c[2] == v:
                 other = x[c[0]] - x[v]
-            share = ti.atan2(cross.norm(), one.dot(other))
-        n += share * unit(cross)
+            share = ti.atan2(one.cross(other).norm(), one.dot(other))
+        n += share * normal[t]
     return unit(n)
 
 
 @ti.func
-def foremost(first, last, n, surface: Passed, rest: Passed, x: Passed):  # pyright: ignore
-    """The direction at rest of that triangle, of those from first to last in `around`, which now faces along n the most."""
+def foremost(first, last, n, surface: Passed, normal: Passed):  # pyright: ignore
+    """That triangle, of those from first to last in `around`, which faces along n the most."""
     most, chosen = ti.f64(-FAR), surface.around[first]
     for i in range(first, last):
-        along = n.dot(unit(face_cross(surface.around[i], surface, x)))
+        along = n.dot(normal[surface.around[i]])
         if along > most:
             most, chosen = along, surface.around[i]
-    return unit(face_cross(chosen, surface, rest))
+    return chosen
 
 
 @ti.func
@@ -121,11 +114,11 @@ def foot_in_plane(p, t, surface: Passed, x: Passed):  # pyright: ignore
     """
     c = surface.triangles[t]
     ab, ac, ap = x[c[1]] - x[c[0]], x[c[2]] - x[c[0]], p - x[c[0]]
-    n = ab.cross(ac)
+    n = face_cross(ab, ac)
     area = n.norm_sqr()
     w = ti.Vector([ti.f64(-1.0), ti.f64(-1.0), ti.f64(-1.0)])
     height = ti.f64(0.0)
-    if area > THIN * longest_side(ab, ac) ** 2:
+    if area > 0.0:
         share = 1.0 / area
         second, third = n.dot(ap.cross(ac)) * share, n.dot(ab.cross(ap)) * share
         w = ti.Vector([1.0 - second - third, second, third])
@@ -173,9 +166,10 @@ def feature_below(p, t, reach, surface: Passed, x: Passed):  # pyright: ignore
             kind = FACE
         else:
             side, share = NONE, ti.f64(0.0)
-            for k in ti.static(range(3)):
+            for k in range(3):
                 if (marks >> k) & 1 == 1 and w[k] <= BORDER:
-                    away, along = p - x[c[(k + 1) % 3]], x[c[(k + 2) % 3]] - x[c[(k + 1) % 3]]
+                    start = x[c[(k + 1) % 3]]
+                    away, along = p - start, x[c[(k + 2) % 3]] - start
                     s, length = away.dot(along), along.norm_sqr()
                     near = away.norm_sqr() * length - s * s <= reach * reach * length
                     if near and s > BORDER * length and s < (1.0 - BORDER) * length:

@@ -17,9 +17,6 @@ from sim.pockets import Pockets, build_pockets
 from sim.pressure import Loaded, build_loaded
 from sim.tables import corner_table, inverse_table, neighbour_table, pattern_of
 
-KEPT = 0.05
-"""Share of the volume term that stays in the tets."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Materials:
@@ -157,9 +154,9 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
         material=put(materials.of_tet, ti.i32),
         kind=put(np.array([materials.kinds.index(type(law)) for law in materials.laws]), ti.i32),
         parameters=put(np.array([law.parameters() for law in materials.laws]), vec8),
-        kept=put(KEPT * stiffness, ti.f32),
+        kept=put(body.kept * stiffness, ti.f32),
         frames=put(body.frames if body.frames is not None else np.zeros((0, 3, 3)), mat3),
-        pockets=build_pockets(body.tets, materials.of_tet, volume, (1.0 - KEPT) * stiffness),
+        pockets=build_pockets(body.tets, materials.of_tet, volume, (1.0 - body.kept) * stiffness),
         corner_first=put(corner_first, ti.i32),
         corners=put(corners, ti.i32),
         row_first=put(np.searchsorted(pattern.row, np.arange(vertex_count + 1)), ti.i32),

@@ -88,7 +88,9 @@ def near_at_rest(between, first_normal, second_normal, reach):  # pyright: ignor
 
 
 @ti.func
-def vertex_contact(v, t, same_body, deepest, reach, surface: Passed, rest: Passed, x: Passed):  # pyright: ignore
+def vertex_contact(
+    v, t, same_body, deepest, reach, surface: Passed, rest: Passed, rest_normal: Passed, x: Passed, normal: Passed
+):  # pyright: ignore
     """Whether a vertex is in contact with what triangle t answers for; the place's weights, the normal, the signed distance."""
     c, p = surface.triangles[t], x[v]
     kind, b = NONE, ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
@@ -101,8 +103,8 @@ def vertex_contact(v, t, same_body, deepest, reach, surface: Passed, rest: Passe
         corner = NONE
         if kind >= CORNER:
             corner = c[kind - CORNER]
-        n = outward(first, last, corner, surface, x)
-        own = outward(mine, mine_end, v, surface, x)
+        n = outward(first, last, corner, surface, normal, x)
+        own = outward(mine, mine_end, v, surface, normal, x)
         away = (p - x[c[0]]) * b[0] + (p - x[c[1]]) * b[1] + (p - x[c[2]]) * b[2]
         passed = n.dot(away) < -TOUCHING * reach
         if kind != FACE and away.norm_sqr() > (TOUCHING * reach) ** 2:
@@ -117,9 +119,8 @@ def vertex_contact(v, t, same_body, deepest, reach, surface: Passed, rest: Passe
             kind = NONE
         if kind != NONE and same_body:
             between = (rest[v] - rest[c[0]]) * b[0] + (rest[v] - rest[c[1]]) * b[1] + (rest[v] - rest[c[2]]) * b[2]
-            mine_there = foremost(mine, mine_end, -n, surface, rest, x)
-            there = foremost(first, last, n, surface, rest, x)
-            near = near_at_rest(between, mine_there, there, reach)
+            one, other = foremost(mine, mine_end, -n, surface, normal), foremost(first, last, n, surface, normal)
+            near = near_at_rest(between, rest_normal[one], rest_normal[other], reach)
             kind = ti.select(near == 1, NONE, kind)
     return kind != NONE, b, n, distance
 
@@ -131,6 +132,7 @@ def vertex_contacts(
     reach: ti.f64,
     vertex: Ints,
     rest: Vec3ds,
+    rest_normal: Vec3ds,
     triangles: IVec3s,
     triangle_edges: IVec3s,
     marks: Ints,
@@ -143,6 +145,7 @@ def vertex_contacts(
     patch_first: IVec3s,
     patch_body: Ints,
     x: Vec3ds,
+    normal: Vec3ds,
     triangle_box: Vec3s,
     patch_box: Vec3s,
     width: int,
@@ -177,7 +180,8 @@ def vertex_contacts(
                 for t in range(patch_first[q][0], patch_first[q + 1][0]):
                     if apart(low, high, triangle_box, t):
                         continue
-                    kept, b, n, distance = vertex_contact(v, t, patch_body[p] == patch_body[q], limit, reach, surface, rest, x)
+                    same = patch_body[p] == patch_body[q]
+                    kept, b, n, distance = vertex_contact(v, t, same, limit, reach, surface, rest, rest_normal, x, normal)
                     if kept:
                         if filling == 1:
                             k = first[v] + number
@@ -196,7 +200,7 @@ def vertex_contacts(
 
 
 @ti.func
-def edge_contact(d, e, same_body, reach, surface: Passed, rest: Passed, x: Passed):  # pyright: ignore
+def edge_contact(d, e, same_body, reach, surface: Passed, rest: Passed, rest_normal: Passed, x: Passed, normal: Passed):  # pyright: ignore
     """Whether two edges are in contact; how far along each the place is, the normal and the signed distance."""
     a, b = surface.edges[d], surface.edges[e]
     found, s, t = False, ti.f64(0.0), ti.f64(0.0)
@@ -213,7 +217,8 @@ def edge_contact(d, e, same_body, reach, surface: Passed, rest: Passed, x: Passe
             if inside and away.norm_sqr() <= reach * reach:
                 mine, mine_end = surface.edge_first[d], surface.edge_first[d + 1]
                 first, last = surface.edge_first[e], surface.edge_first[e + 1]
-                own, theirs = outward(mine, mine_end, -1, surface, x), outward(first, last, -1, surface, x)
+                own = outward(mine, mine_end, NONE, surface, normal, x)
+                theirs = outward(first, last, NONE, surface, normal, x)
                 n = unit(one.cross(other))
                 if n.dot(theirs - own) < 0.0:
                     n = -n
@@ -222,9 +227,8 @@ def edge_contact(d, e, same_body, reach, surface: Passed, rest: Passed, x: Passe
                 found = sure >= SURE and (distance >= -TOUCHING * reach or own.dot(theirs) < 0.0)
                 if found and same_body:
                     between = rest[a[0]] - rest[b[0]] + s * (rest[a[1]] - rest[a[0]]) - t * (rest[b[1]] - rest[b[0]])
-                    mine_there = foremost(mine, mine_end, -n, surface, rest, x)
-                    there = foremost(first, last, n, surface, rest, x)
-                    near = near_at_rest(between, mine_there, there, reach)
+                    mine_now, now = foremost(mine, mine_end, -n, surface, normal), foremost(first, last, n, surface, normal)
+                    near = near_at_rest(between, rest_normal[mine_now], rest_normal[now], reach)
                     found = near == 0
     return found, s, t, n, distance
 
@@ -236,6 +240,7 @@ def edge_contacts(
     reach: ti.f64,
     vertex: Ints,
     rest: Vec3ds,
+    rest_normal: Vec3ds,
     triangles: IVec3s,
     triangle_edges: IVec3s,
     marks: Ints,
@@ -248,6 +253,7 @@ def edge_contacts(
     patch_first: IVec3s,
     patch_body: Ints,
     x: Vec3ds,
+    normal: Vec3ds,
     edge_box: Vec3s,
     patch_box: Vec3s,
     width: int,
@@ -277,7 +283,8 @@ def edge_contacts(
                 for e in range(ti.max(patch_first[q][1], d + 1), patch_first[q + 1][1]):
                     if apart(low, high, edge_box, e):
                         continue
-                    kept, s, t, n, distance = edge_contact(d, e, patch_body[p] == patch_body[q], reach, surface, rest, x)
+                    same = patch_body[p] == patch_body[q]
+                    kept, s, t, n, distance = edge_contact(d, e, same, reach, surface, rest, rest_normal, x, normal)
                     if kept:
                         if filling == 1:
                             k = first[start + d] + number
@@ -339,7 +346,7 @@ class Proximity:
         self._x, self._deepest = zeros(s.vertex_count, vec3d), zeros(s.vertex_count, ti.f64)
         self._triangle_box, self._edge_box = zeros(2 * s.triangle_count, vec3), zeros(2 * s.edge_count, vec3)
         self._patch_box, self._region_box = zeros(2 * s.patch_count, vec3), zeros(2 * s.region_count, vec3)
-        self._realm_box, self._normal = zeros(2 * s.realm_count, vec3), zeros(s.triangle_count, vec3)
+        self._realm_box, self._normal = zeros(2 * s.realm_count, vec3), zeros(s.triangle_count, vec3d)
         self._axis, self._spread = zeros(s.patch_count, vec3), zeros(s.patch_count, ti.f32)
         self._width, self._near_number = 32, zeros(s.patch_count, ti.i32)
         self._near = zeros(self._width * s.patch_count, ti.i32)
@@ -416,16 +423,16 @@ class Proximity:
     def _contacts(self, reach: float, *, filling: bool) -> None:
         s = self.skin
         tables = (
-            s.vertex, s.rest, s.triangles, s.triangle_edges, s.marks, s.edges, s.edge_first, s.vertex_first, s.around,
+            s.vertex, s.rest, s.rest_normal, s.triangles, s.triangle_edges, s.marks, s.edges, s.edge_first, s.vertex_first, s.around,
             s.vertex_edges,
         )  # fmt: skip
         out = self._first, self._number, self.vertices, self.weights, self.normal, self.distance
         vertex_contacts(
-            s.vertex_count, filling, reach, *tables, s.vertex_patch, s.patch_first, s.patch_body, self._x, self._triangle_box,
+            s.vertex_count, filling, reach, *tables, s.vertex_patch, s.patch_first, s.patch_body, self._x, self._normal, self._triangle_box,
             self._patch_box, self._width, self._near_number, self._near, self._deepest, *out,
         )  # fmt: skip
         edge_contacts(
-            s.edge_count, filling, reach, *tables, s.edge_patch, s.patch_first, s.patch_body, self._x, self._edge_box,
+            s.edge_count, filling, reach, *tables, s.edge_patch, s.patch_first, s.patch_body, self._x, self._normal, self._edge_box,
             self._patch_box, self._width, self._near_number, self._near, s.vertex_count, *out,
         )  # fmt: skip
 

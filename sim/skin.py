@@ -37,8 +37,8 @@ class Skin:
         How many there are of each.
     vertex
         For each vertex of the surface the mesh's number of it, shape (n,).
-    rest
-        Rest positions [m], in double precision, shape (n, 3).
+    rest, rest_normal
+        Positions of the vertices [m] and unit normals of the triangles at rest, in double precision, shapes (n, 3) and (k, 3).
     triangles, edges
         Vertices of each, shapes (k, 3) and (e, 2); triangles have outward normals.
     triangle_edges
@@ -72,6 +72,7 @@ class Skin:
     realm_count: int
     vertex: Array
     rest: Array
+    rest_normal: Array
     triangles: Array
     edges: Array
     triangle_edges: Array
@@ -139,6 +140,7 @@ def build_skin(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray | N
         realm_count=-(-patch_count // BRANCH**2),
         vertex=put(vertex, ti.i32),
         rest=put(vertices[vertex], vec3d),
+        rest_normal=put(normals_of(vertices[triangles[order]]), vec3d),
         triangles=put(corners, ivec3),
         edges=put(edges, ivec2),
         triangle_edges=put(edge, ivec3),
@@ -154,6 +156,12 @@ def build_skin(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray | N
         neighbour_first=put(neighbour_first, ti.i32),
         neighbours=put(neighbours, ti.i32),
     )
+
+
+def normals_of(corners: np.ndarray) -> np.ndarray:
+    """Unit normals of triangles with these corners [m], shape (k, 3, 3); zero where there is no area."""
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return normal / np.maximum(np.linalg.norm(normal, axis=1), 1e-300)[:, None]
 
 
 def _check(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray) -> None:
@@ -179,9 +187,7 @@ def _check(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray) -> Non
 
 def _patches(corners: np.ndarray, body: np.ndarray) -> np.ndarray:
     """The patch of each triangle, numbered so that halves follow one another."""
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal /= np.maximum(np.linalg.norm(normal, axis=1), 1e-300)[:, None]
-    place = np.hstack([corners.mean(1), normal])
+    place = np.hstack([corners.mean(1), normals_of(corners)])
     part = np.unique(body, return_inverse=True)[1]
     while len(part):
         size = np.bincount(part)

@@ -5,9 +5,9 @@ the hydrostatic C = J − 1 − μ/κ with compliance 1/κV (Macklin & Müller 2
 the stable neo-Hookean law, taken tet by tet: no pockets. Each constraint's multiplier (Macklin, Müller & Chentanez 2016,
 doi:10.1145/2994258.2994272) is its force times h²; it begins each substep at nought and stays in State when a tick ends.
 
-Good for: cheap ticks, the first touch of things, inverted tets, later cutting. Not for: stress, force, or the state of rest, which
-depends on step and mesh, since one sweep a substep carries a load only from tet to tet. There `sim.solvers.implicit` is the
-reference.
+Good for: cheap ticks, the first touch of things, inverted tets, later cutting. Not for: stress, force, or the state of rest,
+which depends on step and mesh, since one sweep a substep carries a load only from tet to tet. There `sim.solvers.implicit` is
+the reference.
 """
 
 import dataclasses

@@ -15,9 +15,6 @@ EPSILON = np.zeros((3, 3, 3))
 EPSILON[0, 1, 2] = EPSILON[1, 2, 0] = EPSILON[2, 0, 1] = 1.0
 EPSILON[0, 2, 1] = EPSILON[2, 1, 0] = EPSILON[1, 0, 2] = -1.0
 
-KEPT = 0.05
-"""Share of the volume term that each tet keeps for itself."""
-
 
 def energy_density(f: np.ndarray, shear: np.ndarray | float, lame: np.ndarray | float) -> np.ndarray:
     """ψ [J/m³], shape (m,), at deformation gradients, shape (m, 3, 3); with λ = −μ it is without its volume term."""
@@ -56,10 +53,10 @@ class Twin:
     """One body under blood pressure and dead loads, in double precision; a body of other laws overrides the three of `law_…`.
 
     A pocket is the quarter of each tet of one law about one vertex. With c the mean of J − 1 over it, weighed by volume, the
-    volume term is Σ s κ V/2 (J − 1)² of tets and Σ (1 − s) κ V/2 c² of pockets; `kept` is s.
+    volume term is Σ s κ V/2 (J − 1)² of tets and Σ (1 − s) κ V/2 c² of pockets; the body's `kept` is s.
     """
 
-    def __init__(self, body: Body, *, kept: float = KEPT):
+    def __init__(self, body: Body):
         self.body = body
         p = body.vertices[body.tets]
         edges = (p[:, 1:] - p[:, :1]).transpose(0, 2, 1)
@@ -70,7 +67,7 @@ class Twin:
         law = np.array([(one.shear_modulus, one.volume_stiffness) for one in body.laws])[body.law_of_tet]
         self.shear, self.bulk = law[:, 0], law[:, 1]
         self.lame = self.bulk - self.shear
-        self.kept = kept
+        kept = self.kept = body.kept
         self.free = np.ones(len(body.vertices), bool)
         self.free[body.held] = False
         self.corner_pocket, pocket_bulk = self._pockets()
