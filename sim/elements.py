@@ -136,7 +136,8 @@ def stiffness_kernel(laws: tuple[type, ...], added: bool) -> Any:
         """The ten 3 × 3 stiffness blocks of each element [N/m], those of `PAIRS`, without the pockets' part.
 
         Leaves the slope of each element's volume in each corner's place too, V cof F ∇N [m²], shape (m, 4).
-        The whole slope of the stress where `whole` is not 0, else a positive semi-definite matrix near it.
+        The whole slope of the stress where `whole` is not 0, else a matrix near it without its negative eigenvalues; in the
+        stable neo-Hookean law without those that the pockets' part would not make good.
         """
         for t in range(count):
             g = displacement_gradient(u, tets[t], edges_inverse[t])

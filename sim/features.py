@@ -9,7 +9,7 @@ x are positions in double precision, current ones or those at rest. Taichi carri
 or `or`, whatever the operands before it say: what costs much, or may not be asked, stands in an `if` of its own.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import taichi as ti
 
@@ -20,14 +20,20 @@ FACE: Any = 0
 # A point over the edge across from corner k is over feature 1 + k, one over corner k over feature 4 + k.
 ACROSS: Any = 1
 CORNER: Any = 4
-# Bit RIM + feature of a triangle's marks tells that this edge or corner lies where the surface ends.
-RIM: Any = 5
+# Bit RIM + feature of a triangle's marks tells that this edge or corner lies where the surface ends; it is never set for a face.
+RIM: Any = 6
 
 # Share of a triangle's height or an edge's length within which a foot counts to the edge or the corner itself. It is far above
 # the rounding of positions, so that a vertex right above an edge of a flat mesh is not over both faces, or over none.
 BORDER: Any = 1e-4
 # A triangle whose height is less than the square root of this share of its longest side has no direction.
 THIN: Any = 1e-10
+# A wall may be squeezed to this share of its thickness, and more, before its two sides could be taken for two tissues.
+WALL = 4.0
+# Share of the reach by which lips that face each other at rest may overlap there.
+OVERLAP = 0.01
+# Cosine under which two normals at rest are said to face each other.
+FACING = -0.5
 TINY: Any = 1e-30
 FAR = 1e30
 
@@ -43,6 +49,9 @@ class Surface(NamedTuple):
     vertex_first: Array
     around: Array
     vertex_edges: Array
+
+
+Tables = Surface if TYPE_CHECKING else ti.template()
 
 
 @ti.func
@@ -62,7 +71,7 @@ def face_cross(ab, ac):  # pyright: ignore
 
 
 @ti.func
-def triangles_at(kind, t, surface: Passed):  # pyright: ignore
+def triangles_at(kind, t, surface: Tables):  # pyright: ignore
     """Where the list of the triangles at a feature of triangle t begins and ends in `around`."""
     first, last = t, t + 1
     if kind >= CORNER:
@@ -75,7 +84,7 @@ def triangles_at(kind, t, surface: Passed):  # pyright: ignore
 
 
 @ti.func
-def outward(first, last, v, surface: Passed, normal: Passed, x: Passed):  # pyright: ignore
+def outward(first, last, v, surface: Tables, normal: Passed, x: Passed):  # pyright: ignore
     """Mean direction of the triangles from first to last in `around`; at a vertex v ≥ 0 each counts as its angle there.
 
     So the sign of a distance is right wherever the nearest place lies (Bærentzen & Aanæs 2005, doi:10.1109/TVCG.2005.49).
@@ -96,7 +105,7 @@ def outward(first, last, v, surface: Passed, normal: Passed, x: Passed):  # pyri
 
 
 @ti.func
-def foremost(first, last, n, surface: Passed, normal: Passed):  # pyright: ignore
+def foremost(first, last, n, surface: Tables, normal: Passed):  # pyright: ignore
     """That triangle, of those from first to last in `around`, which faces along n the most."""
     most, chosen = ti.f64(-FAR), surface.around[first]
     for i in range(first, last):
@@ -107,7 +116,7 @@ def foremost(first, last, n, surface: Passed, normal: Passed):  # pyright: ignor
 
 
 @ti.func
-def foot_in_plane(p, t, surface: Passed, x: Passed):  # pyright: ignore
+def foot_in_plane(p, t, surface: Tables, x: Passed):  # pyright: ignore
     """Barycentric weights of a point's foot in a triangle's plane and its height above it [m].
 
     For a triangle too thin to have a plane all weights are −1: no foot is inside it, and it hides no edge.
@@ -127,7 +136,7 @@ def foot_in_plane(p, t, surface: Passed, x: Passed):  # pyright: ignore
 
 
 @ti.func
-def over_edge(p, e, but, surface: Passed, x: Passed):  # pyright: ignore
+def over_edge(p, e, but, surface: Tables, x: Passed):  # pyright: ignore
     """Whether no triangle at an edge, but for one that is known not to, has the point over its inner side."""
     over = 1
     for i in range(surface.edge_first[e], surface.edge_first[e + 1]):
@@ -141,7 +150,7 @@ def over_edge(p, e, but, surface: Passed, x: Passed):  # pyright: ignore
 
 
 @ti.func
-def over_corner(p, v, surface: Passed, x: Passed):  # pyright: ignore
+def over_corner(p, v, surface: Tables, x: Passed):  # pyright: ignore
     """Whether all edges at a vertex lead away from the point."""
     over = 1
     for i in range(surface.vertex_first[v][1], surface.vertex_first[v + 1][1]):
@@ -153,7 +162,7 @@ def over_corner(p, v, surface: Passed, x: Passed):  # pyright: ignore
 
 
 @ti.func
-def feature_below(p, t, reach, surface: Passed, x: Passed):  # pyright: ignore
+def feature_below(p, t, reach, surface: Tables, x: Passed):  # pyright: ignore
     """The feature that triangle t answers for and that the point is over, no farther than `reach` [m]; NONE if there is none.
 
     An edge or corner is answered for by the first of its triangles. Beside it the weights of the nearest place.
@@ -189,3 +198,17 @@ def feature_below(p, t, reach, surface: Passed, x: Passed):  # pyright: ignore
                             for j in ti.static(range(3)):
                                 w[j] = ti.select(j == k, 1.0, 0.0)
     return kind, w
+
+
+@ti.func
+def near_at_rest(between, first_normal, second_normal, reach):  # pyright: ignore
+    """Whether two places of one body were near, or back to back, at rest; `between` leads from the second to the first [m]."""
+    distance = between.norm()
+    before, ahead = between.dot(second_normal), -between.dot(first_normal)
+    near = 0
+    if distance < reach:
+        facing = first_normal.dot(second_normal) < FACING and ti.min(before, ahead) > -OVERLAP * reach
+        near = ti.select(facing, 0, 1)
+    elif distance < WALL * reach and before + ahead < -0.5 * distance:
+        near = 1
+    return near

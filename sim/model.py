@@ -115,23 +115,20 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
     Raises
     ------
     ModelError
-        If a tet is inverted or without volume, a vertex belongs to no tet, a tet has no law or no frame that its law needs, a
-        surface or patch does not exist or is not what its name promises, or memory would not hold the model.
+        If the body is not what `sim.checks` asks for.
     """
     backend.current()
     edges_inverse, volume = rest_shape(body)
     check_body(body, volume)
-    vertex_count = len(body.vertices)
-    materials = _materials(body)
+    vertex_count, materials = len(body.vertices), _materials(body)
     pattern = pattern_of(body.tets, vertex_count)
     corner_first, corners = corner_table(body.tets, vertex_count)
     lumen_first, lumen_triangles = inverse_table(body.lumen, vertex_count)
     neighbour_first, neighbours = neighbour_table(body.lumen, vertex_count)
-    samples = device.sample_nodes if device else np.zeros((0, 2), int)
-    node_first, node_samples = inverse_table(samples, len(device.positions) if device else 0)
+    samples, nodes = (device.sample_nodes, len(device.positions)) if device else (np.zeros((0, 2), int), 0)
+    node_first, node_samples = inverse_table(samples, nodes)
     stiffness = np.array([law.volume_stiffness for law in materials.laws])
-    spring, dashpot = _supports(body)
-    origin = body.vertices.mean(0)
+    (spring, dashpot), origin = _supports(body), body.vertices.mean(0)
     return Model(
         body=body,
         device=device,
@@ -143,7 +140,7 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
         upper_count=len(pattern.upper),
         lumen_count=len(body.lumen),
         sample_count=len(samples),
-        node_count=len(device.positions) if device else 0,
+        node_count=nodes,
         skin=np.unique(boundary_faces(body.tets)),
         rest=put(body.vertices - origin, vec3),
         mass=put(_masses(body, volume), ti.f32),
@@ -180,7 +177,7 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
         node_first=put(node_first, ti.i32),
         node_samples=put(node_samples, ti.i32),
         vertex_stiffness=_vertex_stiffness(body, edges_inverse, volume),
-        mean_edge=float(np.linalg.norm(np.diff(body.vertices[body.tets[:, :2]], axis=1)[:, 0], axis=1).mean()),
+        mean_edge=_mean_edge(body),
     )
 
 
@@ -212,6 +209,11 @@ def _materials(body: Body) -> Materials:
         share=wraps[2],
         time=wraps[3],
     )
+
+
+def _mean_edge(body: Body) -> float:
+    """Mean length of the first edge of each tet [m]."""
+    return float(np.linalg.norm(body.vertices[body.tets[:, 1]] - body.vertices[body.tets[:, 0]], axis=1).mean())
 
 
 def _masses(body: Body, volume: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ reach; of several faces passed, those count that are hardly deeper than the shal
 if each lies outside the other, or inside the other with normals that face each other, as the mean normals at them say.
 
 What was near at rest within one body is no contact, unless it faced each other there, as the lips of a slit do; nor are two
-places back to back at rest, the two sides of a wall, unless the wall between is `WALL` times thicker than the reach.
+places back to back at rest, the two sides of a wall, unless it is thicker than four times the reach.
 
 Boxes of regions, patches (sim/skin.py) and single triangles and edges, in single precision, tell what may be near; the rest is
 computed in double precision, which the difference of two positions needs. Every list is counted, summed and then filled by
@@ -43,8 +43,10 @@ from sim.features import (
     NONE,
     RIM,
     Surface,
+    Tables,
     feature_below,
     foremost,
+    near_at_rest,
     outward,
     over_corner,
     triangles_at,
@@ -52,12 +54,6 @@ from sim.features import (
 )
 from sim.skin import Skin
 
-# A wall may be squeezed to this share of its thickness, and more, before its two sides could be taken for two tissues.
-WALL = 4.0
-# Share of the reach by which lips that face each other at rest may overlap there.
-OVERLAP = 0.01
-# Cosine under which two normals at rest are said to face each other.
-FACING = -0.5
 # Cosine under which a vertex's normal is against that of a face which it has passed through.
 AGAINST = -0.1
 # Share of the reach by which a face that a vertex has passed through may be deeper than the shallowest.
@@ -74,23 +70,9 @@ TOUCHING = 1e-4
 
 
 @ti.func
-def near_at_rest(between, first_normal, second_normal, reach):  # pyright: ignore
-    """Whether two places of one body were near, or back to back, at rest; `between` leads from the second to the first [m]."""
-    distance = between.norm()
-    before, ahead = between.dot(second_normal), -between.dot(first_normal)
-    near = 0
-    if distance < reach:
-        facing = first_normal.dot(second_normal) < FACING and ti.min(before, ahead) > -OVERLAP * reach
-        near = ti.select(facing, 0, 1)
-    elif distance < WALL * reach and before + ahead < -0.5 * distance:
-        near = 1
-    return near
-
-
-@ti.func
-def vertex_contact(
-    v, t, same_body, deepest, reach, surface: Passed, rest: Passed, rest_normal: Passed, x: Passed, normal: Passed
-):  # pyright: ignore
+def vertex_contact(  # pyright: ignore
+    v, t, same_body, deepest, reach, surface: Tables, rest: Passed, rest_normal: Passed, x: Passed, normal: Passed
+):
     """Whether a vertex is in contact with what triangle t answers for; the place's weights, the normal, the signed distance."""
     c, p = surface.triangles[t], x[v]
     kind, b = NONE, ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
@@ -107,8 +89,9 @@ def vertex_contact(
         own = outward(mine, mine_end, v, surface, normal, x)
         away = (p - x[c[0]]) * b[0] + (p - x[c[1]]) * b[1] + (p - x[c[2]]) * b[2]
         passed = n.dot(away) < -TOUCHING * reach
-        if kind != FACE and away.norm_sqr() > (TOUCHING * reach) ** 2:
-            n = ti.select(passed, -1.0, 1.0) * unit(away)
+        if kind != FACE:
+            touching = away.norm_sqr() <= (TOUCHING * reach) ** 2
+            n = ti.select(touching, unit(n - own), ti.select(passed, -1.0, 1.0) * unit(away))
         distance = n.dot(away)
         if corner >= 0 and corner < v and (away.dot(own) > TOUCHING * reach) == passed:
             mutual = over_corner(x[corner], v, surface, x)
@@ -200,7 +183,9 @@ def vertex_contacts(
 
 
 @ti.func
-def edge_contact(d, e, same_body, reach, surface: Passed, rest: Passed, rest_normal: Passed, x: Passed, normal: Passed):  # pyright: ignore
+def edge_contact(  # pyright: ignore
+    d, e, same_body, reach, surface: Tables, rest: Passed, rest_normal: Passed, x: Passed, normal: Passed
+):
     """Whether two edges are in contact; how far along each the place is, the normal and the signed distance."""
     a, b = surface.edges[d], surface.edges[e]
     found, s, t = False, ti.f64(0.0), ti.f64(0.0)
@@ -423,17 +408,18 @@ class Proximity:
     def _contacts(self, reach: float, *, filling: bool) -> None:
         s = self.skin
         tables = (
-            s.vertex, s.rest, s.rest_normal, s.triangles, s.triangle_edges, s.marks, s.edges, s.edge_first, s.vertex_first, s.around,
-            s.vertex_edges,
+            s.vertex, s.rest, s.rest_normal, s.triangles, s.triangle_edges, s.marks, s.edges, s.edge_first, s.vertex_first,
+            s.around, s.vertex_edges,
         )  # fmt: skip
+        near = self._patch_box, self._width, self._near_number, self._near
         out = self._first, self._number, self.vertices, self.weights, self.normal, self.distance
         vertex_contacts(
-            s.vertex_count, filling, reach, *tables, s.vertex_patch, s.patch_first, s.patch_body, self._x, self._normal, self._triangle_box,
-            self._patch_box, self._width, self._near_number, self._near, self._deepest, *out,
+            s.vertex_count, filling, reach, *tables, s.vertex_patch, s.patch_first, s.patch_body, self._x, self._normal,
+            self._triangle_box, *near, self._deepest, *out,
         )  # fmt: skip
         edge_contacts(
-            s.edge_count, filling, reach, *tables, s.edge_patch, s.patch_first, s.patch_body, self._x, self._normal, self._edge_box,
-            self._patch_box, self._width, self._near_number, self._near, s.vertex_count, *out,
+            s.edge_count, filling, reach, *tables, s.edge_patch, s.patch_first, s.patch_body, self._x, self._normal,
+            self._edge_box, *near, s.vertex_count, *out,
         )  # fmt: skip
 
     def _make_room(self, capacity: int) -> None:

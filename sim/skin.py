@@ -45,7 +45,7 @@ class Skin:
         The edge across from each corner of a triangle, shape (k, 3).
     marks
         Bits of each triangle, shape (k,): 0–2 whether it answers for the edges across from its corners, being the first of the
-        triangles there, 3–5 for its corners; 6–8 whether these edges, 9–11 whether these corners lie where the surface ends.
+        triangles there, 3–5 for its corners; 7–9 whether these edges, 10–12 whether these corners lie where the surface ends.
     around
         Lists of triangles, in order: each triangle alone, then those at each edge, then those at each vertex.
     edge_first
@@ -129,7 +129,8 @@ def build_skin(vertices: np.ndarray, triangles: np.ndarray, body: np.ndarray | N
     ends[edges[np.diff(edge_first) == 1]] = True
     itself = np.arange(len(corners))[:, None]
     first_there = [edge_triangle[edge] == itself, first_triangle[corners] == itself]
-    marks = np.hstack([*first_there, np.diff(edge_first)[edge] == 1, ends[corners]]) @ (1 << np.arange(12))
+    on_rim = [np.zeros_like(itself, bool), np.diff(edge_first)[edge] == 1, ends[corners]]
+    marks = np.hstack(first_there + on_rim) @ (1 << np.arange(13))
     neighbour_first, neighbours = _neighbours(corners, patch, len(vertex), patch_count)
     return Skin(
         triangle_count=len(corners),

@@ -14,7 +14,7 @@ from sim.obstacles import Sphere
 from sim.solvers import motion
 from sim.solvers.dense import one_thread
 from sim.solvers.device import DeviceStep, compliance_of, contact_push, contact_stiffness
-from sim.solvers.loads import move_patches, placed_obstacles
+from sim.solvers.loads import check_command, move_patches, placed_obstacles
 from sim.solvers.settings import DivergedError, Settings, TickReport
 from sim.solvers.system import System
 from sim.solvers.tissue import Tissue
@@ -140,6 +140,7 @@ class ImplicitSolver:
 
     def _advance(self, state: State, command: Command, h: float | None) -> TickReport:
         m, n = self.model, self.model.vertex_count
+        check_command(m, command)
         self._h, self._progress, self._whole = h, _Progress(), True
         rest = self._rest_inverse(h)
         self._tissue.begin(state, command, h)

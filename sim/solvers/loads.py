@@ -2,9 +2,28 @@
 
 import numpy as np
 
+from sim.body import ModelError
 from sim.command import Command
 from sim.model import Model
 from sim.state import State
+
+
+def check_command(model: Model, command: Command) -> None:
+    """Refuse a command that names what the body does not have.
+
+    Raises
+    ------
+    ModelError
+        With the name, and those that there are.
+    """
+    body = model.body
+    for name in (*command.pressures, *command.tractions):
+        body.surface(name)
+    movable = [*body.patches, *(one.name for one in body.obstacles)]
+    for name in command.moves:
+        if name not in movable:
+            known = ", ".join(sorted(movable)) or "none"
+            raise ModelError(f"There is nothing called {name!r} to move; patches and obstacles: {known}.")
 
 
 def dead_loads(model: Model, command: Command) -> np.ndarray:

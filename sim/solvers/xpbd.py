@@ -23,7 +23,7 @@ from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.model import Model
 from sim.obstacles import HalfSpace
 from sim.solvers import constraints
-from sim.solvers.loads import dead_loads, move_patches, placed_obstacles
+from sim.solvers.loads import check_command, dead_loads, move_patches, placed_obstacles
 from sim.solvers.settings import DivergedError, TickReport
 from sim.state import State
 
@@ -90,6 +90,7 @@ class XpbdSolver:
             If a position is no longer a number.
         """
         m, n = self.model, self.settings.substeps
+        check_command(m, command)
         dead = dead_loads(m, command).astype(np.float32)
         load = m.loaded.pressures({"lumen": command.blood_pressure, **command.pressures})
         self._load.from_numpy(load.astype(np.float32))

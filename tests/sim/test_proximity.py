@@ -15,7 +15,8 @@ import pytest
 import trimesh
 
 from sim.arrays import put, vec3
-from sim.proximity import AGAINST, BORDER, DEEPER, FACING, OVERLAP, PARALLEL, SURE, WALL, Proximity
+from sim.features import BORDER, FACING, OVERLAP, WALL
+from sim.proximity import AGAINST, DEEPER, PARALLEL, SURE, Proximity
 from sim.skin import Skin, SkinError, build_skin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,8 +150,8 @@ class Slow:
         one, other = self.foremost(first, -n), self.foremost(second, n)
         before, ahead, distance = between @ other, -between @ one, float(np.linalg.norm(between))
         if distance < self.scene.reach:
-            return not (one @ other < FACING and min(before, ahead) > -OVERLAP * self.scene.reach)
-        return distance < WALL * self.scene.reach and before + ahead < -0.5 * distance
+            return not bool(one @ other < FACING and min(before, ahead) > -OVERLAP * self.scene.reach)
+        return bool(distance < WALL * self.scene.reach and before + ahead < -0.5 * distance)
 
     def on_rim(self, feature: frozenset) -> bool:
         """Whether an edge or a corner lies where the surface ends."""
@@ -391,7 +392,7 @@ def must_be_found(slow: Slow, pair: Pair) -> bool:
     n = direction(pair.away)
     outside = n @ theirs > 0.0 if len(pair.first) == 1 else min(n @ theirs, -n @ mine) > SURE + 1e-6
     one_body = slow.scene.body[min(pair.first)] == slow.scene.body[min(pair.second)]
-    return outside and not (one_body and slow.left_out(pair.first, pair.second, n, pair.between))
+    return bool(outside) and not (one_body and slow.left_out(pair.first, pair.second, n, pair.between))
 
 
 def upright(angle: np.ndarray, height: np.ndarray, z: np.ndarray, *, squeezed: float = 1.0) -> np.ndarray:
@@ -541,8 +542,8 @@ def test_what_is_pressed_into_a_face_is_pushed_straight_out():
 def test_no_vertex_deeper_than_the_reach_counts():
     lower = ((0.0, 0.0, -4e-3), (10e-3, 10e-3, 0.0), (10, 10, 4))
     upper = ((3.45e-3, 3.45e-3, -0.5e-3), (6.55e-3, 6.55e-3, 4e-3), (3, 3, 4))
-    assert two_boxes(lower, upper, 0.6e-3).search().count > 0
-    assert two_boxes(lower, upper, 0.4e-3).search().count == 0
+    assert contacts(two_boxes(lower, upper, 0.6e-3).search())["distance"].min() == pytest.approx(-0.5e-3)
+    assert (contacts(two_boxes(lower, upper, 0.4e-3).search())["distance"] > 0.0).all()
 
 
 # The engine's manners

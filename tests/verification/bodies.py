@@ -33,7 +33,7 @@ class Solid:
         return nearest
 
     def faces(self, chosen: np.ndarray) -> np.ndarray:
-        """Triangles between chosen vertices, shape (k, 3), normals into the tissue; chosen: shape (n,), those of one smooth side."""
+        """Triangles between the chosen vertices of one smooth side, shape (n,): shape (k, 3), normals into the tissue."""
         on = chosen[self.tets]
         found = []
         # The face across from corner a of a positive tet, wound so that its normal points at that corner.
@@ -54,7 +54,7 @@ def oriented(solid: Solid) -> Solid:
 
 
 def cube(count: Sequence[int]) -> Solid:
-    """The unit cube in `count` cells of six tets each, neighbours each other's mirror images, so that no direction is favoured."""
+    """The unit cube in `count` cells of six tets, neighbours each other's mirror images, so that no direction is favoured."""
     grid: Grid = block(size=(1.0, 1.0, 1.0), count=count)
     places = grid.place[grid.tets]
     cell = places.min(axis=1)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.optimize import root_scalar
 
 from sim.body import Body, Support
 from sim.command import Command
@@ -99,3 +100,14 @@ class Bench:
 def order(errors: Sequence[float], sizes: Sequence[float]) -> float:
     """Exponent p of error ∝ sizeᵖ, fitted to all."""
     return float(np.polyfit(np.log(sizes), np.log(np.abs(errors)), 1)[0])
+
+
+def order_to_limit(figures: Sequence[float], sizes: Sequence[float]) -> float:
+    """Exponent p of figure = limit + c sizeᵖ through three of them, whatever the limit."""
+    steps = (figures[0] - figures[1]) / (figures[1] - figures[2])
+
+    def off(power: float) -> float:
+        a, b, c = (size**power for size in sizes)
+        return (a - b) / (b - c) - steps
+
+    return float(root_scalar(off, bracket=(0.01, 20.0)).root)

@@ -1,6 +1,7 @@
 """Bodies that nothing holds: free fall, and what is kept of momentum and of angular momentum."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -93,9 +94,7 @@ def test_momentum_is_kept(thrown):
 def test_inner_forces_have_no_moment(thrown):
     """Σ m x × (v − v before) at the end of each tick is the impulse of their moment."""
     size = np.linalg.norm(thrown[0].spin)
-    moments = [
-        (new.mass * np.cross(new.place, new.velocity - old.velocity)).sum(0) for old, new in zip(thrown, thrown[1:], strict=False)
-    ]
+    moments = [(new.mass * np.cross(new.place, new.velocity - old.velocity)).sum(0) for old, new in itertools.pairwise(thrown)]
     largest, together = np.linalg.norm(moments, axis=1).max() / size, np.linalg.norm(np.sum(moments, axis=0)) / size
     print(f"thrown block: impulse of the inner forces' moment {largest:.1e} a tick, {together:.1e} together, of the spin")
     assert largest < 1e-5

@@ -1,8 +1,5 @@
 """Tubes and spheres under pressure against their closed forms; stiff supports stand for planes of symmetry."""
 
-import dataclasses
-import math
-
 import numpy as np
 import pytest
 

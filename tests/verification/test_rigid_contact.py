@@ -105,7 +105,9 @@ def test_a_block_on_a_gentle_incline_sticks(steepness):
     bears = -bench.state.met_traction.sum(0) / (mass * WEIGHT)
     tick(bench, tilted(slope), 40)
     crept = float(np.abs(bench.displacement - before).max())
-    print(f"tan α = {steepness:g} μ: crept {crept:.1e} m in 0.2 s; contacts bear {bears[0]:.5f} and {-bears[2]:.5f} of its weight")
+    print(
+        f"tan α = {steepness:g} μ: crept {crept:.1e} m in 0.2 s; contacts bear {bears[0]:.5f} and {-bears[2]:.5f} of its weight"
+    )
     assert crept < 1e-6
     np.testing.assert_allclose(bears, [math.sin(slope), 0.0, -math.cos(slope)], atol=1e-3)
 
