@@ -1,11 +1,12 @@
 # ruff: noqa: E402
 """How fast the engine is, and how soon it is right: ticks of 6k to 500k tetrahedra, and a race to one answer with its peers.
 
-    python benchmarks/solver.py [--sizes 6 25 100 500] [--race 6 25] [--peer newton=/path/to/python ...] [--budget 120] [--no-file]
+    python benchmarks/solver.py [--sizes 6 25 100 500] [--race 6 25] [--peer newton=/path/to/python ...] [--budget 120]
+        [--no-file]
 
-The scene is a soft beam, 80 × 40 × 40 mm, E = 10 kPa, that sinks under its own weight by half its length. The race: every code gets
-the same tetrahedra and starts from rest; what counts is the time until the tip stays within 1 % of the answer of the same
-mesh, found in double precision. `benchmarks/solver_peers.py` says how peers are installed and measured.
+The scene is a soft beam, 80 × 40 × 40 mm, E = 10 kPa, that sinks under its own weight by half its length. The race: every
+code gets the same tetrahedra and starts from rest; what counts is the time until the tip stays within 1 % of the answer of
+the same mesh, found in double precision. `benchmarks/solver_peers.py` says how peers are installed and measured.
 """
 
 import argparse
@@ -35,9 +36,9 @@ OURS_XPBD = ({"rate": 60, "substeps": 20}, {"rate": 60, "substeps": 50}, {"rate"
 WITHIN = 0.01
 """How near the tip must come and stay, as a share of its way."""
 
-INTRO = """A soft beam that sinks under its own weight by half its length, by `python benchmarks/solver.py`; run it again on your own machine.
-Poisson's ratio is 0.45 in the race and 0.49 in the ticks. A tick is 1/60 s with one Newton step of ten iterations of conjugate
-gradients; times are of the whole tick."""
+INTRO = """A soft beam that sinks under its own weight by half its length, by `python benchmarks/solver.py`; run it again on your
+own machine. Poisson's ratio is 0.45 in the race and 0.49 in the ticks. A tick is 1/60 s with one Newton step of ten iterations
+of conjugate gradients; times are of the whole tick."""
 
 PUBLISHED = (
     "Published, not run here: SOFA's CUDA plugin, 19,456 nodes (about 101,000 tetrahedra), 385 frames a second on an RTX 2070 "
@@ -48,8 +49,8 @@ PUBLISHED = (
 def tick_table(costs: Sequence[TickCost]) -> list[str]:
     """What ticks cost, as Markdown."""
     lines = [
-        "| tets | vertices | tick, least / median wall ms | processor ms | ms an iteration | frames/s | residual | iterations to 1e-3 |"
-        " model and solver s | memory MB | bytes a tet |",
+        "| tets | vertices | tick, least / median wall ms | processor ms | ms an iteration | frames/s | residual |"
+        " iterations to 1e-3 | model and solver s | memory MB | bytes a tet |",
         "|---" * 11 + "|",
     ]
     for cost in costs:
@@ -85,7 +86,8 @@ def race_table(thousands: int, found: Sequence[tuple[Record, np.ndarray]]) -> li
     """Time to accuracy of each code, as Markdown, and how far ahead of each peer the engine is."""
     scene = cantilever(thousands)
     lines = [
-        f"| {len(scene.tets):,} tets by | settings | tip error | displacement error, rms | wall / processor s to 1 % | compile s |",
+        f"| {len(scene.tets):,} tets by | settings | tip error | displacement error, rms | wall / processor s to 1 % "
+        "| compile s |",
         "|---" * 6 + "|",
     ]
     ours, behind = None, []
@@ -106,7 +108,7 @@ def race_table(thousands: int, found: Sequence[tuple[Record, np.ndarray]]) -> li
             behind.append((record, time))
     lines.append("")
     if ours:
-        lines.append(f"The engine's quickest ticking run takes {ours[0]:.2f} s of wall-clock and {ours[1]:.2f} s of processor time.")
+        lines.append(f"The engine's quickest ticking run takes {ours[0]:.2f} s wall-clock and {ours[1]:.2f} s processor time.")
         for record, time in behind:
             if time:
                 lines.append(

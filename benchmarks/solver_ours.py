@@ -92,9 +92,10 @@ def run_ours(scene: Scene, settings: Settings, *, kept: float = 1.0, budget_s: f
     compile_s = code.warm_up()
     clock = Clock(budget_s, until_s, "")
     ended, displacement = come_to_rest(code, scene, clock)
+    rows: dict[str, Any] = dict(clock.rows)
     return Record(
         peer=name, settings=settings, build_s=build_s, compile_s=compile_s, steps=code.state.tick, ended=ended,
-        displacement=displacement, **clock.rows,
+        displacement=displacement, **rows,
     )  # fmt: skip
 
 
@@ -116,10 +117,11 @@ def solve_ours(scene: Scene, *, kept: float = 1.0) -> Record:
     clock.halt()
     displacement = state.displacement.to_numpy().astype(float)
     clock.note(0.0, scene.tip_drop(displacement))
+    rows: dict[str, Any] = dict(clock.rows)
     name = "ours, statics" if kept == 1.0 else "ours, statics, pockets"
     return Record(
         peer=name, settings={"newton": report.newton_steps, "pcg": report.linear_iterations}, build_s=build_s,
-        compile_s=compile_s, ended="at rest", displacement=displacement, **clock.rows,
+        compile_s=compile_s, ended="at rest", displacement=displacement, **rows,
     )  # fmt: skip
 
 

@@ -14,6 +14,9 @@ _started: str | None = None
 # Loops under some 50,000 light elements cost more in thread wake-ups than in work on a CPU; a GPU wants them parallel.
 # Kernels read this when they are compiled, hence a plain name and not a function.
 small_loops_serial = True
+# Left to itself, Taichi gives one thread at least 512 turns of a loop on a CPU, too many where each turn is long: over chunks,
+# clusters, rows. This many are given instead.
+heavy_block = 4
 
 
 class BackendError(RuntimeError):
@@ -35,7 +38,7 @@ def start(name: str = "auto", *, threads: int | None = None) -> str:
     BackendError
         If the processor asked for is not there or does not sum in double precision, which the line search needs.
     """
-    global _started, small_loops_serial
+    global _started, small_loops_serial, heavy_block
     if name not in (*NAMES, "auto"):
         raise BackendError(f"There is no backend called {name!r}; choose one of auto, {', '.join(NAMES)}.")
     if _started is not None and name in ("auto", _started):
@@ -44,6 +47,7 @@ def start(name: str = "auto", *, threads: int | None = None) -> str:
         if _try(candidate, threads):
             _started = candidate
             small_loops_serial = candidate == "cpu"
+            heavy_block = 4 if candidate == "cpu" else 64
             return candidate
     raise BackendError(f"The backend {name!r} is not usable on this machine; leave it to 'auto' or take 'cpu'.")
 

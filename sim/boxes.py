@@ -31,7 +31,7 @@ def place_skin(
     edges: IVec2s,
     patch_first: IVec3s,
     rest: Vec3s,
-    u: Vec3s,
+    u: Vec3ds,
     x_out: Vec3ds,
     triangle_box_out: Vec3s,
     edge_box_out: Vec3s,
@@ -41,7 +41,7 @@ def place_skin(
 ):
     """Positions [m] of a skin's vertices, and boxes, low corner then high, of its triangles and edges and of what they make."""
     for v in range(vertex_count):
-        x_out[v] = ti.cast(rest[vertex[v]], ti.f64) + ti.cast(u[vertex[v]], ti.f64)
+        x_out[v] = ti.cast(rest[vertex[v]], ti.f64) + u[vertex[v]]
     for p in range(patch_count):
         lowest, highest = vec3(FAR), vec3(-FAR)
         for t in range(patch_first[p][0], patch_first[p + 1][0]):

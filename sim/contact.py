@@ -23,6 +23,9 @@ from sim.chunks import CHUNK, chunk_count, summed
 # step stays bounded. Square root of the share that is taken away.
 SLIDING = 0.975
 
+TOUCHING = 1e-9
+"""Gap below which two sides touch [m]."""
+
 
 @ti.func
 def sample_position(s, nodes: Passed, along: Passed, y: Passed):  # pyright: ignore
@@ -124,14 +127,17 @@ def contact_forces(
     for chunk in range(chunks):
         total = ti.f64(0.0)
         for s in range(chunk * CHUNK, ti.min((chunk + 1) * CHUNK, count)):
-            push, across = ti.f64(0.0), ti.f64(0.0)
+            push, across, pressing = ti.f64(0.0), ti.f64(0.0), False
             traction = ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
             slide = ti.Vector([ti.f64(0.0), ti.f64(0.0), ti.f64(0.0)])
             if stiffness[s] > 0.0:
                 k, n, before = ti.f64(stiffness[s]), ti.cast(normal[s], ti.f64), ti.cast(carried[s], ti.f64)
                 r = relative_place(s, sample_count, nodes, along, y, vertices, weights, rest, u) - ti.cast(anchor[s], ti.f64)
                 held = ti.max(before.dot(n), ti.f64(0.0))
-                push = ti.max(held - k * (r.dot(n) - ti.f64(offset[s])), ti.f64(0.0))
+                wanted = held - k * (r.dot(n) - ti.f64(offset[s]))
+                push = ti.max(wanted, ti.f64(0.0))
+                # What just touches resists being pressed, though it does not press yet.
+                pressing = wanted >= -k * TOUCHING
                 total += 0.5 * (push * push - held * held) / k
                 slip = r - start[s]
                 grip = before - before.dot(n) * n
@@ -148,7 +154,7 @@ def contact_forces(
                     grip = radius * slide
                 traction = push * n + grip
             traction_out[s] = ti.cast(traction, ti.f32)
-            slope_out[s] = ti.Vector([ti.select(push > 0.0, stiffness[s], 0.0), ti.cast(across, ti.f32)])
+            slope_out[s] = ti.Vector([ti.select(pressing, stiffness[s], 0.0), ti.cast(across, ti.f32)])
             slide_out[s] = SLIDING * ti.cast(slide, ti.f32)
         partial[chunk] = total
     energy = ti.f64(0.0)

@@ -183,9 +183,7 @@ def stiffness_kernel(laws: tuple[type, ...], added: bool) -> Any:
                         for pair in ti.static(range(10)):
                             m, n = corners[PAIRS[pair][0]], corners[PAIRS[pair][1]]
                             pushed = (kept[k] * areas[PAIRS[pair][0]]).outer_product(areas[PAIRS[pair][1]])
-                            blocks_out[10 * t + pair] = volume[t] * (
-                                pushed + shear * m.dot(n) * one + turning_block(c, f, m, n)
-                            )
+                            blocks_out[10 * t + pair] = volume[t] * (pushed + shear * m.dot(n) * one + turning_block(c, f, m, n))
             if ti.static(added):
                 stress = extra[t] + (0.5 * now[k][VISCOSITY]) * green_strain_twice(g)
                 if whole == 0:
@@ -212,6 +210,7 @@ def energy_kernel(laws: tuple[type, ...], added: bool) -> Any:
     ) -> ti.f64:  # fmt: skip
         """Energy stored in the elements but not in the pockets [J], in double precision; leaves J − 1 of each element."""
         chunks = chunk_count(count)
+        ti.loop_config(block_dim=backend.heavy_block)
         for c in range(chunks):
             total = ti.f64(0.0)
             for t in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
@@ -304,7 +303,6 @@ def gather_elastic_force(
 @ti.kernel
 def jacobians(count: int, tets: IVec4s, edges_inverse: Mat3s, u: Vec3ds, change_out: Floats):
     """J of each element, for finding those turned inside out."""
-    ti.loop_config(serialize=backend.small_loops_serial)
     for t in range(count):
         f = ti.Matrix.identity(ti.f32, 3) + displacement_gradient(u, tets[t], edges_inverse[t])
         change_out[t] = f.determinant()

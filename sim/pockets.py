@@ -15,6 +15,7 @@ import dataclasses
 import numpy as np
 import taichi as ti
 
+from sim import backend
 from sim.arrays import Array, Doubles, Floats, Ints, Passed, Vec3s, Vec3Table, ivec4, put
 from sim.chunks import CHUNK, chunk_count, summed
 
@@ -106,6 +107,7 @@ def pocket_pressures(
 ) -> ti.f64:
     """(1 − s) κ c_p of each pocket [Pa], from each tet's J − 1; returns the energy of all pockets [J]."""
     chunks = chunk_count(count)
+    ti.loop_config(block_dim=backend.heavy_block)
     for c in range(chunks):
         total = ti.f64(0.0)
         for p in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):

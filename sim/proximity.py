@@ -284,7 +284,7 @@ def edge_contacts(
 
 
 @ti.kernel
-def largest_motion(count: int, vertex: Ints, u: Vec3s, u_at_search: Vec3s, partial: Floats) -> ti.f32:
+def largest_motion(count: int, vertex: Ints, u: Vec3ds, u_at_search: Vec3ds, partial: Floats) -> ti.f32:
     """How far that vertex of a surface has moved that moved farthest since a search [m].
 
     While it is less than half the reach of that search, no two places that were farther apart can have touched.
@@ -294,7 +294,7 @@ def largest_motion(count: int, vertex: Ints, u: Vec3s, u_at_search: Vec3s, parti
     for c in range(chunks):
         farthest = 0.0
         for i in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
-            farthest = ti.max(farthest, (u[vertex[i]] - u_at_search[vertex[i]]).norm())
+            farthest = ti.max(farthest, ti.cast((u[vertex[i]] - u_at_search[vertex[i]]).norm(), ti.f32))
         partial[c] = farthest
     farthest = 0.0
     ti.loop_config(serialize=True)

@@ -1,8 +1,9 @@
 """Skin: a triangle surface as tables on the backend, cut into small patches whose boxes find near neighbours quickly.
 
-Patches are made once, from the rest shape: triangles are halved by the place of their centres, or by their normals where these
-differ more, until at most `PATCH` are left, each body apart from the others. So a patch is as large as its triangles are, and
-large ones beside small ones cost nothing. `BRANCH` patches that follow one another make a region, and as many regions a realm.
+Patches are made once, from the rest shape: triangles are halved by the place of their centres, or within a region by their
+normals where these differ more, until at most `PATCH` are left, each body apart from the others. So a patch is as large as its
+triangles are, and large ones beside small ones cost nothing. `BRANCH` patches that follow one another make a region, and as
+many regions a realm.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import taichi as ti
 
 from sim.arrays import Array, ivec2, ivec3, put, vec3d
 
-PATCH = 11
+PATCH = 10
 """Most triangles of a patch."""
 
 TURN = 0.75
@@ -197,7 +198,7 @@ def _patches(corners: np.ndarray, body: np.ndarray) -> np.ndarray:
         order = np.argsort(part, kind="stable")
         first = np.cumsum(size) - size
         extent = np.maximum.reduceat(place[order], first) - np.minimum.reduceat(place[order], first)
-        extent[:, 3:] *= TURN * extent[:, :3].max(1, keepdims=True)
+        extent[:, 3:] *= TURN * extent[:, :3].max(1, keepdims=True) * (size <= BRANCH * PATCH)[:, None]
         along = place[np.arange(len(part)), extent.argmax(1)[part]]
         order = np.lexsort((along, part))
         upper = np.zeros(len(part), np.int64)

@@ -103,10 +103,13 @@ def start_iterations(
         vectors[RESIDUAL, v] = force[v]
         vectors[DIRECTION, v] = vec3(0.0)
         vectors[IMAGE, v] = vec3(0.0)
+    ti.loop_config(block_dim=backend.heavy_block)
     for q in range(cluster_count):
         move_and_restrict(q, 0.0, members, cluster_first, modes, vectors, coarse)
+    ti.loop_config(block_dim=backend.heavy_block)
     for row in range(4 * cluster_count):
         coarse_row(row, 4 * cluster_count, coarse_inverse, coarse)
+    ti.loop_config(block_dim=backend.heavy_block)
     for c in range(chunks):
         precondition_chunk(c, count, DIRECTION, inverse, cluster_of, modes, coarse, partial, vectors)
     ti.loop_config(serialize=True)
@@ -140,6 +143,7 @@ def iterate(
         ti.loop_config(serialize=backend.small_loops_serial)
         for a in range(node_count):
             node_vectors[0, a] = push_on_node(a, node_first, node_samples, sample_nodes, sample_along, contact)
+        ti.loop_config(block_dim=backend.heavy_block)
         for a in range(node_count):
             answer = vec3(0.0)
             for b in range(node_count):
@@ -153,6 +157,7 @@ def iterate(
         for p in range(pocket_count):
             factor = pocket_stiffness[p] / pocket_volume[p]
             pocket_answers[p] = pocket_answer(p, pocket_row, pocket_column, pocket_slope, factor, DIRECTION, vectors)
+        ti.loop_config(block_dim=backend.heavy_block)
         for c in range(chunks):
             curvature = ti.f64(0.0)
             for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
@@ -169,11 +174,14 @@ def iterate(
         ti.loop_config(serialize=True)
         for _once in range(1):
             choose_step(chunks, partial, scalars)
+        ti.loop_config(block_dim=backend.heavy_block)
         for q in range(cluster_count):
             step = ti.cast(scalars[STEP], ti.f32)
             move_and_restrict(q, step, members, cluster_first, modes, vectors, coarse)
+        ti.loop_config(block_dim=backend.heavy_block)
         for row in range(4 * cluster_count):
             coarse_row(row, 4 * cluster_count, coarse_inverse, coarse)
+        ti.loop_config(block_dim=backend.heavy_block)
         for c in range(chunks):
             precondition_chunk(c, count, PRECONDITIONED, inverse, cluster_of, modes, coarse, partial, vectors)
         ti.loop_config(serialize=True)

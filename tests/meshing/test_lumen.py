@@ -36,8 +36,10 @@ def assert_sound(lumen: Lumen, *, end_count: int) -> None:
         assert 15 <= len(corners) <= 50 and sides.max() < 2.5 * sides.min()
         assert np.cross(corners - end.centre, onward).sum(axis=0) @ end.direction > 0
     points = lumen.centreline.branches[0].points
-    for end, inward in ((lumen.ends[0], points[:4]), *((lumen.ends[n + 1], b.points[::-1][:4])
-                                                       for n, b in enumerate(lumen.centreline.branches))):
+    for end, inward in (
+        (lumen.ends[0], points[:4]),
+        *((lumen.ends[n + 1], b.points[::-1][:4]) for n, b in enumerate(lumen.centreline.branches)),
+    ):
         along = (inward[0] - inward[-1]) / np.linalg.norm(inward[0] - inward[-1])
         assert abs((inward[0] - end.centre) @ end.direction) < 1e-6
         assert along @ end.direction > np.cos(np.radians(20.0))
@@ -187,9 +189,7 @@ def test_empty_ball_and_hair_are_refused():
     hair = label_map(capsule((0, 0, 0), (0, 0, 60), 0.8), (-6, -6, -6), (6, 6, 66), (1, 1, 1))
     with pytest.raises(InputError, match=r"narrower than the voxels can carry.*mm"):
         lumen_from_labels(hair, [1])
-    neck = union(
-        capsule((0, 0, 0), (0, 0, 20), 4.0), capsule((0, 0, 20), (0, 0, 45), 0.75), capsule((0, 0, 45), (0, 0, 65), 4.0)
-    )
+    neck = union(capsule((0, 0, 0), (0, 0, 20), 4.0), capsule((0, 0, 20), (0, 0, 45), 0.75), capsule((0, 0, 45), (0, 0, 65), 4.0))
     with pytest.raises(InputError, match=r"narrower than the voxels can carry.*finer"):
         lumen_from_labels(label_map(neck, (-7, -7, -7), (7, 7, 72), (1, 1, 1)), [1])
     with pytest.raises(InputError, match="edge_fraction"):

@@ -184,11 +184,13 @@ def test_a_whole_abdomen_keeps_volume_and_quality():
     mesh = tetrahedralize(labels, tet_count=100_000)
     quality = demand_sound(mesh)
     assert quality.min_scaled_jacobian >= 0.11
-    errors = np.array([
-        mesh.volume_of(number) / (count * labels.voxel_volume) - 1.0
-        for number, count in labels.voxel_counts.items()
-        if count >= 1000
-    ])
+    errors = np.array(
+        [
+            mesh.volume_of(number) / (count * labels.voxel_volume) - 1.0
+            for number, count in labels.voxel_counts.items()
+            if count >= 1000
+        ]
+    )
     mean, largest = np.abs(errors).mean(), np.abs(errors).max()
     print(f"{mesh.tet_count} tets; volume off by {100 * mean:.2f} % on average, {100 * largest:.1f} % at most")
     assert mean <= 0.01 and largest <= 0.03

@@ -78,7 +78,7 @@ def tube_surface(
     number = np.arange(rows * around).reshape(rows, around)
     here, beside = number[:-1], np.roll(number, -1, axis=1)[:-1]
     above, across = number[1:], np.roll(number, -1, axis=1)[1:]
-    triangles = np.concatenate([
-        np.stack([here, beside, across], axis=-1).reshape(-1, 3), np.stack([here, across, above], axis=-1).reshape(-1, 3)
-    ])
+    triangles = np.concatenate(
+        [np.stack([here, beside, across], axis=-1).reshape(-1, 3), np.stack([here, across, above], axis=-1).reshape(-1, 3)]
+    )
     return vertices, triangles

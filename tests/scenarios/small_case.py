@@ -57,5 +57,3 @@ def short_procedure(case: Case) -> Procedure:
     return single_inflation(
         case.balloon, blood_pressure_pa=case.blood_pressure_pa, settle_s=0.1, inflate_s=0.5, hold_s=0.1, deflate_s=0.2, rest_s=0.1
     )
-
-
