@@ -33,6 +33,7 @@ OURS = (
     {"rate": 240, "newton": 1, "pcg": 5},
 )
 OURS_XPBD = ({"rate": 60, "substeps": 20}, {"rate": 60, "substeps": 50}, {"rate": 60, "substeps": 166})
+UNITS = {"rate": "Hz", "newton": "Newton", "pcg": "PCG", "substeps": "substeps", "iterations": "sweeps", "parts": "parts"}
 WITHIN = 0.01
 """How near the tip must come and stay, as a share of its way."""
 
@@ -125,22 +126,24 @@ def plot(thousands: int, found: Sequence[tuple[Record, np.ndarray]], file: Path)
     from matplotlib.figure import Figure
 
     scene = cantilever(thousands)
-    figure = Figure(figsize=(8.0, 4.6), layout="constrained")
+    figure = Figure(figsize=(9.0, 4.6), layout="constrained")
     axes = figure.add_subplot()
     for record, answer in found:
         if record.absent or len(record.wall) < 2:
             continue
         drop = scene.tip_drop(answer)
-        error = np.maximum(np.abs(np.array(record.drops) / drop - 1.0), 1e-6)
-        wall = np.maximum(np.array(record.wall), 1e-3)
+        moved = np.array(record.wall) > 0.0
+        error = np.maximum(np.abs(np.array(record.drops)[moved] / drop - 1.0), 1e-6)
+        wall = np.array(record.wall)[moved]
         engine = record.peer.startswith("ours")
-        asked = ", ".join(f"{value} {name}" for name, value in record.settings.items())
+        asked = ", ".join(f"{UNITS[name]} {value}" for name, value in record.settings.items() if name in UNITS)
         axes.loglog(
             wall, error, label=f"{record.peer.replace('ours', 'Vesalius')} ({asked})", linewidth=2.0 if engine else 1.2,
-            linestyle="-" if engine else "--", marker="o" if len(wall) < 20 else "", markersize=4,
+            linestyle="-" if engine else "--", marker="o" if len(wall) < 20 else "", markersize=4 if len(wall) > 1 else 9,
         )  # fmt: skip
     axes.axhline(WITHIN, color="0.4", linewidth=0.8)
-    axes.text(axes.get_xlim()[0] * 1.1, WITHIN * 1.1, "1 %", color="0.4", fontsize=8)
+    axes.set_xlim(left=0.02)
+    axes.text(0.022, WITHIN * 1.15, "1 %", color="0.4", fontsize=8)
     axes.set_xlabel("wall-clock time [s]")
     axes.set_ylabel("error of the tip's drop")
     axes.set_title(f"From rest to the answer of the same mesh, {len(scene.tets):,} tetrahedra", fontsize=10)

@@ -10,8 +10,8 @@ from sim.materials.material import Material
 from sim.materials.relaxing import Relaxing
 from sim.materials.viscous import Viscous
 
-BYTES_PER_TET = 2600
-"""Memory that a model and its solver take [bytes], measured on structured and unstructured meshes; see the benchmarks."""
+BYTES_PER_TET = 4000
+"""Memory that a model and its solver take [bytes]: `benchmarks/solver.py` found 3,400 to 3,700 on structured meshes."""
 
 
 def rest_shape(body: Body) -> tuple[np.ndarray, np.ndarray]:

