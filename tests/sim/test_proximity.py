@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from sim.arrays import put, vec3
+from sim.arrays import put, vec3, vec3d
 from sim.features import BORDER, FACING, OVERLAP, WALL
 from sim.proximity import AGAINST, DEEPER, PARALLEL, SURE, Proximity
 from sim.skin import Skin, SkinError, build_skin
@@ -43,7 +43,7 @@ class Scene:
 
     def search(self, capacity: int = 1024, *, itself: bool = True) -> Proximity:
         near = Proximity(self.skin(), capacity)
-        near.find(put(self.rest, vec3), put(self.u, vec3), reach=self.reach, itself=itself)
+        near.find(put(self.rest, vec3), put(self.u, vec3d), reach=self.reach, itself=itself)
         return near
 
 
@@ -575,7 +575,7 @@ def test_room_grows_until_all_contacts_fit():
     small, large = scene.search(capacity=1), scene.search(capacity=20000)
     assert small.capacity >= small.count == large.count > 1024
     assert digest(small) == digest(large)
-    again = small.find(put(scene.rest, vec3), put(scene.u, vec3), reach=scene.reach)
+    again = small.find(put(scene.rest, vec3), put(scene.u, vec3d), reach=scene.reach)
     assert again == large.count
     assert digest(small) == digest(large)
 
@@ -584,7 +584,7 @@ def test_a_surface_without_triangles_is_near_nothing():
     scene = Scene(np.zeros((3, 3)), np.zeros((0, 3), int), np.zeros((3, 3)), np.zeros(3, int), 1e-3)
     near = scene.search()
     assert near.count == near.vertex_face_count == 0
-    assert near.moved(put(scene.u, vec3), put(scene.u, vec3)) == 0.0
+    assert near.moved(put(scene.u, vec3d), put(scene.u, vec3d)) == 0.0
 
 
 def test_triangles_without_area_give_no_nan():
@@ -612,7 +612,7 @@ def test_the_largest_motion_is_that_of_the_surface():
     before, after = np.zeros((len(inner), 3), np.float32), np.zeros((len(inner), 3), np.float32)
     after[77] = (0.0, -3e-4, 4e-4)
     after[-1] = 1.0
-    assert near.moved(put(after, vec3), put(before, vec3)) == pytest.approx(5e-4)
+    assert near.moved(put(after, vec3d), put(before, vec3d)) == pytest.approx(5e-4)
 
 
 def test_a_surface_that_cannot_be_searched_is_refused():
@@ -626,4 +626,4 @@ def test_a_surface_that_cannot_be_searched_is_refused():
     with pytest.raises(SkinError, match="finite"):
         build_skin(np.array([[0, 0, 0], [1, 0, 0], [0, np.nan, 0]]), np.array([[0, 1, 2]]))
     with pytest.raises(ValueError, match="positive"):
-        Proximity(build_skin(vertices, np.array([[0, 1, 2]]))).find(put(vertices, vec3), put(vertices, vec3), reach=0.0)
+        Proximity(build_skin(vertices, np.array([[0, 1, 2]]))).find(put(vertices, vec3), put(vertices, vec3d), reach=0.0)
