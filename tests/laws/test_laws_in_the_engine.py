@@ -26,6 +26,9 @@ from tests.laws.probe import tangent
 from tests.sim import twin
 from tests.sim.tubes import tube, vessel
 
+# Each set of laws is a kernel of its own, and those of fibres take a quarter of a minute to compile.
+pytestmark = pytest.mark.slow
+
 STATIC = Settings(dt=1e3, newton_limit=40, residual_bound=1e-5, linear_tolerance=0.01, linear_limit=2000)
 MEDIA = StableNeoHookean.from_young(0.3e6, 0.45, 1100.0)
 LAWS = {
