@@ -71,9 +71,7 @@ def race(thousands: int, *, pythons: dict[str, str], budget_s: float) -> list[tu
     scene = cantilever(thousands)
     answers = {law: reference(scene, law=law) for law in (NEO_HOOKEAN, COROTATED)}
     found = [(solve_ours(scene), answers[NEO_HOOKEAN])]
-    for asked in OURS:
-        found.append((run_ours(scene, asked, budget_s=budget_s), answers[NEO_HOOKEAN]))
-    for asked in OURS_XPBD:
+    for asked in (*OURS, *OURS_XPBD):
         found.append((run_ours(scene, asked, budget_s=budget_s), answers[NEO_HOOKEAN]))
     for name, peer in PEERS.items():
         for asked in peer.settings.get(thousands, ()):

@@ -15,6 +15,7 @@ from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.model import Model, build_model
 from sim.solvers import settings as ours
 from sim.solvers.implicit import ImplicitSolver
+from sim.solvers.protocol import Solver
 from sim.solvers.xpbd import XpbdSettings, XpbdSolver
 from sim.state import State, new_state
 
@@ -36,7 +37,7 @@ def body_of(scene: Scene, *, kept: float) -> Body:
 class _Ticking:
     """A solver of ours ticking under the scene's gravity, as `come_to_rest` wants it."""
 
-    def __init__(self, scene: Scene, model: Model, solver: ImplicitSolver | XpbdSolver, rate: float):
+    def __init__(self, scene: Scene, model: Model, solver: Solver, rate: float):
         self.model, self.solver = model, solver
         self.look_s = max(1.0 / LOOKS_HZ, 1.0 / rate)
         self._ticks = max(1, round(rate * self.look_s))

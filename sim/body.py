@@ -141,5 +141,7 @@ def boundary_faces(tets: np.ndarray) -> np.ndarray:
     """Triangles of one tet alone, normals into the tissue, shape (k, 3)."""
     # The face across from corner a of a positive tet, wound so that its normal points at that corner.
     faces = np.concatenate([tets[:, list(face)] for face in ((1, 3, 2), (0, 2, 3), (0, 3, 1), (0, 1, 2))])
-    _, first, count = np.unique(np.sort(faces, axis=1), axis=0, return_index=True, return_counts=True)
+    low, middle, high = np.sort(faces, axis=1).T.astype(np.int64)
+    size = int(tets.max()) + 1
+    _, first, count = np.unique((low * size + middle) * size + high, return_index=True, return_counts=True)
     return faces[np.sort(first[count == 1])]

@@ -7,8 +7,8 @@ import numpy as np
 from sim.body import Body, ModelError, boundary_faces
 from sim.materials.active import Active
 from sim.materials.material import Material
-from sim.materials.relaxing import Relaxing
-from sim.materials.viscous import Viscous
+from sim.materials.wrapping import unwrapped
+from sim.tables import beginning_with_least
 
 BYTES_PER_TET = 4000
 """Memory that a model and its solver take [bytes]: `benchmarks/solver.py` found 3,400 to 3,700 on structured meshes."""
@@ -110,28 +110,35 @@ def _check_laws(body: Body) -> None:
 
 def _needs_frames(law: Material) -> str:
     """Name of the law that asks for directions, nothing if none does."""
-    name = ""
-    while isinstance(law, (Active, Relaxing, Viscous)):
-        name = name or ("Active" if isinstance(law, Active) else "")
-        law = law.law
-    return type(law).__name__ if getattr(law, "fibrous", False) else name
+    inner, wraps = unwrapped(law)
+    if getattr(inner, "fibrous", False):
+        return type(inner).__name__
+    return "Active" if any(isinstance(one, Active) for one in wraps) else ""
 
 
 def _check_surfaces(body: Body) -> None:
     for name in (*(support.surface for support in body.supports), *body.touching):
         body.surface(name)
-    boundary = {tuple(sorted(face)): face for face in boundary_faces(body.tets).tolist()}
-    for name, triangles in {"lumen": body.lumen, **body.surfaces}.items():
-        for number, triangle in enumerate(np.asarray(triangles).tolist()):
-            face = boundary.get(tuple(sorted(triangle)))
-            if face is None:
+    surfaces = {name: triangles for name, triangles in {"lumen": body.lumen, **body.surfaces}.items() if len(triangles)}
+    if not surfaces:
+        return
+    count, boundary = len(body.vertices), boundary_faces(body.tets)
+    sides = set(_turns(boundary, count).tolist())
+    others = set(_turns(boundary[:, ::-1], count).tolist())
+    for name, triangles in surfaces.items():
+        for number, key in enumerate(_turns(np.asarray(triangles), count).tolist()):
+            if key in sides:
+                continue
+            which = f"Triangle {number} of the surface {name!r}, {tuple(np.asarray(triangles)[number].tolist())},"
+            if key in others:
                 raise ModelError(
-                    f"Triangle {number} of the surface {name!r}, {tuple(triangle)}, is no face of the tissue's boundary; "
-                    "take the surface from this mesh."
+                    f"{which} faces out of the tissue; turn it round, since pressure pushes along the normal, into the tissue."
                 )
-            turned = tuple(triangle[(triangle.index(face[0]) + k) % 3] for k in range(3))
-            if turned != tuple(face):
-                raise ModelError(
-                    f"Triangle {number} of the surface {name!r}, {tuple(triangle)}, faces out of the tissue; "
-                    "turn it round, since pressure pushes along the normal, into the tissue."
-                )
+            raise ModelError(f"{which} is no face of the tissue's boundary; take the surface from this mesh.")
+
+
+def _turns(triangles: np.ndarray, vertex_count: int) -> np.ndarray:
+    """A number for each triangle, the same whichever corner it begins with, another if it is wound the other way, shape (k,)."""
+    turned = beginning_with_least(triangles).astype(np.int64)
+    # 64 bits hold the cube of two million vertices, more than memory does.
+    return (turned[:, 0] * vertex_count + turned[:, 1]) * vertex_count + turned[:, 2]

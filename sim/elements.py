@@ -83,6 +83,27 @@ def _is_fibrous(law: type) -> bool:
 
 
 @functools.cache
+def stress_function(laws: tuple[type, ...]) -> Any:
+    """The Taichi function of the stress of one of a set of laws, turned into the element's frame where the law has fibres."""
+    fibrous = [_is_fibrous(law) for law in laws]
+    rules: Any = laws
+
+    @ti.func
+    def law_stress(t, kind, g, parameters, frames: Passed):  # pyright: ignore
+        stress = mat3(0.0)
+        for which in ti.static(range(len(laws))):
+            if kind == which:
+                if ti.static(fibrous[which]):
+                    r = frames[t]
+                    stress = r @ rules[which].stress(r.transpose() @ g @ r, parameters) @ r.transpose()
+                else:
+                    stress = rules[which].stress(g, parameters)
+        return stress
+
+    return law_stress
+
+
+@functools.cache
 def stress_kernel(laws: tuple[type, ...], added: bool) -> Any:
     """The kernel of the elements' stress for one set of laws, compiled once per set.
 
@@ -90,8 +111,7 @@ def stress_kernel(laws: tuple[type, ...], added: bool) -> Any:
     functions of the displacement gradient and its parameters; the volume term is added here. `added` tells whether elements
     bear a further second Piola–Kirchhoff stress (active fibres, viscosity). A material names its law by the place in `laws`.
     """
-    fibrous = [_is_fibrous(law) for law in laws]
-    rules: Any = laws
+    law_stress = stress_function(laws)
 
     @ti.kernel
     def element_stress(
@@ -102,14 +122,7 @@ def stress_kernel(laws: tuple[type, ...], added: bool) -> Any:
         for t in range(count):
             g = displacement_gradient(u, tets[t], edges_inverse[t])
             k = material[t]
-            stress = mat3(0.0)
-            for which in ti.static(range(len(laws))):
-                if kind[k] == which:
-                    if ti.static(fibrous[which]):
-                        r = frames[t]
-                        stress = r @ rules[which].stress(r.transpose() @ g @ r, parameters[k]) @ r.transpose()
-                    else:
-                        stress = rules[which].stress(g, parameters[k])
+            stress = law_stress(t, kind[k], g, parameters[k], frames)
             turn = kept[k] * volume_change(g) + mean_pressure(t, of_corner, pressure)
             stress = now[k][SCALE] * stress + turn * cofactor_at(g)
             if ti.static(added):
@@ -247,8 +260,7 @@ def energy_kernel(laws: tuple[type, ...], added: bool) -> Any:
 @functools.cache
 def pull_kernel(laws: tuple[type, ...]) -> Any:
     """The kernel that finds the second Piola–Kirchhoff stress of the laws alone, for one set of laws; see `stress_kernel`."""
-    fibrous = [_is_fibrous(law) for law in laws]
-    rules: Any = laws
+    law_stress = stress_function(laws)
 
     @ti.kernel
     def element_pull(
@@ -259,14 +271,7 @@ def pull_kernel(laws: tuple[type, ...]) -> Any:
         for t in range(count):
             g = displacement_gradient(u, tets[t], edges_inverse[t])
             k = material[t]
-            stress = mat3(0.0)
-            for which in ti.static(range(len(laws))):
-                if kind[k] == which:
-                    if ti.static(fibrous[which]):
-                        r = frames[t]
-                        stress = r @ rules[which].stress(r.transpose() @ g @ r, parameters[k]) @ r.transpose()
-                    else:
-                        stress = rules[which].stress(g, parameters[k])
+            stress = law_stress(t, kind[k], g, parameters[k], frames)
             f = ti.Matrix.identity(ti.f32, 3) + g
             pull = mat3(0.0)
             if f.determinant() > 0.05:

@@ -13,6 +13,7 @@ from sim.materials.active import Active
 from sim.materials.material import Material
 from sim.materials.relaxing import Relaxing
 from sim.materials.viscous import Viscous
+from sim.materials.wrapping import unwrapped
 from sim.pockets import Pockets, build_pockets
 from sim.pressure import Loaded, build_loaded
 from sim.tables import corner_table, inverse_table, neighbour_table, pattern_of
@@ -141,7 +142,7 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
         lumen_count=len(body.lumen),
         sample_count=len(samples),
         node_count=nodes,
-        skin=np.unique(boundary_faces(body.tets)),
+        skin=np.unique(boundary_faces(body.tets)) if body.obstacles else np.zeros(0, int),
         rest=put(body.vertices - origin, vec3),
         mass=put(_masses(body, volume), ti.f32),
         free=put(_free(body), ti.f32),
@@ -189,15 +190,15 @@ def _materials(body: Body) -> Materials:
     wraps = np.zeros((4, len(unique)))
     wraps[3] = 1.0
     for number, law in enumerate(unique):
-        while isinstance(law, (Active, Relaxing, Viscous)):
-            if isinstance(law, Active):
-                wraps[0, number] += law.tension
-            elif isinstance(law, Viscous):
-                wraps[1, number] += law.viscosity
-            else:
-                wraps[2:, number] = law.share, law.time
-            law = law.law
-        laws.append(law)
+        inner, around = unwrapped(law)
+        for one in around:
+            if isinstance(one, Active):
+                wraps[0, number] += one.tension
+            elif isinstance(one, Viscous):
+                wraps[1, number] += one.viscosity
+            elif isinstance(one, Relaxing):
+                wraps[2:, number] = one.share, one.time
+        laws.append(inner)
     table = np.zeros(max(used) + 1, int)
     table[used] = [place[index] for index in used]
     return Materials(

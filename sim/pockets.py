@@ -56,13 +56,19 @@ class Pockets:
     entry_pocket: Array
 
 
-def build_pockets(tets: np.ndarray, material: np.ndarray, volume: np.ndarray, stiffness: np.ndarray) -> Pockets:
-    """The pockets of tets, shape (m, 4), of materials, shape (m,), with rest volumes [m³] and a stiffness [Pa] a material."""
+def pockets_of(tets: np.ndarray, material: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pocket of each corner of tets of materials, shape (m, 4), and the material of each pocket, shape (p,)."""
     vertex_count = int(tets.max()) + 1
     key = tets.astype(np.int64) + vertex_count * material[:, None].astype(np.int64)
     names, of_corner = np.unique(key.ravel(), return_inverse=True)
-    of_corner = of_corner.reshape(-1, 4)
-    count = len(names)
+    return of_corner.reshape(-1, 4), names // vertex_count
+
+
+def build_pockets(tets: np.ndarray, material: np.ndarray, volume: np.ndarray, stiffness: np.ndarray) -> Pockets:
+    """The pockets of tets, shape (m, 4), of materials, shape (m,), with rest volumes [m³] and a stiffness [Pa] a material."""
+    vertex_count = int(tets.max()) + 1
+    of_corner, of_material = pockets_of(tets, material)
+    count = len(of_material)
     own = np.zeros(count)
     np.add.at(own, of_corner, np.repeat(volume[:, None] / 4.0, 4, axis=1))
     order = np.argsort(of_corner.ravel(), kind="stable")
@@ -80,7 +86,7 @@ def build_pockets(tets: np.ndarray, material: np.ndarray, volume: np.ndarray, st
         entry_count=len(entries),
         of_corner=put(of_corner, ivec4),
         volume=put(own, ti.f32),
-        stiffness=put(stiffness[names // vertex_count], ti.f32),
+        stiffness=put(stiffness[of_material], ti.f32),
         first=put(np.searchsorted(of_corner.ravel()[order], np.arange(count + 1)), ti.i32),
         tets=put(order // 4, ti.i32),
         row_first=put(np.searchsorted(entry_pocket, np.arange(count + 1)), ti.i32),

@@ -13,7 +13,7 @@ import taichi as ti
 from sim import backend
 from sim.arrays import Array, Doubles, Floats, Ints, IVec3s, Passed, Vec3ds, Vec3s, ivec2, ivec3, put, vec3, vec3d
 from sim.chunks import CHUNK, chunk_count, summed
-from sim.tables import Pattern, edge_triangles, inverse_table
+from sim.tables import Pattern, beginning_with_least, edge_triangles, inverse_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +50,7 @@ class Loaded:
 def build_loaded(surfaces: dict[str, np.ndarray], pattern: Pattern, vertex_count: int) -> Loaded:
     """The table of the triangles of named surfaces, each of shape (k, 3), triangles shared by several taken once."""
     every = np.concatenate([np.zeros((0, 3), int), *surfaces.values()]).astype(int)
-    # A triangle may begin with any of its corners.
-    least = np.argmin(every, axis=1)[:, None]
-    turned = np.take_along_axis(every, (least + np.arange(3)) % 3, axis=1)
-    triangles, number = np.unique(turned, axis=0, return_inverse=True)
+    triangles, number = np.unique(beginning_with_least(every), axis=0, return_inverse=True)
     number = number.ravel()
     ends = np.cumsum([len(one) for one in surfaces.values()])
     names = dict(zip(surfaces, np.split(number, ends[:-1]), strict=True)) if len(surfaces) else {}

@@ -10,8 +10,8 @@ from sim import backend
 from sim.arrays import mat3d, put, vec8d
 from sim.body import Body
 from sim.materials.active import Active
-from sim.materials.relaxing import Relaxing
-from sim.materials.viscous import Viscous
+from sim.materials.wrapping import unwrapped
+from sim.pockets import pockets_of
 
 
 def deformation_gradients(body: Body, displacement: np.ndarray) -> np.ndarray:
@@ -32,12 +32,11 @@ def pressures(body: Body, displacement: np.ndarray) -> np.ndarray:
     volume = np.linalg.det(p[:, 1:] - p[:, :1]) / 6.0
     unique = list(dict.fromkeys(body.laws))
     material = np.array([unique.index(law) for law in body.laws])[body.law_of_tet]
-    key = body.tets.astype(np.int64) + len(body.vertices) * material[:, None].astype(np.int64)
-    _, pocket = np.unique(key.ravel(), return_inverse=True)
+    pocket, _ = pockets_of(body.tets, material)
     whole = np.bincount(pocket.ravel(), np.repeat(volume, 4))
     grown = np.bincount(pocket.ravel(), np.repeat(volume * (jacobian - 1.0), 4))
     stiffness = np.array([law.volume_stiffness for law in unique])[material]
-    return stiffness * (grown / whole)[pocket.reshape(-1, 4)].mean(1)
+    return stiffness * (grown / whole)[pocket].mean(1)
 
 
 def cauchy_stress(
@@ -54,12 +53,10 @@ def cauchy_stress(
         mine = np.flatnonzero(body.law_of_tet == number)
         if len(mine) == 0:
             continue
-        tension = 0.0
-        while isinstance(law, (Active, Relaxing, Viscous)):
-            tension += law.tension if isinstance(law, Active) else 0.0
-            law = law.law
+        inner, wraps = unwrapped(law)
+        tension = sum(one.tension for one in wraps if isinstance(one, Active))
         frames = body.frames[mine] if body.frames is not None else np.broadcast_to(np.eye(3), (len(mine), 3, 3))
-        piola[mine] = _piola(law, f[mine], frames)
+        piola[mine] = _piola(inner, f[mine], frames)
         if activation and tension:
             pulled = f[mine] @ frames[:, :, :1]
             piola[mine] += activation * tension * pulled @ frames[:, :, :1].transpose(0, 2, 1)

@@ -33,6 +33,12 @@ def neighbour_table(triangles: np.ndarray, vertex_count: int) -> tuple[np.ndarra
     return np.searchsorted(both[:, 0], np.arange(vertex_count + 1)), both[:, 1]
 
 
+def beginning_with_least(triangles: np.ndarray) -> np.ndarray:
+    """Triangles turned so that each begins with its least vertex, their sides kept, shape (k, 3)."""
+    least = np.argmin(triangles, axis=1)[:, None]
+    return np.take_along_axis(triangles, (least + np.arange(3)) % 3, axis=1)
+
+
 def parts_of(tets: np.ndarray, vertex_count: int) -> np.ndarray:
     """For each vertex the number of the part that it hangs together with, shape (n,)."""
     ends = np.repeat(tets[:, 0], 3), tets[:, 1:].ravel()

@@ -1,17 +1,13 @@
 """Tissue that yields with time: one term of relaxation upon any law."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
-import numpy as np
-
-from sim.materials.material import Material
 from sim.materials.ranges import require
+from sim.materials.wrapping import Wrapping
 
 
 @dataclasses.dataclass(frozen=True)
-class Relaxing:
+class Relaxing(Wrapping):
     """S(t) = S of the law + ∫ g exp(−(t − s)/τ) dS/ds ds   [Pa], one term of Prony's series.
 
     S is the second Piola–Kirchhoff stress without the volume term's; the volume term does not relax. Held at once and for
@@ -27,39 +23,9 @@ class Relaxing:
         If the share or the time is not positive.
     """
 
-    law: Material
     share: float  # g
     time: float  # τ [s]
 
     def __post_init__(self):
         require(self, "share", self.share, self.share > 0.0, "positive")
         require(self, "time", self.time, self.time > 0.0, "positive [s]")
-
-    @property
-    def density(self) -> float:
-        """Mass per rest volume [kg/m³]."""
-        return self.law.density
-
-    @property
-    def shear_modulus(self) -> float:
-        """μ at rest [Pa] of the law within, as it is after a long time."""
-        return self.law.shear_modulus
-
-    @property
-    def volume_stiffness(self) -> float:
-        """κ [Pa] of the law within."""
-        return self.law.volume_stiffness
-
-    def parameters(self) -> np.ndarray:
-        """The numbers of the law within, shape (8,)."""
-        return self.law.parameters()
-
-    @property
-    def energy(self) -> Callable[..., Any]:
-        """ψ of the law within [J/m³]."""
-        return self.law.energy
-
-    @property
-    def stress(self) -> Callable[..., Any]:
-        """First Piola–Kirchhoff stress of the law within [Pa]."""
-        return self.law.stress

@@ -86,10 +86,3 @@ def push_out(
                 slip -= slip.dot(normal) * normal
                 share = ti.min(1.0, friction * depth / ti.max(slip.norm(), 1e-30))
                 u[v] += depth * normal - share * slip
-
-
-@ti.kernel
-def end_substep(count: int, h: ti.f64, before: Vec3ds, u: Vec3ds, velocity_out: Vec3s):
-    """(u − u before)/h [m/s]."""
-    for v in range(count):
-        velocity_out[v] = ti.cast((u[v] - before[v]) / h, ti.f32)

@@ -4,9 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
-import taichi as ti
 
-from sim import elements
 from sim.arrays import Array, vec3d, zeros
 from sim.command import Command, Motion
 from sim.model import Model
@@ -14,6 +12,7 @@ from sim.obstacles import Sphere
 from sim.solvers import motion
 from sim.solvers.dense import one_thread
 from sim.solvers.device import DeviceStep, compliance_of, contact_push, contact_stiffness
+from sim.solvers.inversion import jacobians, whereabouts
 from sim.solvers.loads import check_command, move_patches, placed_obstacles
 from sim.solvers.settings import DivergedError, Settings, TickReport
 from sim.solvers.system import System
@@ -66,10 +65,9 @@ class ImplicitSolver:
             If the energy stops being finite or an element ends inside out; `state` is then not to be used further.
         """
         with one_thread():
-            before = self._tissue.pull_and_strain(state)[0] if self.model.materials.relaxes else None
             report = self._advance(state, command, self.settings.dt)
-            if before is not None:
-                state.overstress = self._tissue.relaxed(state, before, self.settings.dt)
+            if self.model.materials.relaxes:
+                state.overstress = self._tissue.relaxed(state, self.settings.dt)
             return report
 
     def solve(self, state: State, command: Command, *, start: Command | None = None) -> TickReport:
@@ -190,7 +188,7 @@ class ImplicitSolver:
         """In how many parts patches and obstacles are moved, lest one pass through tissue unseen."""
         body, farthest = self.model.body, 0.0
         for name, patch in body.patches.items():
-            if name in command.moves and np.isfinite(self._touching.room(state.displacement)):
+            if name in command.moves and body.touching:
                 rest = body.vertices[patch]
                 way = command.moves[name].moved(rest) - rest - state.displacement.to_numpy()[patch]
                 farthest = max(farthest, float(np.linalg.norm(way, axis=1).max()) / (0.4 * self._touching.reach))
@@ -325,8 +323,10 @@ class ImplicitSolver:
         """Halve the step until the energy falls."""
         n, p = self.model.vertex_count, self._progress
         motion.copy(n, state.displacement, self._start)
-        motion.move(n, 1.0, self._start, self._system.vectors, state.displacement)
-        step = self._touching.step_length(self._start, state.displacement)
+        step = 1.0
+        if self.model.body.touching:
+            motion.move(n, step, self._start, self._system.vectors, state.displacement)
+            step = self._touching.step_length(self._start, state.displacement)
         for _ in range(12):
             motion.move(n, step, self._start, self._system.vectors, state.displacement)
             trial = y + step * direction
@@ -348,15 +348,9 @@ class ImplicitSolver:
 
     # --- what may have gone wrong -----------------------------------------------------------------------------------
 
-    def _jacobians(self, state: State) -> np.ndarray:
-        m = self.model
-        change = zeros(m.tet_count, ti.f32)
-        elements.jacobians(m.tet_count, m.tets, m.edges_inverse, state.displacement, change)
-        return change.to_numpy()
-
     def _count_inverted(self, state: State) -> int:
         """How many elements are inside out; the law brings a few back, but many mean that the tick has failed."""
-        jacobian = self._jacobians(state)
+        jacobian = jacobians(self.model, state)
         inverted = int(np.count_nonzero(~(jacobian > 0.0)))
         if inverted > max(1, self.settings.inverted_bound * len(jacobian)) or not jacobian.min() > -1.0:
             raise DivergedError(
@@ -366,7 +360,6 @@ class ImplicitSolver:
         return inverted
 
     def _worst_element(self, state: State) -> str:
-        jacobian = self._jacobians(state)
+        jacobian = jacobians(self.model, state)
         worst = int(np.argmin(np.where(np.isfinite(jacobian), jacobian, -np.inf)))
-        place = self.model.body.vertices[self.model.body.tets[worst]].mean(0) * 1e3
-        return f"tet {worst} at ({place[0]:.1f}, {place[1]:.1f}, {place[2]:.1f}) mm has J = {jacobian[worst]:.3g}"
+        return f"{whereabouts(self.model, worst)} has J = {jacobian[worst]:.3g}"

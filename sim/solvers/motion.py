@@ -118,13 +118,3 @@ def squared_norm(count: int, values: Vec3s, partial: Doubles) -> ti.f64:
     for _ in range(1):
         result += summed(chunks, partial)
     return result
-
-
-@ti.kernel
-def largest_norm(count: int, one: Vec3ds, other: Vec3ds) -> ti.f32:
-    """Largest |one − other|."""
-    largest = ti.f32(0.0)
-    ti.loop_config(serialize=True)
-    for v in range(count):
-        ti.atomic_max(largest, ti.cast((one[v] - other[v]).norm(), ti.f32))
-    return largest

@@ -39,6 +39,7 @@ class Tissue:
         count = m.tet_count if added else 1
         self._extra, self._strain = zeros(count, mat3), zeros(count, mat3)
         self._partial = zeros(partial_length(n, m.tet_count, m.pockets.count, m.loaded.count), ti.f64)
+        self._lasting = np.zeros((0, 3, 3))
         self._presses = False
         self._scale = 0.0
 
@@ -79,9 +80,10 @@ class Tissue:
         if h is not None and (laws.relaxes or laws.viscosity.any()):
             pull, strain = self.pull_and_strain(state)
             extra -= (laws.viscosity / h)[laws.of_tet][:, None, None] * strain
-            kept = np.exp(-h / laws.time)[laws.of_tet][:, None, None]
-            fresh = (laws.share * _delta(h, laws.time))[laws.of_tet][:, None, None]
-            extra += kept * (state.overstress if laws.relaxes else 0.0) - fresh * pull
+            if laws.relaxes:
+                kept = np.exp(-h / laws.time)[laws.of_tet][:, None, None]
+                self._lasting = kept * state.overstress - self._fresh(h) * pull
+                extra += self._lasting
         self._extra.from_numpy(extra.astype(np.float32))
 
     def pull_and_strain(self, state: State) -> tuple[np.ndarray, np.ndarray]:
@@ -93,13 +95,14 @@ class Tissue:
         )  # fmt: skip
         return self._extra.to_numpy().astype(float), self._strain.to_numpy().astype(float)
 
-    def relaxed(self, state: State, before: np.ndarray, h: float) -> np.ndarray:
-        """Relaxing stress Q [Pa] after a tick, shape (m, 3, 3), from the laws' stress when it began."""
+    def relaxed(self, state: State, h: float) -> np.ndarray:
+        """Relaxing stress Q [Pa] after the tick of length h that was begun, shape (m, 3, 3)."""
+        return self._lasting + self._fresh(h) * self.pull_and_strain(state)[0]
+
+    def _fresh(self, h: float) -> np.ndarray:
+        """Share of the laws' stress that joins Q in a tick, shape (m, 1, 1)."""
         laws = self.model.materials
-        pull, _ = self.pull_and_strain(state)
-        kept = np.exp(-h / laws.time)[laws.of_tet][:, None, None]
-        fresh = (laws.share * _delta(h, laws.time))[laws.of_tet][:, None, None]
-        return kept * state.overstress + fresh * (pull - before)
+        return (laws.share * _delta(h, laws.time))[laws.of_tet][:, None, None]
 
     # --- energy and force -------------------------------------------------------------------------------------------
 

@@ -169,13 +169,15 @@ class Touching:
 
     def _carry(self, state: State, table: dict[str, np.ndarray]) -> None:
         """Give the contacts that were there before the forces that they carry."""
-        if len(state.met) == 0 or self.count == self.model.sample_count:
+        first = self.model.sample_count
+        if len(state.met) == 0 or self.count == first:
             return
-        old = {key: row for row, key in enumerate(map(tuple, state.met.tolist()))}
-        for row in range(self.model.sample_count, self.count):
-            before = old.get(tuple(table["key"][row].tolist()))
-            if before is not None:
-                table["carried"][row] = state.met_traction[before]
+        every = np.concatenate([state.met, table["key"][first:]])
+        names, number = np.unique(every, axis=0, return_inverse=True)
+        then, now = np.split(number.ravel(), [len(state.met)])
+        carried = np.zeros((len(names), 3))
+        carried[then] = state.met_traction
+        table["carried"][first:] = carried[now]
 
     # --- forces -----------------------------------------------------------------------------------------------------
 

@@ -15,14 +15,15 @@ import dataclasses
 import numpy as np
 import taichi as ti
 
-from sim import backend, elements, pressure
+from sim import backend, pressure
 from sim.arrays import put, vec3, vec3d, zeros
 from sim.body import ModelError
 from sim.command import Command, Motion
 from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.model import Model
 from sim.obstacles import HalfSpace
-from sim.solvers import constraints
+from sim.solvers import constraints, motion
+from sim.solvers.inversion import jacobians, whereabouts
 from sim.solvers.loads import check_command, dead_loads, move_patches, placed_obstacles
 from sim.solvers.settings import DivergedError, TickReport
 from sim.state import State
@@ -124,7 +125,7 @@ class XpbdSolver:
                     self._stiffness, self._inverse_mass, state.displacement, state.multipliers,
                 )  # fmt: skip
             self._push_out(state, command)
-        constraints.end_substep(m.vertex_count, h, self._before, state.displacement, state.velocity)
+        motion.new_velocity(m.vertex_count, 1.0 / h, self._before, state.displacement, state.velocity)
 
     def _push_out(self, state: State, command: Command) -> None:
         m = self.model
@@ -143,16 +144,12 @@ class XpbdSolver:
 
     def _check_finite(self, state: State) -> int:
         """How many elements are inside out."""
-        m = self.model
-        change = zeros(m.tet_count, ti.f32)
-        elements.jacobians(m.tet_count, m.tets, m.edges_inverse, state.displacement, change)
-        jacobian = change.to_numpy()
+        jacobian = jacobians(self.model, state)
         lost = np.flatnonzero(~np.isfinite(jacobian))
         if len(lost):
-            place = m.body.vertices[m.body.tets[lost[0]]].mean(0) * 1e3
             raise DivergedError(
-                f"The simulation diverged at tick {state.tick}: tet {lost[0]} at ({place[0]:.1f}, {place[1]:.1f}, "
-                f"{place[2]:.1f}) mm has no finite place any more. Take more substeps."
+                f"The simulation diverged at tick {state.tick}: {whereabouts(self.model, int(lost[0]))} has no finite place any "
+                "more. Take more substeps."
             )
         return int(np.count_nonzero(~(jacobian > 0.0)))
 
