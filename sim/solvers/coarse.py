@@ -262,7 +262,7 @@ def _positive_inverse(matrix: np.ndarray) -> np.ndarray:
     shift = 1e-6
     while True:
         shifted = matrix.copy()
-        shifted[np.diag_indices_from(shifted)] += np.where(empty, size.max(), shift * np.abs(size))
+        shifted[np.diag_indices_from(shifted)] += np.where(empty, size.max() or 1.0, shift * np.abs(size))
         inverse = positive_inverse(shifted)
         if inverse is not None:
             return inverse
