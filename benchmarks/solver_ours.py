@@ -67,7 +67,7 @@ class _Ticking:
 
     def stop(self) -> None:
         """Set all velocities to zero."""
-        self.state.velocity.fill(0.0)
+        self.state.velocity.from_numpy(np.zeros_like(self.state.velocity.to_numpy()))
 
 
 def implicit_solver(model: Model, *, rate: float, newton: int, pcg: int) -> ImplicitSolver:

@@ -228,7 +228,7 @@ class Recorder:
         self._lines.write(json.dumps(self._last) + "\n")
         self._lines.flush()
 
-    def finish(self, *, wall_clock_s: float) -> None:
+    def finish(self, *, wall_clock_s: float, first_tick_s: float) -> None:
         """Complete the header: how many ticks, the last digest, the residuals, the time it took."""
         self._header["complete"] = True
         self._header["run"] |= {
@@ -240,6 +240,7 @@ class Recorder:
             "most_inverted_elements": self._most_inverted,
             "inverted_elements_at_the_end": self._last["inverted"],
             "wall_clock_s": round(wall_clock_s, 1),
+            "first_tick_s": round(first_tick_s, 1),
         }
         _write_json(self._inside / "header.json", self._header)
 

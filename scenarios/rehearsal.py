@@ -1,6 +1,7 @@
 """Rehearsal: the one loop in which time passes."""
 
 import dataclasses
+import math
 import platform
 import time
 from collections.abc import Callable
@@ -19,11 +20,11 @@ from sim import backend
 from sim.arrays import put, vec3d
 from sim.body import Body
 from sim.command import Command
-from sim.model import build_model
+from sim.model import Model, build_model
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.settings import Settings, TickReport
 from sim.state import new_state
-from sim.unloading import unload
+from sim.unloading import Unloaded, unload
 
 UNLOADING_TOLERANCE_MM = 0.05
 FRAME_EVERY = 4
@@ -43,11 +44,20 @@ class Rehearsal:
         The wall in its shape without blood pressure [m].
     """
 
-    def __init__(self, case: Case, procedure: Procedure, *, body: Body, displacement: np.ndarray, settings: Settings):
+    def __init__(
+        self,
+        case: Case,
+        procedure: Procedure,
+        *,
+        body: Body,
+        displacement: np.ndarray,
+        settings: Settings,
+        model: Model | None = None,
+    ):
         self.case = case
         self.procedure = procedure
         self.body = body
-        self.model = build_model(body, case.device_body())
+        self.model = model or build_model(body, case.device_body())
         self.state = new_state(self.model)
         self.state.displacement = put(displacement, vec3d)
         self.solver = ImplicitSolver(self.model, settings)
@@ -92,6 +102,13 @@ class Rehearsal:
         return asked, self.solver.step(self.state, asked)
 
 
+def without_pressure(case: Case, *, progress: Callable[[float], None] | None = None) -> Unloaded:
+    """The shape of a case's wall without blood pressure, found on the backend that has been started."""
+    return unload(
+        case.body(), blood_pressure=case.blood_pressure_pa, tolerance=1e-3 * UNLOADING_TOLERANCE_MM, progress=progress
+    )
+
+
 def rehearse(
     case: Case,
     folder: Path,
@@ -99,11 +116,15 @@ def rehearse(
     backend_name: str = "auto",
     procedure: Procedure | None = None,
     settings: Settings | None = None,
+    unloaded: Unloaded | None = None,
+    model: Model | None = None,
     progress: Progress | None = None,
 ) -> Recording:
     """Rehearse a case from the shape without blood pressure to the stent left behind, recording as it goes.
 
-    What was recorded stays readable if the run stops early: on an interrupt, or when a tick diverges.
+    What was recorded stays readable if the run stops early: on an interrupt, or when a tick diverges. Whoever rehearses several
+    devices in one wall gives its shape without blood pressure, `without_pressure(case)`, and spares the search for it; whoever
+    rehearses one device at several pressures gives the model of both as well.
 
     Raises
     ------
@@ -117,36 +138,38 @@ def rehearse(
     name = backend.start(backend_name)
     plan = procedure or single_inflation(case.balloon, blood_pressure_pa=case.blood_pressure_pa)
     tell(0.0, "shape without blood pressure")
-    found = unload(
-        case.body(), blood_pressure=case.blood_pressure_pa, tolerance=1e-3 * UNLOADING_TOLERANCE_MM,
-        progress=lambda part: tell(0.08 * part, "shape without blood pressure"),
-    )  # fmt: skip
+    found = unloaded or without_pressure(case, progress=lambda part: tell(0.08 * part, "shape without blood pressure"))
     note = (
         f"The vessel was taken as imaged under {case.blood_pressure_pa / MMHG:.0f} mmHg; its shape without pressure, put under "
         f"this pressure again, returns to the image within {found.error * 1e3:.2f} mm."
     )
     case = dataclasses.replace(case, notes=(*case.notes, note))
-    rehearsal = Rehearsal(case, plan, body=found.body, displacement=found.displacement, settings=settings or Settings())
+    rehearsal = Rehearsal(
+        case, plan, body=found.body, displacement=found.displacement, settings=settings or Settings(), model=model
+    )
     header = _header(case, plan, rehearsal, name, unloading_error_mm=found.error * 1e3)
     recorder = Recorder.start(folder, case, header, body=found.body, displacement=found.displacement)
     try:
-        _run(rehearsal, recorder, tell)
-        recorder.finish(wall_clock_s=time.perf_counter() - started)
+        first_tick_at = _run(rehearsal, recorder, tell)
+        recorder.finish(wall_clock_s=time.perf_counter() - started, first_tick_s=first_tick_at - started)
     finally:
         recorder.close()
     return load_recording(folder)
 
 
-def _run(rehearsal: Rehearsal, recorder: Recorder, tell: Progress) -> None:
-    plan, dt = rehearsal.procedure, rehearsal.dt
+def _run(rehearsal: Rehearsal, recorder: Recorder, tell: Progress) -> float:
+    """Let all ticks of the procedure pass; returns when the first one was done, on the clock of `time.perf_counter` [s]."""
+    plan, dt, first = rehearsal.procedure, rehearsal.dt, math.nan
     tick_count = round(plan.duration_s / dt)
     for tick in range(1, tick_count + 1):
         phase = plan.phase(tick * dt)
         tell(0.08 + 0.92 * (tick - 1) / tick_count, f"{phase}, {tick * dt:.1f} of {plan.duration_s:.1f} s")
         command, report = rehearsal.advance()
+        first = time.perf_counter() if tick == 1 else first
         last_of_phase = tick == tick_count or plan.phase((tick + 1) * dt) != phase
         recorder.tick(rehearsal, command, report, phase=phase, sampled=last_of_phase or tick % FRAME_EVERY == 0)
     tell(1.0, "")
+    return first
 
 
 def _header(case: Case, plan: Procedure, rehearsal: Rehearsal, name: str, *, unloading_error_mm: float) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from sim.arrays import (
     Ints,
     Mat3ds,
     Mat3s,
-    Mat3Table,
     Vec3ds,
     Vec3s,
     Vec3Table,
@@ -37,7 +36,6 @@ from sim.model import Model
 from sim.pockets import Pockets
 from sim.solvers.dense import positive_inverse
 
-CLUSTER_COUNT = 64
 MODES = 12
 
 
@@ -67,13 +65,14 @@ class CoarseSpace:
 
     def __init__(self, model: Model):
         self._model = model
-        self.cluster = bisect(model.body.vertices, CLUSTER_COUNT)
+        self.cluster = bisect(model.body.vertices, cluster_count(model.vertex_count))
         self.count = int(self.cluster.max()) + 1
         order = np.argsort(self.cluster, kind="stable")
         self.cluster_of, self.members = put(self.cluster, ti.i32), put(order, ti.i32)
         self.cluster_first = put(np.searchsorted(self.cluster[order], np.arange(self.count + 1)), ti.i32)
-        self.coarse_inverse = put(np.zeros((4 * self.count, 4 * self.count, 3, 3)), mat3)
-        self._moments, self._rotation = zeros(self.count, mat3d), zeros(self.count, mat3)
+        self._own = put(np.zeros((4 * self.count, 4 * self.count, 3, 3)), mat3)
+        self.coarse_inverse = self._own
+        self._moments, self.rotation = zeros(self.count, mat3d), zeros(self.count, mat3)
         self.weights = self._weights()
         self.modes = put(self.weights, vec4)
         self._tables = _tables(model, self.cluster, self.count)
@@ -97,12 +96,14 @@ class CoarseSpace:
 
     def turn(self, rest_inverse: Array, u: Array) -> None:
         """Take the inverse of rest, its modes turned with their clusters to the displacement u [m]."""
-        self._rotation.from_numpy(self.rotations(u).astype(np.float32))
-        turn_blocks(4 * self.count, self._rotation, rest_inverse, self.coarse_inverse)
+        self.rotation.from_numpy(self.rotations(u).astype(np.float32))
+        self.coarse_inverse = rest_inverse
 
     def take(self, inverse: np.ndarray) -> None:
-        """Take an inverse as `inverse` gives it."""
-        self.coarse_inverse.from_numpy(np.ascontiguousarray(inverse, dtype=np.float32))
+        """Take an inverse as `inverse` gives it, its modes as they are."""
+        self.rotation.from_numpy(np.broadcast_to(np.eye(3, dtype=np.float32), (self.count, 3, 3)).copy())
+        self._own.from_numpy(np.ascontiguousarray(inverse, dtype=np.float32))
+        self.coarse_inverse = self._own
 
     def inverse(self, matrix: Array, slope: Array, contacts: np.ndarray | None) -> np.ndarray:
         """(Uᵀ S U)⁻¹ as 3 × 3 blocks, shape (4q, 4q, 3, 3).
@@ -138,6 +139,11 @@ class CoarseSpace:
         row = np.broadcast_to(3 * np.arange(count)[:, None, None, None] + np.arange(3), values.shape)
         shape = (3 * count, MODES * self.count)
         return sparse.csr_matrix((values.ravel(), (row.ravel(), column.ravel())), shape=shape)
+
+
+def cluster_count(vertices: int) -> int:
+    """Number of clusters for so many vertices: more need fewer iterations, yet their dense matrix is read in each of them."""
+    return 64 if vertices < 12_000 else 128 if vertices < 40_000 else 256
 
 
 def bisect(points: np.ndarray, count: int) -> np.ndarray:
@@ -209,15 +215,6 @@ def moment_sums(count: int, first: Ints, members: Ints, rest: Vec3s, u: Vec3ds, 
             off = ti.cast(rest[members[k]], ti.f64) - rest_mean
             total += (off + u[members[k]] - mean).outer_product(off)
         moment_out[q] = total
-
-
-@ti.kernel
-def turn_blocks(size: int, rotation: Mat3s, inverse: Mat3Table, inverse_out: Mat3Table):
-    """R B Rᵀ of each block with the rotations of its row's and its column's cluster."""
-    ti.loop_config(block_dim=backend.heavy_block)
-    for row in range(size):
-        for column in range(size):
-            inverse_out[row, column] = rotation[row >> 2] @ inverse[row, column] @ rotation[column >> 2].transpose()
 
 
 @ti.kernel

@@ -9,7 +9,7 @@ from sim.arrays import Array, vec3d, zeros
 from sim.command import Command, Motion
 from sim.model import Model
 from sim.obstacles import Sphere
-from sim.solvers import motion
+from sim.solvers import linear, motion
 from sim.solvers.dense import one_thread
 from sim.solvers.device import DeviceStep, compliance_of, contact_push, contact_stiffness
 from sim.solvers.inversion import jacobians, whereabouts
@@ -87,7 +87,7 @@ class ImplicitSolver:
         begin, reached, increment = start or Command(), 0.0, 1.0
         report = TickReport(np.inf, 0, 0, 0.0, 0.0, 0)
         newton = iterations = 0
-        state.velocity.fill(0.0)
+        motion.stop(self.model.vertex_count, state.velocity)
         with one_thread():
             while reached < 1.0:
                 share = min(1.0, reached + increment)
@@ -298,7 +298,7 @@ class ImplicitSolver:
         if coupled or tissue_share > enough:
             iterations = self._solve(state, compliance if coupled else None, tolerance)
         else:
-            self._system.vectors.fill(0.0)
+            linear.no_step(m.vertex_count, self._system.vectors)
         if compliance is None or m.device is None:
             return np.zeros_like(y), iterations
         push = contact_push(m.device, self._system.push_of_solution()) if coupled else np.zeros_like(y)

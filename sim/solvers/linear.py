@@ -47,9 +47,10 @@ UNROLL = 4
 
 @ti.func
 def move_and_restrict(  # pyright: ignore
-    cluster, step, members: Passed, first: Passed, modes: Passed, vectors: Passed, coarse: Passed
+    cluster, step, members: Passed, first: Passed, modes: Passed, rotation: Passed, vectors: Passed, coarse: Passed
 ):
-    """Move solution and residual of one cluster's vertices by a step; sum the residual on the cluster's four weights."""
+    """Move solution and residual of one cluster's vertices by a step; sum the residual, turned back with the cluster, on its
+    four weights."""
     total = ti.Matrix.zero(ti.f32, 4, 3)
     for k in range(first[cluster], first[cluster + 1]):
         v = members[k]
@@ -57,17 +58,18 @@ def move_and_restrict(  # pyright: ignore
         residual = vectors[RESIDUAL, v] - step * vectors[IMAGE, v]
         vectors[RESIDUAL, v] = residual
         total += modes[v].outer_product(residual)
+    back = rotation[cluster].transpose()
     for a in ti.static(range(4)):
-        coarse[RESTRICTED, 4 * cluster + a] = ti.Vector([total[a, 0], total[a, 1], total[a, 2]])
+        coarse[RESTRICTED, 4 * cluster + a] = back @ ti.Vector([total[a, 0], total[a, 1], total[a, 2]])
 
 
 @ti.func
-def coarse_row(row, count, coarse_inverse: Passed, coarse: Passed):  # pyright: ignore
-    """One block row of the coarse inverse times the restricted residual."""
+def coarse_row(row, count, rotation: Passed, coarse_inverse: Passed, coarse: Passed):  # pyright: ignore
+    """One block row of the coarse inverse times the restricted residual, turned with its cluster."""
     answer = vec3(0.0)
     for b in range(count):
         answer += coarse_inverse[row, b] @ coarse[RESTRICTED, b]
-    coarse[COARSE_ANSWER, row] = answer
+    coarse[COARSE_ANSWER, row] = rotation[row >> 2] @ answer
 
 
 @ti.func
@@ -89,6 +91,7 @@ def start_iterations(
     cluster_first: Ints,
     members: Ints,
     modes: Vec4s,
+    rotation: Mat3s,
     coarse_inverse: Mat3Table,
     tolerance: ti.f32,
     coarse: Vec3Table,
@@ -105,10 +108,10 @@ def start_iterations(
         vectors[IMAGE, v] = vec3(0.0)
     ti.loop_config(block_dim=backend.heavy_block)
     for q in range(cluster_count):
-        move_and_restrict(q, 0.0, members, cluster_first, modes, vectors, coarse)
+        move_and_restrict(q, 0.0, members, cluster_first, modes, rotation, vectors, coarse)
     ti.loop_config(block_dim=backend.heavy_block)
     for row in range(4 * cluster_count):
-        coarse_row(row, 4 * cluster_count, coarse_inverse, coarse)
+        coarse_row(row, 4 * cluster_count, rotation, coarse_inverse, coarse)
     ti.loop_config(block_dim=backend.heavy_block)
     for c in range(chunks):
         precondition_chunk(c, count, DIRECTION, inverse, cluster_of, modes, coarse, partial, vectors)
@@ -129,8 +132,8 @@ def iterate(
     pocket_first: Ints, pocket_entries: Ints, entry_pocket: Ints, pocket_answers: Floats,
     contact_first: Ints, contact_corners: Ints, vertices: IVec4s, weights: Vec4s, normal: Vec3s, slope: Vec2s, slide: Vec3s,
     sample_nodes: IVec2s, sample_along: Floats, node_first: Ints, node_samples: Ints, compliance: Mat3Table,
-    cluster_of: Ints, cluster_first: Ints, members: Ints, modes: Vec4s, coarse_inverse: Mat3Table, coarse: Vec3Table,
-    contact: Vec3Table, node_vectors: Vec3Table, partial: Doubles, vectors: Vec3Table, scalars: Doubles,
+    cluster_of: Ints, cluster_first: Ints, members: Ints, modes: Vec4s, rotation: Mat3s, coarse_inverse: Mat3Table,
+    coarse: Vec3Table, contact: Vec3Table, node_vectors: Vec3Table, partial: Doubles, vectors: Vec3Table, scalars: Doubles,
 ):  # fmt: skip
     """`UNROLL` steps of preconditioned conjugate gradients; does nothing once STOP is set."""
     chunks = chunk_count(count)
@@ -177,10 +180,10 @@ def iterate(
         ti.loop_config(block_dim=backend.heavy_block)
         for q in range(cluster_count):
             step = ti.cast(scalars[STEP], ti.f32)
-            move_and_restrict(q, step, members, cluster_first, modes, vectors, coarse)
+            move_and_restrict(q, step, members, cluster_first, modes, rotation, vectors, coarse)
         ti.loop_config(block_dim=backend.heavy_block)
         for row in range(4 * cluster_count):
-            coarse_row(row, 4 * cluster_count, coarse_inverse, coarse)
+            coarse_row(row, 4 * cluster_count, rotation, coarse_inverse, coarse)
         ti.loop_config(block_dim=backend.heavy_block)
         for c in range(chunks):
             precondition_chunk(c, count, PRECONDITIONED, inverse, cluster_of, modes, coarse, partial, vectors)
@@ -270,6 +273,13 @@ def share_of_node(node, pair, along):  # pyright: ignore
     if pair[1] == node:
         share += along
     return share
+
+
+@ti.kernel
+def no_step(count: int, vectors: Vec3Table):
+    """Make the solution nought."""
+    for v in range(count):
+        vectors[SOLUTION, v] = vec3(0.0)
 
 
 @ti.kernel

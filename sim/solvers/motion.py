@@ -3,7 +3,7 @@
 import taichi as ti
 
 from sim import backend
-from sim.arrays import Doubles, Floats, Mat3s, Vec3ds, Vec3s, Vec3Table
+from sim.arrays import Doubles, Floats, Mat3s, Vec3ds, Vec3s, Vec3Table, vec3
 from sim.chunks import CHUNK, chunk_count, summed
 from sim.solvers.linear import SOLUTION
 
@@ -20,6 +20,13 @@ def copy(count: int, source: Vec3ds, target_out: Vec3ds):
     """Copy vectors."""
     for v in range(count):
         target_out[v] = source[v]
+
+
+@ti.kernel
+def stop(count: int, velocity_out: Vec3s):
+    """Make all velocities nought: Taichi's own filling of an array of vectors is compiled anew at each call."""
+    for v in range(count):
+        velocity_out[v] = vec3(0.0)
 
 
 @ti.kernel

@@ -105,7 +105,7 @@ class System:
         m, t, p, c = self.model, self._touching, self.model.pockets, self._space
         linear.start_iterations(
             m.vertex_count, c.count, self._tissue.force, self._inverse, c.cluster_of, c.cluster_first,
-            c.members, c.modes, c.coarse_inverse, tolerance, self._coarse, self._partial, self.vectors,
+            c.members, c.modes, c.rotation, c.coarse_inverse, tolerance, self._coarse, self._partial, self.vectors,
             self._scalars,
         )  # fmt: skip
         for _ in range(0, limit, linear.UNROLL):
@@ -115,7 +115,7 @@ class System:
                 self._tissue.slope, p.stiffness, p.volume, p.vertex_first, p.vertex_entries, p.entry_pocket, self._answers,
                 t.first, t.corners, t.vertices, t.weights, t.normal, t.slope, t.slide, m.sample_nodes, m.sample_along,
                 m.node_first, m.node_samples, self._compliance, c.cluster_of, c.cluster_first, c.members,
-                c.modes, c.coarse_inverse, self._coarse, t.scratch, self._node_vectors, self._partial,
+                c.modes, c.rotation, c.coarse_inverse, self._coarse, t.scratch, self._node_vectors, self._partial,
                 self.vectors, self._scalars,
             )  # fmt: skip
             if self._scalars[linear.STOP] != 0.0:

@@ -1,5 +1,6 @@
 """Commands that rehearse: `demo`, `rehearse`, `rerun`."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -131,12 +132,13 @@ def _rehearse(
     from viewer.headline import headline
     from viewer.results import prepare_folder, write_results
 
-    console = Console()
+    console, began = Console(), time.monotonic()
     prepare_folder(output, overwrite=overwrite)
     with progress_of("Plan", console) as progress:
         case = plan_case(source, progress=progress, **choices)
     procedure = single_inflation(case.balloon, blood_pressure_pa=case.blood_pressure_pa, pressure_atm=pressure_atm)
     tell_notes(console, case.notes)
+    planned_s = time.monotonic() - began
     try:
         with progress_of("Rehearsal", console) as progress:
             recording = run(case, output, backend_name=backend.value, procedure=procedure, progress=progress)
@@ -146,6 +148,8 @@ def _rehearse(
     except DivergedError as error:
         _tell_what_is_kept(f"Error: {error}", output)
         raise typer.Exit(EXIT_DIVERGED) from None
+    first_s = planned_s + recording.header["run"]["first_tick_s"]
+    console.print(f"The first tick was done {first_s:.0f} s after the command.", highlight=False)
     with progress_of("Report", console) as progress:
         outcome = assess(recording)
         write_results(recording, outcome, output, progress=progress)
