@@ -1,7 +1,7 @@
 """Plan: from an input, an image or a surface, to a Case that can be rehearsed."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -25,7 +25,7 @@ from scenarios.devices.design import Device
 from scenarios.devices.lattice import place
 from scenarios.measures.lumen import Lesion, Profile, find_lesion, profile_along
 from scenarios.tables import read_toml
-from scenarios.tissues import find_tissue
+from scenarios.tissues import Tissue, find_tissue
 
 MEAN_ARTERIAL_MMHG = 93.0
 """Mean of a pressure of 120 over 80 mmHg: diastole and a third of the pulse."""
@@ -85,12 +85,14 @@ def plan_vessel(
     labels: Sequence[str | int] = (),
     units: str | None = None,
     thickness_mm: float | None = None,
+    edge_share: float = EDGE_SHARE,
     progress: Progress | None = None,
 ) -> Vessel:
     """Make a vessel from a label map, a surface file, or the name of an embedded case.
 
     Where only the lumen is known, the healthy vessel is modelled from the stations beside a narrowing, the wall is a share of
-    the radius thick (or `thickness_mm`), and what lies between is plaque.
+    the radius thick (or `thickness_mm`), and what lies between is plaque. `edge_share` sets how fine the mesh is: the length of
+    the lumen's edges as a share of the local radius.
 
     Raises
     ------
@@ -100,9 +102,9 @@ def plan_vessel(
     tell = progress or (lambda fraction, text: None)
     tell(0.0, "lumen")
     if str(source) in embedded_cases() and not FilePath(source).exists():
-        return _embedded(str(source), tell)
+        return _embedded(str(source), edge_share, tell)
     path = FilePath(source)
-    lumen = read_lumen(path, labels=labels, units=units, edge_fraction=EDGE_SHARE)
+    lumen = read_lumen(path, labels=labels, units=units, edge_fraction=edge_share)
     tell(0.5, "wall")
     healthy = healthy_vessel(lumen)
     wall = build_wall(lumen, thickness=thickness_mm or WALL_SHARE, outer=healthy)
@@ -110,13 +112,13 @@ def plan_vessel(
     return Vessel(path.name.split(".")[0], lumen, wall, healthy, _input(path, [str(label) for label in labels], lumen.notes))
 
 
-def _embedded(name: str, tell: Progress) -> Vessel:
+def _embedded(name: str, edge_share: float, tell: Progress) -> Vessel:
     """An embedded case takes the way of a patient's label map, with its wall and plaque labelled as well."""
     folder = assets_folder() / "cases" / name
     about = read_toml(folder / "case.toml")
     path = folder / about["labels"]
     labels = read_labels(path)
-    lumen = lumen_from_labels(labels, about["lumen"], edge_fraction=EDGE_SHARE)
+    lumen = lumen_from_labels(labels, about["lumen"], edge_fraction=edge_share)
     tell(0.5, "wall")
     everything = [*about["lumen"], *about["plaque"], *about["calcium"], *about["wall"]]
     thickness = about["dimensions"]["wall_thickness"]["value"]
@@ -159,33 +161,85 @@ def plan_case(
         source, labels=labels, units=units, thickness_mm=thickness_mm, progress=lambda part, text: tell(0.9 * part, text)
     )
     tell(0.9, "device")
-    path = _way(vessel.lumen, branch)
-    profile = profile_along(vessel.lumen.vertices, vessel.lumen.triangles, path)
-    lesion, where = _lesion(vessel, path, profile, at_mm)
-    chosen, sizing = _device(device, lesion, path)
-    station = lesion.narrowest_mm if at_mm is None else at_mm
-    if at_mm is None:
-        room = 0.5 * chosen.stent.length_mm + END_MARGIN_MM
-        station = float(np.clip(station, min(room, 0.5 * path.length), max(path.length - room, 0.5 * path.length)))
-    guide = _guide(path, 0.5 * chosen.balloon.nominal_diameter_mm)
-    axis = guide.at(np.linspace(*_reach(guide, station, chosen.balloon.length_mm), 81))[0]
-    wall, cut = _stretch(vessel.wall, path, station, chosen, lesion)
-    quality = assess(wall)
-    case = Case(
-        name=vessel.name,
-        mesh=wall,
-        path=path,
-        tissues={label: find_tissue(name) for label, name in wall.label_names.items()},
-        device=chosen,
-        lattice=place(chosen.stent, guide, station_mm=station * guide.length / path.length),
-        balloon_axis=axis,
-        station_mm=station,
-        blood_pressure_pa=blood_pressure_mmhg * MMHG,
-        notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, sizing, *cut))),
-        source={"input": vessel.input, "mesh": _plain(dataclasses.asdict(quality))},
-    )
+    case = survey(vessel, branch=branch).case(device=device, at_mm=at_mm, blood_pressure_mmhg=blood_pressure_mmhg)
     tell(1.0, "")
     return case
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """One way through a vessel, measured once, however many devices are then tried in it; made by `survey`."""
+
+    vessel: Vessel
+    path: Path
+    profile: Profile
+    _qualities: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def case(
+        self,
+        *,
+        device: str | None = None,
+        among: Sequence[Device] | None = None,
+        at_mm: float | None = None,
+        offset_mm: float = 0.0,
+        blood_pressure_mmhg: float = MEAN_ARTERIAL_MMHG,
+        tissues: Mapping[str, Tissue] | None = None,
+    ) -> Case:
+        """Make a case: the device (by name, or the nearest size `among` some, else the catalogue), and where it goes.
+
+        The place is found as in `plan_case`. `offset_mm` moves the device from that place along the path, away from its root
+        where positive; `tissues` stand in for those of the program, by the name of the mesh's label.
+
+        Raises
+        ------
+        InputError
+            If the stent would reach beyond the vessel, or the device does not exist.
+        """
+        vessel, path = self.vessel, self.path
+        lesion, where = _lesion(vessel, path, self.profile, at_mm)
+        chosen, sizing = _device(device, lesion, path, among)
+        station = lesion.narrowest_mm if at_mm is None else at_mm
+        if at_mm is None:
+            room = 0.5 * chosen.stent.length_mm + END_MARGIN_MM
+            station = float(np.clip(station, min(room, 0.5 * path.length), max(path.length - room, 0.5 * path.length)))
+        moved = (f"It was then moved by {offset_mm:+.2f} mm along the centreline, as asked.",) if offset_mm else ()
+        station += offset_mm
+        guide = _guide(path, 0.5 * chosen.balloon.nominal_diameter_mm)
+        lattice = place(chosen.stent, guide, station_mm=station * guide.length / path.length)
+        wall, cut = _stretch(vessel.wall, path, station, chosen, lesion)
+        return Case(
+            name=vessel.name,
+            mesh=wall,
+            path=path,
+            tissues={label: (tissues or {}).get(name) or find_tissue(name) for label, name in wall.label_names.items()},
+            device=chosen,
+            lattice=lattice,
+            balloon_axis=guide.at(np.linspace(*_reach(guide, station, chosen.balloon.length_mm), 81))[0],
+            station_mm=station,
+            blood_pressure_pa=blood_pressure_mmhg * MMHG,
+            notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, *moved, sizing, *cut))),
+            source={"input": vessel.input, "mesh": self._quality(wall)},
+        )
+
+    def _quality(self, wall: TetMesh) -> dict[str, Any]:
+        """How good a wall is; that of the whole vessel is measured once."""
+        if wall is not self.vessel.wall:
+            return _plain(dataclasses.asdict(assess(wall)))
+        if id(wall) not in self._qualities:
+            self._qualities[id(wall)] = _plain(dataclasses.asdict(assess(wall)))
+        return self._qualities[id(wall)]
+
+
+def survey(vessel: Vessel, *, branch: int | None = None) -> Survey:
+    """Measure one way through a vessel; `branch` counts the ways of a branching one, the longest first.
+
+    Raises
+    ------
+    InputError
+        If the branch does not exist.
+    """
+    path = _way(vessel.lumen, branch)
+    return Survey(vessel, path, profile_along(vessel.lumen.vertices, vessel.lumen.triangles, path))
 
 
 def _way(lumen: Lumen, branch: int | None) -> Path:
@@ -221,7 +275,7 @@ def _lesion(vessel: Vessel, path: Path, profile: Profile, at_mm: float | None) -
     return lesion, where
 
 
-def _device(name: str | None, lesion: Lesion, path: Path) -> tuple[Device, str]:
+def _device(name: str | None, lesion: Lesion, path: Path, among: Sequence[Device] | None) -> tuple[Device, str]:
     if name is not None:
         chosen = catalogue.find(name)
     else:
@@ -229,6 +283,7 @@ def _device(name: str | None, lesion: Lesion, path: Path) -> tuple[Device, str]:
             lesion.reference_diameter_mm,
             lesion_length_mm=lesion.length_mm,
             longest_mm=path.length - 2.0 * END_MARGIN_MM,
+            among=among,
         )
     return chosen, catalogue.sizing_sentence(
         chosen, reference_diameter_mm=lesion.reference_diameter_mm, lesion_length_mm=lesion.length_mm

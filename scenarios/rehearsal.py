@@ -104,9 +104,7 @@ class Rehearsal:
 
 def without_pressure(case: Case, *, progress: Callable[[float], None] | None = None) -> Unloaded:
     """The shape of a case's wall without blood pressure, found on the backend that has been started."""
-    return unload(
-        case.body(), blood_pressure=case.blood_pressure_pa, tolerance=1e-3 * UNLOADING_TOLERANCE_MM, progress=progress
-    )
+    return unload(case.body(), blood_pressure=case.blood_pressure_pa, tolerance=1e-3 * UNLOADING_TOLERANCE_MM, progress=progress)
 
 
 def rehearse(

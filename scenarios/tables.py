@@ -64,10 +64,11 @@ def read_table(path: Path, form: type[Table]) -> Table:
     try:
         return form.model_validate(read_toml(path))
     except ValidationError as error:
-        raise InputError(f"In {path.name}, {_first_fault(error)}.") from error
+        raise InputError(f"In {path.name}, {first_fault(error)}.") from error
 
 
-def _first_fault(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
+    """Say what is wrong first in something that was validated: where, its value, and why."""
     faults = error.errors()
     # A misspelt entry is both unknown and missing; the unknown one is the one to show.
     fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
