@@ -8,6 +8,9 @@ from scipy.sparse.linalg import SuperLU, eigsh, splu
 
 from sim.rods.network import Pose, RodNetwork
 
+# Up to so many unstable ways a shift is tried before the positive part of the stiffness.
+FEW_WAYS = 6
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
@@ -56,8 +59,6 @@ class Rest:
         How many independent ways there are to leave this rest with a gain of energy; nought at a stable one.
     iterations
         Newton steps that all increments took together.
-    share
-        How much of the task was done: 1 unless it was stopped before.
     """
 
     pose: Pose
@@ -66,7 +67,6 @@ class Rest:
     reaction: np.ndarray
     unstable: int
     iterations: int
-    share: float
 
 
 class NotAtRest(ArithmeticError):
@@ -112,27 +112,12 @@ def rest(network: RodNetwork, pose: Pose, task: Task, *, history: np.ndarray | N
     NotAtRest
         If an increment of the smallest share finds no rest.
     """
-    effort = effort or Effort()
-    solver = _Solver(network, task, effort)
+    solver = _Solver(network, task, effort or Effort())
     history = network.fresh_history() if history is None else history
-    share, part, iterations = 0.0, 1.0 / effort.increments, 0
-    while share < 1.0 - 1e-12:
-        part = min(part, 1.0 - share)
-        try:
-            found, count = solver.advance(pose, history, share, part)
-        except (NotAtRest, FloatingPointError) as trouble:
-            part /= 2.0
-            if part < effort.smallest:
-                raise NotAtRest(f"The rods came to rest up to {share:.4g} of the task and no further: {trouble}") from trouble
-            continue
-        pose, share, iterations = found, share + part, iterations + count
-        energy, slope = network.evaluate(pose, history)
-        unstable = solver.unstable(pose, history)
-        history = network.history_after(pose, history)
-        if count <= effort.iterations // 4:
-            part = min(2.0 * part, 1.0 / effort.increments)
+    pose, before, after, iterations = solver.march(pose, history, 0.0, 1.0)
+    energy, slope = network.evaluate(pose, before)
     reaction = np.where(task.held, slope - task.load, 0.0)
-    return Rest(pose, history, energy, reaction, unstable, iterations, share)
+    return Rest(pose, after, energy, reaction, solver.unstable(pose, before), iterations)
 
 
 def unstable_ways(network: RodNetwork, pose: Pose, history: np.ndarray, held: np.ndarray, *, shift: float = 0.0) -> int:
@@ -141,20 +126,28 @@ def unstable_ways(network: RodNetwork, pose: Pose, history: np.ndarray, held: np
     It is the inertia of a factorisation without pivots (Sylvester). A small shift keeps free rigid motions out.
     """
     matrix, _ = _scaled(network, pose, history, held)
-    factors = _factorised(matrix - shift * sparse.identity(matrix.shape[0], format="csc"))
+    factors = _factorised(matrix - shift * sparse.identity(int((~held).sum()), format="csc"))
     if factors is None:
         return 1
     return int((factors.U.diagonal() < 0.0).sum())
 
 
-def lowest_mode(network: RodNetwork, pose: Pose, history: np.ndarray, held: np.ndarray) -> tuple[float, np.ndarray]:
+def lowest_mode(
+    network: RodNetwork, pose: Pose, history: np.ndarray, held: np.ndarray, *, lowest: bool = False
+) -> tuple[float, np.ndarray]:
     """Eigenvalue of the free stiffness that is nearest to nought [N/m] and its step of the nodes, shape (n, 6), of length one.
 
-    Rotations are counted as if a mean element's length were their lever.
+    With `lowest` it is the most negative one instead. Rotations are counted as if a mean element's length were their lever.
     """
     matrix, scale = _scaled(network, pose, history, held)
-    start = np.ones(matrix.shape[0])
-    value, vector = eigsh(matrix, k=1, sigma=0.0, v0=start)
+    start = np.random.default_rng(1).normal(size=int((~held).sum()))
+    if lowest:
+        below = -1e-6 * float(np.abs(matrix.diagonal()).mean())
+        while unstable_ways(network, pose, history, held, shift=below):
+            below *= 4.0
+        value, vector = eigsh(matrix, k=1, sigma=below, v0=start)
+    else:
+        value, vector = eigsh(matrix, k=1, sigma=0.0, v0=start)
     mode = np.zeros(held.size)
     mode[~held.ravel()] = vector[:, 0] * scale
     mode = mode.reshape(held.shape)
@@ -169,12 +162,13 @@ def buckling_share(
     low: float = 0.0,
     high: float = 1.0,
     width: float = 1e-3,
+    increments: int = 10,
     shift: float = 0.0,
     history: np.ndarray | None = None,
 ) -> float:
     """Share of a task at which the rest that grows out of this pose first ceases to be stable, to a relative `width`.
 
-    The path is followed without regard to stability, the interval halved until it is narrow.
+    The path is followed in increments without regard to stability, the interval halved until it is narrow.
 
     Raises
     ------
@@ -183,15 +177,14 @@ def buckling_share(
     NotAtRest
         If the path ends.
     """
-    effort = Effort(stable=False)
+    solver = _Solver(network, task, Effort(stable=False, increments=increments, iterations=20))
     history = network.fresh_history() if history is None else history
 
-    def reach(share: float, start: Pose, done: float) -> tuple[Pose, int]:
-        solver = _Solver(network, task, effort)
-        found = solver.advance(start, history, done, share - done)[0] if share > done else start
-        return found, unstable_ways(network, found, history, task.held, shift=shift)
+    def reach(share: float, state: tuple[Pose, np.ndarray], done: float) -> tuple[tuple[Pose, np.ndarray], int]:
+        found, before, after, _ = solver.march(*state, done, share)
+        return (found, after), unstable_ways(network, found, before, task.held, shift=shift)
 
-    at_low, below = reach(low, pose, 0.0)
+    at_low, below = reach(low, (pose, history), 0.0)
     _, above = reach(high, at_low, low)
     if below or not above:
         state = f"has {below} unstable ways at {low:g} of the task and {above} at {high:g}"
@@ -207,33 +200,57 @@ def buckling_share(
 
 
 class _Solver:
-    """Newton's method for one task; it keeps nothing but numbers of the task."""
+    """Newton's method for one task."""
 
     def __init__(self, network: RodNetwork, task: Task, effort: Effort):
         self._network, self._task, self._effort = network, task, effort
         self._free = np.flatnonzero(~task.held.ravel())
         self._fixed = np.flatnonzero(task.held.ravel())
         self._lever = _mean_length(network)
+        self._shift = 0.0
 
-    def advance(self, pose: Pose, history: np.ndarray, share: float, part: float) -> tuple[Pose, int]:
+    def march(self, pose: Pose, history: np.ndarray, start: float, end: float) -> tuple[Pose, np.ndarray, np.ndarray, int]:
+        """From one share of the task to another: the rest, the history before and after its last increment, all steps."""
+        largest = part = 1.0 / self._effort.increments
+        before, share, iterations = history, start, 0
+        while share < end - 1e-12:
+            part = min(part, end - share)
+            try:
+                pose, count = self._advance(pose, history, share, part)
+            except (NotAtRest, FloatingPointError) as trouble:
+                part /= 2.0
+                if part < self._effort.smallest:
+                    text = f"The rods came to rest up to {share:.4g} of the task and no further: {trouble}"
+                    raise NotAtRest(text) from trouble
+                continue
+            before, history = history, self._network.history_after(pose, history)
+            share, iterations = share + part, iterations + count
+            if count <= self._effort.iterations // 4:
+                part = min(2.0 * part, largest)
+        return pose, before, history, iterations
+
+    def _advance(self, pose: Pose, history: np.ndarray, share: float, part: float) -> tuple[Pose, int]:
         """The rest after one more part of the task, and how many Newton steps it took."""
         load = (share + part) * self._task.load
         motion = part * np.where(self._task.held, self._task.motion, 0.0)
-        moved, bold = self._follow(pose, history, load, motion), None
+        moved = self._follow(pose, history, load, motion)
         try:
             bold = self._newton(moved, history, load, careful=False)
+            if not self._effort.stable or not self.unstable(bold[0], history):
+                return bold
         except (NotAtRest, FloatingPointError):
             if not self._effort.stable:
                 raise
-        if bold is not None and (not self._effort.stable or not self.unstable(bold[0], history)):
-            return bold
         return self._newton(moved, history, load, careful=True)
 
     def unstable(self, pose: Pose, history: np.ndarray) -> int:
         """How many ways lead out of a rest with a gain of energy."""
         if not len(self._free):
             return 0
-        return unstable_ways(self._network, pose, history, self._task.held)
+        # Ways that cost nothing but rounding count as stable.
+        matrix, _ = _scaled(self._network, pose, history, self._task.held)
+        shift = -1e-11 * float(np.abs(matrix.diagonal()).max())
+        return unstable_ways(self._network, pose, history, self._task.held, shift=shift)
 
     def _follow(self, pose: Pose, history: np.ndarray, load: np.ndarray, motion: np.ndarray) -> Pose:
         """Move the held degrees of freedom, and the others as a linear network would follow."""
@@ -275,7 +292,13 @@ class _Solver:
                 pose = pose.moved(step)
                 energy, slope = self._network.evaluate(pose, history)
             if size < self._effort.tolerance:
-                return pose, count + 1
+                if not careful or not self.unstable(pose, history):
+                    return pose, count + 1
+                pushed = self._pushed(pose, history, load)
+                if pushed is None:
+                    return pose, count + 1
+                pose = pushed
+                energy, slope = self._network.evaluate(pose, history)
         raise NotAtRest(f"Newton's method has not converged in {limit} steps; the last was {size:.1e}.")
 
     def _downhill(
@@ -297,19 +320,46 @@ class _Solver:
             share *= 0.5
         raise NotAtRest("the energy does not fall along the Newton step.")
 
+    def _pushed(self, pose: Pose, history: np.ndarray, load: np.ndarray) -> Pose | None:
+        """A rest that is not stable, pushed along its softest way to where the energy is lower; None if it is nowhere."""
+        energy, _ = self._network.evaluate(pose, history)
+        _, mode = lowest_mode(self._network, pose, history, self._task.held, lowest=True)
+        mode *= self._bound(mode)
+        for share in 0.5 ** np.arange(1, 30):
+            for sign in (1.0, -1.0):
+                found = pose.moved(sign * share * mode)
+                gain = self._network.evaluate(found, history)[0] - sign * share * float((load * mode).sum()) - energy
+                if gain < -1e-13 * abs(energy):
+                    return found
+        return None
+
     def _factors(self, matrix: sparse.csc_matrix, pose: Pose, history: np.ndarray, *, positive: bool = False) -> SuperLU:
-        """Factors of the free stiffness; of its positive part, shifted if need be, where it must be positive and is not."""
+        """Factors of the free stiffness; where it must be positive and is not, of one near it that is.
+
+        A few unstable ways are overcome by the least shift that does; where there are many, as in a wire far over its
+        buckling load, the positive part is taken, which is too stiff but knows which ways are soft.
+        """
         free = matrix[self._free][:, self._free].tocsc()
         factors = _factorised(free)
         if factors is not None and not (positive and (factors.U.diagonal() <= 0.0).any()):
+            self._shift = 0.0
             return factors
-        definite = self._network.stiffness(pose, history, positive=True)[self._free][:, self._free].tocsc()
-        diagonal = definite.diagonal()
-        for shift in (1e-9, 1e-6, 1e-3, 1.0):
-            factors = _factorised((definite + sparse.diags(shift * diagonal + 1e-300)).tocsc())
+        # Rotations count by the mean element's length.
+        weight = np.tile([1.0] * 3 + [self._lever**2] * 3, self._network.node_count)[self._free]
+        largest = float(np.max(np.abs(free.diagonal()) / weight))
+        shift = max(self._shift / 30.0, 1e-12 * largest)
+        few = factors is not None and int((factors.U.diagonal() <= 0.0).sum()) <= FEW_WAYS
+        while few and shift < largest:
+            factors = _factorised((free + sparse.diags(shift * weight)).tocsc())
             if factors is not None and not (factors.U.diagonal() <= 0.0).any():
+                self._shift = shift
                 return factors
-        raise NotAtRest("the rods' stiffness is singular: hold more of them.")
+            shift *= 10.0
+        definite = self._network.stiffness(pose, history, positive=True)[self._free][:, self._free].tocsc()
+        factors = _factorised((definite + sparse.diags(1e-9 * largest * weight)).tocsc())
+        if factors is None:
+            raise NotAtRest("the rods' stiffness is singular: hold more of them.")
+        return factors
 
     def _bound(self, step: np.ndarray) -> float:
         """Share of a step that keeps within the largest one."""
