@@ -45,16 +45,18 @@ class FibreGroup:
         """Strain of each fibre, shape (g, f), from those of all elements, shape (m, 6)."""
         return (self.modes @ strain[self.elements, 2:5, None])[:, :, 0]
 
-    def response(self, strain: np.ndarray, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Energy a length [J/m], shape (g,), and tension [N] with the two bending moments [N·m], shape (g, 3)."""
-        energy, stress, _ = self.law.response(self.strain(strain), self._own(history))
-        force = (self.weights * stress)[:, None, :] @ self.modes
-        return np.einsum("ef,ef->e", self.weights, energy), force[:, 0]
+    def response(self, strain: np.ndarray, history: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Energy a length [J/m], shape (g,), tension [N] with the two bending moments [N·m], shape (g, 3), and E A of fibres [N].
 
-    def tangent(self, strain: np.ndarray, history: np.ndarray) -> np.ndarray:
-        """Slope of tension and bending moments with respect to stretch and curvatures, shape (g, 3, 3)."""
-        _, _, tangent = self.law.response(self.strain(strain), self._own(history))
-        entries = ((self.weights * tangent)[:, None, :] @ self.pairs)[:, 0]
+        The last has shape (g, f); `tangent` makes of it the slope of tension and moments.
+        """
+        energy, stress, tangent = self.law.response(self.strain(strain), self._own(history))
+        force = (self.weights * stress)[:, None, :] @ self.modes
+        return np.einsum("ef,ef->e", self.weights, energy), force[:, 0], self.weights * tangent
+
+    def tangent(self, stiffness: np.ndarray) -> np.ndarray:
+        """Slope of tension and bending moments with respect to stretch and curvatures, shape (g, 3, 3), from fibres' E A [N]."""
+        entries = (stiffness[:, None, :] @ self.pairs)[:, 0]
         return entries[:, [[0, 1, 2], [1, 3, 4], [2, 4, 5]]]
 
     def history_after(self, strain: np.ndarray, history: np.ndarray) -> np.ndarray:

@@ -157,11 +157,6 @@ def geometric_stiffness(middle: Middle, factors: TurnFactors, resultant: np.ndar
     return out
 
 
-def factors_of(middle: Middle) -> TurnFactors:
-    """The scalars that belong to the elements' turns."""
-    return turn_factors(middle.turn)
-
-
 def _bending(phi: np.ndarray, factors: TurnFactors) -> np.ndarray:
     """g I + h φφᵀ, shape (m, 3, 3)."""
     out = factors.h[:, None, None] * (phi[:, :, None] * phi[:, None, :])

@@ -281,6 +281,29 @@ class Superelastic:
 
     def response(self, strain: np.ndarray, history: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Energy [J/m³], stress [Pa] and tangent [Pa]."""
+        stress = self.austenite_modulus * strain
+        energy, tangent = 0.5 * stress * strain, np.full_like(strain, self.austenite_modulus)
+        # Most fibres are austenite and stay it.
+        turning = self._turning(strain, history)
+        if turning.any():
+            energy[turning], stress[turning], tangent[turning] = self._turned(strain[turning], history[turning])
+        return energy, stress, tangent
+
+    def after(self, strain: np.ndarray, history: np.ndarray) -> np.ndarray:
+        """History after a tick."""
+        turning, out = self._turning(strain, history), history.copy()
+        (_, stretched), (_, squeezed) = self._shares(strain[turning], history[turning])
+        out[turning, 0] = stretched - squeezed
+        return out
+
+    def _turning(self, strain: np.ndarray, history: np.ndarray) -> np.ndarray:
+        """Which fibres have martensite, or come to have some."""
+        tension, compression = self._sides
+        beyond = (strain > tension.a * tension.forward[0]) | (strain < -compression.a * compression.forward[0])
+        return beyond | (history[..., 0] != 0.0)
+
+    def _turned(self, strain: np.ndarray, history: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Energy, stress and tangent of fibres with martensite."""
         shares = self._shares(strain, history)
         compliance = self._sides[0].a + self._sides[0].b * (shares[0][1] + shares[1][1])
         stress = (strain - self.transformation_strain * (shares[0][1] - shares[1][1])) / compliance
@@ -291,11 +314,6 @@ class Superelastic:
             line = np.where(new > old, side.path_slope(new, side.forward), side.path_slope(new, side.backward))
             tangent = np.where((new != old) & (new > 0.0) & (new < 1.0), line, tangent)
         return energy, stress, tangent
-
-    def after(self, strain: np.ndarray, history: np.ndarray) -> np.ndarray:
-        """History after a tick."""
-        (_, stretched), (_, squeezed) = self._shares(strain, history)
-        return (stretched - squeezed)[..., None]
 
     def _shares(self, strain: np.ndarray, history: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Share of martensite before and after, of tension and of compression; at most one of the two is not nought."""

@@ -9,7 +9,6 @@ import scipy.sparse as sparse
 from sim.rods.fibres import FibreGroup, fibre_groups
 from sim.rods.kinematics import (
     Middle,
-    factors_of,
     geometric_stiffness,
     middle_of,
     pull,
@@ -17,7 +16,7 @@ from sim.rods.kinematics import (
     tension_stiffness,
 )
 from sim.rods.laws import Law, LinearElastic
-from sim.rods.rotations import from_vectors, quaternion_product
+from sim.rods.rotations import from_vectors, quaternion_product, turn_factors
 from sim.rods.sections import Joint, Section
 
 
@@ -115,7 +114,7 @@ class RodNetwork:
             If the ends of an element turn by nearly half a turn against each other.
         """
         middle = self.middle(pose)
-        energy, resultant = self._resultants(middle.strain - self.rest_strain, history)
+        energy, resultant, _ = self._resultants(middle.strain - self.rest_strain, history)
         slope = self._gather @ pull(middle, resultant).ravel()
         return float(energy @ self.rest_length), slope.reshape(-1, 6)
 
@@ -125,15 +124,14 @@ class RodNetwork:
         `positive` leaves out what may be negative: BᵀCB and the tension's resistance to turning aside remain, which are
         positive semidefinite.
         """
-        middle, factors = self.middle(pose), None
-        factors = factors_of(middle)
+        middle = self.middle(pose)
+        factors = turn_factors(middle.turn)
         strain = middle.strain - self.rest_strain
-        _, resultant = self._resultants(strain, history)
+        _, resultant, fibres = self._resultants(strain, history)
         operator = strain_operator(middle, factors)
         stressed = self._moduli[:, :, None] * operator
-        for group in self._fibres:
-            tangent = group.tangent(strain, history)
-            stressed[group.elements, 2:5] += tangent @ operator[group.elements, 2:5]
+        for group, tangent in zip(self._fibres, fibres, strict=True):
+            stressed[group.elements, 2:5] += group.tangent(tangent) @ operator[group.elements, 2:5]
         stressed *= self.rest_length[:, None, None]
         local = operator.transpose(0, 2, 1) @ stressed
         if positive:
@@ -151,14 +149,17 @@ class RodNetwork:
             after[group.place] = group.history_after(strain, history)
         return after
 
-    def _resultants(self, strain: np.ndarray, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _resultants(self, strain: np.ndarray, history: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+        """Energy a length [J/m], forces and moments of the sections, and the stiffness of each group's fibres [N]."""
         resultant = self._moduli * strain
         energy = 0.5 * np.einsum("ei,ei->e", resultant, strain)
+        fibres = []
         for group in self._fibres:
-            stored, force = group.response(strain, history)
+            stored, force, stiffness = group.response(strain, history)
             energy[group.elements] += stored
             resultant[group.elements, 2:5] += force
-        return energy, resultant
+            fibres.append(stiffness)
+        return energy, resultant, fibres
 
     @functools.cached_property
     def _fibres(self) -> tuple[FibreGroup, ...]:

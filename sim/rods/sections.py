@@ -104,7 +104,7 @@ def tubular(outer: float, inner: float, *, poisson: float = 0.3, fibre_rings: in
     return Section(area, (shear, shear), (moment, moment), 2.0 * moment, (big, big), fibres)
 
 
-def rectangular(width: float, thickness: float, *, poisson: float = 0.3, across: int = 10, through: int = 4) -> Section:
+def rectangular(width: float, thickness: float, *, poisson: float = 0.3, across: int = 8, through: int = 3) -> Section:
     """Rectangular section of a width along the first axis and a thickness along the second [m].
 
     `across` and `through` count the fibres along the two. Torsion is Saint-Venant's series (Timoshenko & Goodier, Theory of

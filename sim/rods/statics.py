@@ -24,8 +24,8 @@ class Task:
         How far the held ones go [m, rad], shape (n, 6). A rotation may be many turns; hold all three of a node for that.
         Where fewer are held, it is the spin about those axes that is.
     load
-        Dead forces [N] and moments [N·m] that keep their direction, shape (n, 6). Moments that are not about one axis have no
-        energy: Newton's method then converges more slowly.
+        Dead forces [N] and moments [N·m] that keep their direction, shape (n, 6). Such moments have no energy: stability is not
+        looked for under them, and where they are large and about several axes Newton's method converges more slowly.
     """
 
     held: np.ndarray
@@ -236,7 +236,8 @@ class _Solver:
         moved = self._follow(pose, history, load, motion)
         try:
             bold = self._newton(moved, history, load, careful=False)
-            if not self._effort.stable or not self.unstable(bold[0], history):
+            # Where moments keep their direction there is no energy, and nothing that could be lowest.
+            if not self._effort.stable or load[:, 3:].any() or not self.unstable(bold[0], history):
                 return bold
         except (NotAtRest, FloatingPointError):
             if not self._effort.stable:

@@ -78,7 +78,7 @@ def test_a_helix_of_one_strain_stores_the_same_energy_however_it_is_divided():
         position, rotation = [np.zeros(3)], [np.array([1.0, 0.0, 0.0, 0.0])]
         for _ in range(count):
             middle = quaternion_product(rotation[-1][None], from_vectors(strain[None, 3:] * length / 2.0))
-            position.append(position[-1] + to_matrices(middle)[0] @ (strain[:3] + [0.0, 0.0, 1.0]) * length)
+            position.append(position[-1] + to_matrices(middle)[0] @ (strain[:3] + np.array([0.0, 0.0, 1.0])) * length)
             rotation.append(quaternion_product(rotation[-1][None], turn)[0])
         energies.append(network.evaluate(Pose(np.array(position), np.array(rotation)), network.fresh_history())[0])
     exact = 0.5 * (5.0 * (strain[:3] ** 2).sum() + 1.3 * (strain[3:5] ** 2).sum() + 0.7 * strain[5] ** 2)

@@ -47,7 +47,8 @@ def pressed(stent: ZigzagStent, drop: float) -> tuple[np.ndarray, float]:
     network = with_joints(network, pose, np.stack([count + crowns, crowns], 1), guide)
     task = task_for(network)
     task.held[count:] = True
-    task.held[0, 2] = True
+    # The middle of the first strut stays at its height, so that both edges of the ring are alike.
+    task.held[stent.strut_count * (1 + (stent.crown_divisions if stent.crown_length else 0)) + stent.divisions // 2 - 1, 2] = True
     task.motion[count:, 0], task.motion[count:, 1] = -drop * c, -drop * s
     found = rest(network, pose, task, effort=Effort(increments=4))
     force = found.reaction[count:]
@@ -61,8 +62,7 @@ def test_an_open_stent_ring_pushes_back(diameter, expected, strain):
     print(f"\nOpen Stent at {diameter} mm: {radial:.4f} N/mm for {expected}, strain {widened:.3f} % for {strain}")
     assert radial == pytest.approx(expected, rel=0.1)
     assert widened == pytest.approx(strain, rel=0.1)
-    # Neighbouring crowns differ only by which end of the ring they are.
-    assert np.ptp(force) < 0.02 * force.mean()
+    assert np.ptp(force) < 1e-3 * force.mean()
 
 
 def test_a_ring_without_crown_arcs_is_the_guided_beam_at_its_angle():
@@ -77,15 +77,14 @@ def test_a_ring_without_crown_arcs_is_the_guided_beam_at_its_angle():
     assert 0.9 < force.sum() / (2.0 * np.pi * hoop) < 1.0
 
 
-def test_a_nitinol_ring_yields_less_force_when_it_opens_again():
+def test_a_nitinol_ring_pushes_less_than_its_austenite_would():
     stent = dataclasses.replace(OPEN_STENT, law=NITINOL_SE508, divisions=4, crown_divisions=4)
     linear = dataclasses.replace(stent, law=LinearElastic(59e9, 0.33))
     force, strain = pressed(stent, 1.0e-3)
     other, _ = pressed(linear, 1.0e-3)
-    print(
-        f"\nnitinol ring at 6 mm: {force.sum() / RING_LENGTH:.3f} N/mm, linear {other.sum() / RING_LENGTH:.3f}, strain {strain:.4f}"
-    )
-    assert 0.3 < force.sum() / other.sum() < 1.0
+    ratio = force.sum() / other.sum()
+    print(f"\nnitinol ring at 6 mm: {force.sum() / RING_LENGTH:.3f} N/mm, {ratio:.3f} of austenite's, strain {strain:.4f}")
+    assert 0.3 < ratio < 1.0
 
 
 def test_rings_with_bridges_are_free_of_stress_as_built():
