@@ -10,6 +10,7 @@ from viewer.commands.looking import view
 from viewer.commands.meshes import mesh
 from viewer.commands.plainly import PlainCommand
 from viewer.commands.runs import demo, rehearse, rerun
+from viewer.study_commands import study_app
 
 WHOLE_HELP = f"""Rehearse a procedure on a patient's own soft tissue: from a segmentation to a stent opened by its balloon.
 
@@ -49,6 +50,7 @@ def whole(
 
 for command in (demo, labels, mesh, rehearse, view, rerun, devices):
     app.command(cls=PlainCommand)(command)
+app.add_typer(study_app)
 
 
 def main() -> None:

@@ -96,7 +96,8 @@ def at_shares(vary: Mapping[str, Variation], shares: np.ndarray) -> list[dict[st
 
 def shares_of(vary: Mapping[str, Variation], points: Sequence[Mapping[str, Any]]) -> np.ndarray:
     """Points of the unit cube from points of parameters, shape (n, parameter count)."""
-    return np.array([[one.share(point[path]) for path, one in vary.items()] for point in points]).reshape(-1, len(vary))
+    columns = [one.share([point[path] for point in points]) for path, one in vary.items()]
+    return np.stack(columns, axis=1).reshape(-1, len(vary))
 
 
 def unit_points(kind: str, width: int, count: int, *, seed: int, levels: int = 4) -> np.ndarray:

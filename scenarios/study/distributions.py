@@ -1,5 +1,6 @@
 """How a parameter varies: a list of values to choose among, or a distribution of what is not known."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -29,9 +30,9 @@ class Values(RootModel[tuple[float | int | str, ...]]):
         place = np.minimum((np.asarray(share) * len(self.root)).astype(int), len(self.root) - 1)
         return [self.root[number] for number in place]
 
-    def share(self, value: Any) -> float:
-        """The share of the way through the list at which a value stands, the middle of its part."""
-        return (self.root.index(value) + 0.5) / len(self.root)
+    def share(self, values: Sequence[Any]) -> np.ndarray:
+        """The share of the way through the list at which each value stands, the middle of its part, shape (n,)."""
+        return np.array([(self.root.index(value) + 0.5) / len(self.root) for value in values])
 
 
 class _Continuous(Row):
@@ -46,9 +47,9 @@ class _Continuous(Row):
         inside = np.clip(np.asarray(share, float), 1e-9, 1.0 - 1e-9)
         return [float(value) for value in self._frozen().ppf(inside)]
 
-    def share(self, value: Any) -> float:
-        """The probability of a smaller value."""
-        return float(self._frozen().cdf(value))
+    def share(self, values: Sequence[Any]) -> np.ndarray:
+        """The probability of a value smaller than each, shape (n,)."""
+        return np.asarray(self._frozen().cdf(np.asarray(values, float)))
 
 
 class _Between(_Continuous):
@@ -141,9 +142,9 @@ class LogNormal(_Continuous):
         """Quantiles at probabilities from 0 to 1, shape (n,)."""
         return [float(value) for value in np.exp(super().at(share))]
 
-    def share(self, value: Any) -> float:
-        """The probability of a smaller value."""
-        return float(self._frozen().cdf(np.log(value)))
+    def share(self, values: Sequence[Any]) -> np.ndarray:
+        """The probability of a value smaller than each, shape (n,)."""
+        return np.asarray(self._frozen().cdf(np.log(np.asarray(values, float))))
 
     def _frozen(self) -> Any:
         from scipy import stats

@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import os
 import queue
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -113,7 +115,9 @@ def connected(place: Workplace, folder: Path) -> Iterator[Any]:
 
 
 def _local_cluster(place: Workplace) -> Any:
-    from distributed import LocalCluster
+    import warnings
+
+    from distributed import Client, LocalCluster
 
     gpus = gpu_count()
     count = place.workers or gpus or core_count()
@@ -121,32 +125,42 @@ def _local_cluster(place: Workplace) -> Any:
         "n_workers": count, "threads_per_worker": 1, "processes": True, "memory_limit": 0, "host": "127.0.0.1",
         "silence_logs": 50, "env": dict.fromkeys(THREADS, "1"), "dashboard_address": ":8787",
     }  # fmt: skip
-    import warnings
-
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _interrupts_kept_from_children():
         # Another study has the dashboard's usual port; Dask takes the next one and the link says which.
         warnings.simplefilter("ignore")
         cluster = LocalCluster(**options)
-    if gpus or count == core_count():
-        from distributed import Client
-
-        with Client(cluster, set_as_default=False) as client:
-            client.register_plugin(_pinning(gpus))
+    with Client(cluster, set_as_default=False) as client:
+        client.register_plugin(_furnishing(gpus, pinned=bool(gpus) or count == core_count()))
     return cluster
 
 
-def _pinning(gpus: int) -> Any:
-    """A plugin that gives each local worker a core of its own, or a GPU, by its number."""
+@contextlib.contextmanager
+def _interrupts_kept_from_children() -> Iterator[None]:
+    """Ctrl-C reaches every process of a terminal; those that are started in here leave it to the client."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _furnishing(gpus: int, pinned: bool) -> Any:
+    """A plugin that furnishes each local worker, also one that takes another's place."""
     from distributed import WorkerPlugin
 
-    class Pinning(WorkerPlugin):
-        """Pins when the worker starts, and again when a new one takes its place."""
+    class Furnishing(WorkerPlugin):
+        """Leaves Ctrl-C to the client, and gives a worker a core of its own, or a GPU, by its number."""
 
         def setup(self, worker: Any) -> None:
-            """Pin this worker."""
-            pin(int(worker.name), gpus)
+            """Furnish this worker."""
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            if pinned:
+                pin(int(worker.name), gpus)
 
-    return Pinning()
+    return Furnishing()
 
 
 def pin(number: int, gpus: int) -> None:

@@ -135,10 +135,12 @@ class RehearsalScenario(Row):
             if not first[0] and "s" in text and share >= 0.08:
                 first[0] = time.perf_counter() - started
 
+        # What is done later does not change the case, so that runs at several pressures share one.
+        planned = tuple(sorted(row for row in parameters.items() if row[0].split(".")[0] not in ("inflation", "solver")))
         name = backend.start(self.backend, threads=1)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            case = _case(cast(Hashable, self), tuple(sorted(parameters.items(), key=lambda row: row[0])))
+            case = _case(cast(Hashable, self), planned)
             unloaded, key = _unloaded(case, name, shared)
             recording = rehearse(
                 case, folder, backend_name=name, procedure=procedure_of(case, parameters), settings=settings_of(parameters),

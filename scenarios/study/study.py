@@ -190,8 +190,6 @@ class Study(Row):
         DiskFull, EngineLost
             If it had to stop; what was done is kept.
         """
-        from scenarios.study.adaptive import next_points
-
         store, place = Store(Path(folder).resolve()), workplace or Workplace(cluster_options=self.cluster)
         points = self._points(limit, adaptive)
         rows = self.rows(points)
@@ -205,6 +203,8 @@ class Study(Row):
                 with _Workers(place, store, self) as workers:
                     workers.do(rows, progress)
                     for batch in _batches(adaptive - len(earlier)):
+                        from scenarios.study.adaptive import next_points
+
                         added = next_points(self, collect(store, self, rows), batch, number=len(rows))
                         if not added:
                             break

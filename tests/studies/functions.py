@@ -47,3 +47,22 @@ def noise(x: float = 0.0, seed: int = 0) -> float:
     import numpy as np
 
     return x + float(np.random.default_rng(seed).random())
+
+
+def smooth(a: float, b: float, c: float) -> float:
+    """A smooth response of three parameters from 0 to 1."""
+    return math.exp(-a) * math.sin(3.0 * b) + 0.5 * b * c + 0.3 * math.cos(2.0 * c + a)
+
+
+def step(a: float, b: float) -> float:
+    """A steep, smooth step along a slanting line."""
+    return 1.0 / (1.0 + math.exp(-8.0 * (a + 0.5 * b - 0.75)))
+
+
+def trapezoid(width: float, step: float = 0.25, terms: int = 8) -> float:
+    """The integral of the exponential series, cut after some terms, from 0 to a width by the trapezoidal rule."""
+    import numpy as np
+
+    x = np.linspace(0.0, width, round(width / step) + 1)
+    series = sum(x**power / math.factorial(power) for power in range(terms))
+    return float(np.trapezoid(series, x))

@@ -60,7 +60,8 @@ def test_runs_that_come_to_nothing_are_rows_with_a_sentence(tmp_path: Path, work
     assert table.frame["reason"].tolist()[2].startswith("the plane does not fly (RuntimeError). The traceback stands in ")
     log = Store(tmp_path).log_file(table.rows[2].key).read_text()
     assert "in raising" in log and "does not fly" in log
-    assert np.isnan(table.frame["value"].to_numpy()[1]) and table.failures()["run"].tolist() == [1, 2]
+    assert np.isnan(table.frame["value"].to_numpy()[1])
+    assert [int(number) for number in table.failures()["run"]] == [1, 2]
 
 
 def test_a_run_that_ends_its_worker_twice_is_set_aside_with_its_log_and_the_rest_complete(tmp_path: Path):
