@@ -41,12 +41,13 @@ def table_of(study: Study, folder: Path, answer) -> StudyTable:
     return collect(store, study, rows)
 
 
-def test_sobol_indices_of_ishigami_are_those_of_the_closed_form(tmp_path: Path):
-    study = Study(ishigami, vary=dict.fromkeys(("x1", "x2", "x3"), PI), design=Design(kind="saltelli", runs=512))
+def test_sobol_indices_of_ishigami_are_those_of_the_closed_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # Five thousand files need not outlive a power cut.
+    monkeypatch.setattr("os.fsync", lambda number: None)
+    study = Study(ishigami, vary=dict.fromkeys(("x1", "x2", "x3"), PI), design=Design(kind="saltelli", runs=1024))
     found = sensitivity(table_of(study, tmp_path, ishigami), "value")
-    # The demand of 0.02 is for 2,048 base points, in benchmarks/study.py; the error falls nearly as their number grows.
-    assert np.abs(found.first - FIRST).max() < 0.04
-    assert np.abs(found.total - TOTAL).max() < 0.06
+    assert np.abs(found.first - FIRST).max() < 0.02
+    assert np.abs(found.total - TOTAL).max() < 0.02
 
 
 def test_groups_with_a_run_that_came_to_nothing_are_left_out_of_sensitivity(tmp_path: Path):

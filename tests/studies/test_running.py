@@ -56,8 +56,8 @@ def test_runs_that_come_to_nothing_are_rows_with_a_sentence(tmp_path: Path, work
     table = Study(raising, vary={"x": [0.0, 1.0, 2.0]}).run(tmp_path, workplace=workers)
     assert list(table.frame["ok"]) == [True, False, False]
     assert list(table.frame["status"]) == ["ok", "not taken", "failed"]
-    assert table.frame["reason"][1] == "The measure value of raising is nan, not a finite number."
-    assert table.frame["reason"].tolist()[2].startswith("the plane does not fly (RuntimeError). The traceback stands in ")
+    assert table.frame["reason"].to_list()[1] == "The measure value of raising is nan, not a finite number."
+    assert table.frame["reason"].to_list()[2].startswith("the plane does not fly (RuntimeError). The traceback stands in ")
     log = Store(tmp_path).log_file(table.rows[2].key).read_text()
     assert "in raising" in log and "does not fly" in log
     assert np.isnan(table.frame["value"].to_numpy()[1])
