@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -14,11 +14,16 @@ from meshing.errors import InputError
 from scenarios.assets import find_asset
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import STEEPEST_STRUT_DEG, Alloy, Device, StentDesign
+from scenarios.devices.sheet import Entry
+from scenarios.devices.wire_table import WireFamily, wires_of
+from scenarios.devices.wires import Wire
 from scenarios.tables import Number, Row, Tag, read_table
 
 LANDING_MARGIN_MM = 2.5
 """How far a stent is to reach beyond the lesion at each end, from memory and unverified; said wherever it is used."""
 
+KINDS = ("stent", "guidewire", "catheter", "sheath")
+"""What a device may be."""
 
 _BALLOON_NUMBERS = ("nominal_pressure", "rated_burst_pressure", "compliance", "unfolding_pressure", "overhang")
 
@@ -82,6 +87,7 @@ class _DeviceTable(Row):
     sources: dict[str, str]
     alloys: dict[str, _Alloy]
     families: tuple[_Family, ...]
+    wires: tuple[WireFamily, ...] = ()
 
     @model_validator(mode="after")
     def _names_what_it_holds(self) -> "_DeviceTable":
@@ -94,6 +100,9 @@ class _DeviceTable(Row):
                 key = getattr(getattr(row, name), "source", None)
                 if key is not None and key not in self.sources:
                     raise ValueError(f"the source {key!r} of {name} is not among {', '.join(self.sources)}")
+        for name, key in (pair for family in self.wires for design in family.designs for pair in design.source_keys()):
+            if key not in self.sources:
+                raise ValueError(f"the source {key!r} of {name} is not among {', '.join(self.sources)}")
         return self
 
 
@@ -112,6 +121,22 @@ def read_devices(path: Path) -> tuple[Device, ...]:
         for diameter in design.diameters.value
         for length in design.lengths.value
     )
+
+
+def read_wires(path: Path) -> tuple[Wire, ...]:
+    """Read every guidewire, catheter and sheath of a device table, in the table's order.
+
+    Raises:
+        InputError: the table is missing or malformed, or a wire cannot be; the message names what is at fault.
+    """
+    table = read_table(path, _DeviceTable)
+    return tuple(wire for family in table.wires for wire in wires_of(family, table.sources))
+
+
+@cache
+def wires() -> tuple[Wire, ...]:
+    """Give every guidewire, catheter and sheath that comes with the program, in the order of the catalogue."""
+    return read_wires(find_asset("devices.toml"))
 
 
 @cache
@@ -151,6 +176,58 @@ def find(name: str, among: Sequence[Device] | None = None) -> Device:
             if same_size and size.family in ("", _word(device.stent.family)):
                 return device
     raise InputError(f"There is no device {name!r}; the nearest are: {', '.join(_nearest_names(name, size, chosen))}.")
+
+
+def find_wire(name: str, among: Sequence[Wire] | None = None) -> Wire:
+    """Find a guidewire, catheter or sheath by its name, such as "Amplatz stiff 0.035 J" or "multipurpose guide 6F".
+
+    Case, spaces and hyphens do not matter; size and tip may be left out, and then the first that fits is taken.
+
+    Raises:
+        InputError: there is no such wire; the message lists the nearest.
+    """
+    chosen = wires() if among is None else among
+    asked = _wire_word(name)
+    for wire in chosen:
+        family, own = _wire_word(wire.family), _wire_word(wire.name)
+        rest = asked.removeprefix(family)
+        if asked == own or (rest != asked and rest[:1] in ("", " ") and set(rest.split()) <= set(own.split())):
+            return wire
+    near = ", ".join(_first_of_nearest_families(asked, {wire.family: wire.name for wire in reversed(chosen)}))
+    raise InputError(f"There is no wire or catheter {name!r}; the nearest are: {near}.")
+
+
+def find_any(name: str) -> Device | Wire:
+    """Find a stent, guidewire, catheter or sheath by its name.
+
+    Raises:
+        InputError: there is none; the message lists the nearest.
+    """
+    if _parse(name) is not None or _word(name) in {_word(family) for family in families()}:
+        return find(name)
+    try:
+        return find_wire(name)
+    except InputError:
+        firsts = {device.stent.family: device.name for device in reversed(devices())}
+        firsts |= {wire.family: wire.name for wire in reversed(wires())}
+        near = ", ".join(_first_of_nearest_families(_wire_word(name), firsts))
+        raise InputError(f"There is no device {name!r}; the nearest are: {near}.") from None
+
+
+def data_sheet(device: Device | Wire) -> tuple[Entry, ...]:
+    """Give every number of a device of the catalogue with its unit, range, source and tag, in the order of the table.
+
+    Raises:
+        InputError: the stent is not in the catalogue.
+    """
+    if isinstance(device, Wire):
+        return device.sheet
+    table = read_table(find_asset("devices.toml"), _DeviceTable)
+    for family in table.families:
+        for design in family.designs if family.name == device.stent.family else ():
+            if device.stent.diameter_mm in design.diameters.value and device.stent.length_mm in design.lengths.value:
+                return (*_entries(design, device, table.sources), *_entries(table.alloys[family.alloy], device, table.sources))
+    raise InputError(f"The stent {device.name!r} is not in the catalogue, so its sources are not known; name one that is.")
 
 
 def nearest(
@@ -269,6 +346,42 @@ def _provenance(row: Row, names: Iterable[str], sources: dict[str, str]) -> str:
         number = getattr(row, name)
         by_source.setdefault(f"{sources[number.source]} [{number.tag}]", []).append(name.replace("_", " "))
     return "; ".join(f"{', '.join(labels)}: {source}" for source, labels in by_source.items())
+
+
+_UNITS = {
+    "crowns": "", "bridges": "", "strut_angle_deg": "°", "nominal_pressure": "atm", "rated_burst_pressure": "atm",
+    "compliance": "1/atm", "unfolding_pressure": "atm", "young_modulus": "Pa", "yield_stress": "Pa", "tangent_modulus": "Pa",
+    "poisson_ratio": "", "density": "kg/m³",
+}  # fmt: skip
+"""Units of a stent's numbers that are not in mm."""
+
+
+def _entries(row: Row, device: Device, sources: dict[str, str]) -> list[Entry]:
+    """The lines of a row that have a source; of all sizes, the device's own."""
+    own = {"diameters": device.stent.diameter_mm, "lengths": device.stent.length_mm}
+    entries = []
+    for name in type(row).model_fields:
+        number = getattr(row, name)
+        if hasattr(number, "source"):
+            label = {"diameters": "diameter", "lengths": "length"}.get(name, name.removesuffix("_deg").replace("_", " "))
+            value = own.get(name) or number.value
+            entries.append(Entry(label, (float(value),), _UNITS.get(name, "mm"), sources[number.source], number.tag))
+    return entries
+
+
+def _wire_word(name: str) -> str:
+    """A wire's name without case, hyphens and the words of its unit: "0.035 in" and "0.035", "6 French" and "6F" are one."""
+    word = re.sub(r"(\d)\s*(?:french|fr|f)\b", r"\1f", _word(name))
+    word = re.sub(r"(?<![\d.])\.(\d)", r"0.\1", word)
+    return re.sub(r"(\d)\s*(?:inches|inch|in|\")(?=\s|$)", r"\1", word)
+
+
+def _first_of_nearest_families(word: str, firsts: Mapping[str, str]) -> list[str]:
+    """The first name of each of the families, at most four, that hold the word or else are written much like it."""
+    families_by_word = {_wire_word(family): family for family in reversed(list(firsts))}
+    held = [family for family in families_by_word if word and word in family]
+    near = held or difflib.get_close_matches(re.sub(r"\s\S*\d\S*", "", word), families_by_word, n=4, cutoff=0.4)
+    return [firsts[families_by_word[family]] for family in (near or list(families_by_word))[:4]]
 
 
 def _parse(name: str) -> _Size | None:

@@ -1,0 +1,38 @@
+"""Entry: one number of a device with its unit, its range, and how it is known."""
+
+import dataclasses
+
+from scenarios.tables import Number, Tag
+
+
+class Ranged(Number):
+    """One number with the range in which it is known to lie; a bound that is not known is left out."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A line of a device's data sheet."""
+
+    label: str
+    values: tuple[float, ...]
+    unit: str
+    source: str
+    tag: Tag
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The number, or the numbers."""
+        return ", ".join(f"{value:.5g}" for value in self.values)
+
+    @property
+    def range_text(self) -> str:
+        """The range, or nothing where none is known."""
+        low, high = (None if bound is None else f"{bound:.5g}" for bound in (self.low, self.high))
+        if low is not None and high is not None:
+            return f"{low} to {high}"
+        return f"from {low}" if low is not None else f"to {high}" if high is not None else ""
