@@ -16,7 +16,8 @@ from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import Alloy, Device, StentDesign
 from scenarios.devices.lattice import Lattice, device_body
 from scenarios.tissues import Tissue
-from sim.body import Body, DeviceBody
+from sim.body import Body
+from sim.device import DeviceBody
 from sim.materials.stable_neo_hookean import StableNeoHookean
 
 MMHG = 133.322

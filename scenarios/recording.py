@@ -259,7 +259,7 @@ def _balloon_radius(case: Case, device: np.ndarray, pressure_atm: float) -> np.n
     distance = np.linalg.norm(device[:, None] - axis[None], axis=2)
     nearest = np.argmin(distance, axis=1)
     inner = distance[np.arange(len(device)), nearest] - case.lattice.half_thickness_mm
-    rings = np.unique(case.lattice.node_ring)
+    rings = np.unique(case.lattice.node_ring[case.lattice.node_ring >= 0])
     ring_station = np.array([station[nearest][case.lattice.node_ring == ring].mean() for ring in rings])
     ring_radius = np.array([inner[case.lattice.node_ring == ring].mean() for ring in rings])
     held = np.minimum(np.interp(station, ring_station, ring_radius), free)

@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sim.balloon import GuidedBalloon
 from sim.materials.material import Material
 from sim.obstacles import Obstacle
-from sim.struts import Struts
 
 
 class ModelError(ValueError):
@@ -103,38 +101,6 @@ class Body:
             known = ", ".join(sorted(["lumen", *self.surfaces]))
             raise ModelError(f"There is no surface called {name!r}; the body has {known}.")
         return self.surfaces[name]
-
-
-@dataclasses.dataclass(frozen=True)
-class DeviceBody:
-    """A stent on its balloon as numpy arrays: what a model is made from.
-
-    Attributes
-    ----------
-    struts
-        Mechanics of the strut network.
-    positions
-        Node positions when the clock starts [m], shape (n, 3).
-    sample_nodes, sample_along
-        Points on struts that may touch the wall: the strut's two nodes, shape (s, 2), and how far along it each is, 0 to 1.
-    half_thickness
-        Half the radial thickness of a strut [m].
-    balloon
-        The balloon under the stent.
-    balloon_share
-        Area of the balloon that each node bears, per unit of radius, shape (n,) [m·rad].
-    drag
-        Resistance of each node against moving [N·s/m]: the flow of fluid into the balloon and friction, in one number.
-    """
-
-    struts: Struts
-    positions: np.ndarray
-    sample_nodes: np.ndarray
-    sample_along: np.ndarray
-    half_thickness: float
-    balloon: GuidedBalloon
-    balloon_share: np.ndarray
-    drag: float
 
 
 def boundary_faces(tets: np.ndarray) -> np.ndarray:

@@ -66,6 +66,26 @@ class Motion:
 
 
 @dataclasses.dataclass(frozen=True)
+class Drive:
+    """What a hand does to the proximal end of a wire or catheter, told from where it was at first.
+
+    Attributes
+    ----------
+    advance
+        How far it is pushed in [m].
+    turn
+        How far it is turned about its direction inwards [rad]; less than half a turn from one tick to the next.
+    """
+
+    advance: float = 0.0
+    turn: float = 0.0
+
+    def blended(self, other: "Drive", share: float) -> "Drive":
+        """A drive `share` of the way from this one to another."""
+        return Drive(_between(self.advance, other.advance, share), _between(self.turn, other.turn, share))
+
+
+@dataclasses.dataclass(frozen=True)
 class Command:
     """What is asked of the world in one tick: intent, never vertices.
 
@@ -88,6 +108,8 @@ class Command:
         Where named patches and obstacles are put; those not named stay where they are, obstacles at rest.
     activation
         How far muscle is active, 0 to 1.
+    drives
+        Where hands have put named wires and catheters; those not named stay where they are.
     """
 
     blood_pressure: float = 0.0
@@ -97,19 +119,22 @@ class Command:
     tractions: Mapping[str, Vector] = dataclasses.field(default_factory=dict)
     moves: Mapping[str, Motion] = dataclasses.field(default_factory=dict)
     activation: float = 0.0
+    drives: Mapping[str, Drive] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
+        drives = {name: one if isinstance(one, Drive) else Drive(**one) for name, one in self.drives.items()}
         moves = {name: one if isinstance(one, Motion) else Motion(**one) for name, one in self.moves.items()}
         object.__setattr__(self, "gravity", _vector(self.gravity))
         object.__setattr__(self, "pressures", dict(self.pressures))
         object.__setattr__(self, "tractions", {name: _vector(one) for name, one in self.tractions.items()})
         object.__setattr__(self, "moves", moves)
+        object.__setattr__(self, "drives", drives)
 
     def blended(self, other: "Command", share: float) -> "Command":
         """A command `share` of the way from this one to another."""
 
         def between(a: float, b: float) -> float:
-            return (1.0 - share) * a + share * b
+            return _between(a, b, share)
 
         def vector(a: Vector, b: Vector) -> Vector:
             return (between(a[0], b[0]), between(a[1], b[1]), between(a[2], b[2]))
@@ -132,7 +157,15 @@ class Command:
                 for name, motion in {**self.moves, **other.moves}.items()
             },
             activation=between(self.activation, other.activation),
+            drives={
+                name: self.drives.get(name, drive).blended(drive, share)
+                for name, drive in {**self.drives, **other.drives}.items()
+            },
         )
+
+
+def _between(a: float, b: float, share: float) -> float:
+    return (1.0 - share) * a + share * b
 
 
 def _vector(values: Iterable[float]) -> Vector:

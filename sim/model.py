@@ -7,8 +7,9 @@ import taichi as ti
 
 from sim import backend
 from sim.arrays import Array, ivec2, ivec3, ivec4, mat3, put, vec3, vec8
-from sim.body import Body, DeviceBody, boundary_faces
+from sim.body import Body, boundary_faces
 from sim.checks import check_body, rest_shape
+from sim.device import DeviceBody
 from sim.materials.active import Active
 from sim.materials.material import Material
 from sim.materials.relaxing import Relaxing
@@ -126,7 +127,7 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
     corner_first, corners = corner_table(body.tets, vertex_count)
     lumen_first, lumen_triangles = inverse_table(body.lumen, vertex_count)
     neighbour_first, neighbours = neighbour_table(body.lumen, vertex_count)
-    samples, nodes = (device.sample_nodes, len(device.positions)) if device else (np.zeros((0, 2), int), 0)
+    samples, nodes = (device.sample_nodes, device.node_count) if device else (np.zeros((0, 2), int), 0)
     node_first, node_samples = inverse_table(samples, nodes)
     stiffness = np.array([law.volume_stiffness for law in materials.laws])
     (spring, dashpot), origin = _supports(body), body.vertices.mean(0)

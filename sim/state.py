@@ -10,6 +10,7 @@ from scipy.spatial import KDTree
 
 from sim.arrays import Array, put, vec3, vec3d, zeros
 from sim.model import Model
+from sim.rods.network import Pose
 
 
 @dataclasses.dataclass
@@ -24,8 +25,10 @@ class State:
         Of the tissue's vertices [m] and [m/s], shape (n, 3), on the backend.
     device_position
         Of the device's nodes, relative to the model's origin [m], shape (k, 3).
-    plastic_angle
-        Permanent opening of each crown [rad], shape (c,).
+    device_rotation
+        How the device's nodes are turned, unit quaternions, shape (k, 4).
+    device_history
+        What the metal of its rods remembers, see `sim.rods.network`.
     traction
         Contact force on each sample point that is carried over to the next tick [N], shape (s, 3).
     nearest
@@ -46,7 +49,8 @@ class State:
     displacement: Array
     velocity: Array
     device_position: np.ndarray
-    plastic_angle: np.ndarray
+    device_rotation: np.ndarray
+    device_history: np.ndarray
     traction: np.ndarray
     nearest: Array
     met: np.ndarray
@@ -62,7 +66,8 @@ class State:
             "displacement": self.displacement.to_numpy(),
             "velocity": self.velocity.to_numpy(),
             "device_position": self.device_position.copy(),
-            "plastic_angle": self.plastic_angle.copy(),
+            "device_rotation": self.device_rotation.copy(),
+            "device_history": self.device_history.copy(),
             "traction": self.traction.copy(),
             "nearest": self.nearest.to_numpy(),
             "met": self.met.copy(),
@@ -71,6 +76,11 @@ class State:
             "places": self.places.copy(),
             "overstress": self.overstress.copy(),
         }
+
+    @property
+    def device_pose(self) -> Pose:
+        """Where the device's nodes are, relative to the model's origin [m], and how they are turned."""
+        return Pose(self.device_position, self.device_rotation)
 
     def digest(self) -> str:
         """SHA-256 over every bit of the state."""
@@ -104,19 +114,18 @@ class State:
 def new_state(model: Model) -> State:
     """The state of rest: nothing displaced, the device where it was placed."""
     device = model.device
-    positions = device.positions - model.origin if device else np.zeros((0, 3))
+    positions = device.pose.position - model.origin if device else np.zeros((0, 3))
     nearest = np.zeros(max(model.sample_count, 1), int)
     if device and len(model.body.lumen):
-        along = device.sample_along[:, None]
-        points = (1.0 - along) * positions[device.sample_nodes[:, 0]] + along * positions[device.sample_nodes[:, 1]]
         wall = np.unique(model.body.lumen)
-        nearest = wall[KDTree(model.body.vertices[wall] - model.origin).query(points)[1]]
+        nearest = wall[KDTree(model.body.vertices[wall] - model.origin).query(device.sample_points(positions))[1]]
     return State(
         tick=0,
         displacement=zeros(model.vertex_count, vec3d),
         velocity=zeros(model.vertex_count, vec3),
         device_position=positions.copy(),
-        plastic_angle=np.zeros(len(device.struts.crowns) if device else 0),
+        device_rotation=device.pose.rotation.copy() if device else np.zeros((0, 4)),
+        device_history=device.rods.fresh_history() if device else np.zeros(0),
         traction=np.zeros((model.sample_count, 3)),
         nearest=put(nearest, ti.i32),
         met=np.zeros((0, 5), np.int64),
@@ -133,7 +142,8 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> State:
         displacement=put(arrays["displacement"], vec3d),
         velocity=put(arrays["velocity"], vec3),
         device_position=arrays["device_position"].copy(),
-        plastic_angle=arrays["plastic_angle"].copy(),
+        device_rotation=arrays["device_rotation"].copy(),
+        device_history=arrays["device_history"].copy(),
         traction=arrays["traction"].copy(),
         nearest=put(arrays["nearest"], ti.i32),
         met=arrays["met"].copy(),

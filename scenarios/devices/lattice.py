@@ -10,14 +10,19 @@ from meshing.errors import InputError
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import StentDesign
 from sim.balloon import GuidedBalloon
-from sim.body import DeviceBody
-from sim.struts import Struts, dihedral_angles, hinge_angles
+from sim.device import DeviceBody
+from sim.rods.builders import Strand, join
+from sim.rods.laws import Elastoplastic
+from sim.rods.sections import Section, rectangular
 
 ATMOSPHERE = 101325.0
 """[Pa]"""
 
-SAMPLES_PER_STRUT = 3
-"""Points between a strut's two crowns at which it may touch the wall."""
+PARTS = (0.0, 0.08, 0.25, 0.5, 0.75, 0.92, 1.0)
+"""Where a strut is divided into elements of a rod, as shares of its length: finely at its crowns, where it yields."""
+
+BRIDGE_PARTS = (0.0, 0.5, 1.0)
+"""The same for a bridge."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +32,14 @@ class Lattice:
     Attributes
     ----------
     nodes
-        Crowns [mm], shape (n, 3): rings × 2N, ring by ring, each ring around; odd ones point to the far end.
+        Nodes [mm], shape (n, 3): first the crowns, rings × 2N, ring by ring, each ring around, odd ones at the far end; then
+        those along struts, then those along bridges.
     struts
-        Node pairs of the rings, shape (s, 2).
+        Node pairs of the elements of struts, shape (s, 2), strut after strut.
     bridges
-        Node pairs between rings, shape (b, 2).
+        Node pairs of the elements of bridges, shape (b, 2), bridge after bridge.
     node_ring, strut_ring
-        Ring of each node and strut, shapes (n,) and (s,).
+        Ring of each node, −1 on a bridge, and of each element of a strut, shapes (n,) and (s,).
     half_thickness_mm
         From a strut's middle line to its outer or inner face.
     """
@@ -47,15 +53,21 @@ class Lattice:
 
     @property
     def bars(self) -> np.ndarray:
-        """Struts and bridges, shape (s + b, 2)."""
+        """Elements of struts and bridges, shape (s + b, 2)."""
         return np.concatenate([self.struts, self.bridges])
 
+    def strands(self) -> list[np.ndarray]:
+        """Nodes along each strut and each bridge, from crown to crown."""
+        found = []
+        for pairs, parts in ((self.struts, len(PARTS) - 1), (self.bridges, len(BRIDGE_PARTS) - 1)):
+            found += [np.append(one[:, 0], one[-1, 1]) for one in pairs.reshape(-1, parts, 2)]
+        return found
+
     def samples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Points that may touch the wall: each node, then points along struts and bridges: node pairs and share along."""
+        """Points that may touch the wall, each node and each element's middle: node pairs and share along."""
         nodes = np.arange(len(self.nodes))
-        inner = np.arange(1, SAMPLES_PER_STRUT + 1) / (SAMPLES_PER_STRUT + 1.0)
-        pairs = np.concatenate([np.stack([nodes, nodes], 1), np.repeat(self.bars, SAMPLES_PER_STRUT, axis=0)])
-        return pairs, np.concatenate([np.zeros(len(nodes)), np.tile(inner, len(self.bars))])
+        pairs = np.concatenate([np.stack([nodes, nodes], 1), self.bars])
+        return pairs, np.concatenate([np.zeros(len(nodes)), np.full(len(self.bars), 0.5)])
 
 
 def place(design: StentDesign, path: Path, *, station_mm: float) -> Lattice:
@@ -83,90 +95,104 @@ def place(design: StentDesign, path: Path, *, station_mm: float) -> Lattice:
     index = np.arange(around)
     station = first + 0.5 * height + pitch * np.arange(rings)[:, None] + 0.5 * height * np.where(index % 2, 1.0, -1.0)[None]
     angle = np.broadcast_to(2.0 * np.pi * index / around, station.shape)
-    nodes = _around_path(path, station.ravel(), angle.ravel(), radius, design.half_thickness_mm)
     ring_start = around * np.arange(rings)[:, None]
     struts = np.stack([ring_start + index, ring_start + (index + 1) % around], -1).reshape(-1, 2)
+    places, struts = _divided(np.stack([station.ravel(), angle.ravel()], 1), struts, PARTS)
+    on_rings = len(places)
+    places, bridges = _divided(places, _bridges(design, around), BRIDGE_PARTS)
+    along = len(PARTS) - 1
+    ring = np.concatenate([np.repeat(np.arange(rings), around), np.repeat(np.arange(rings), around * (along - 1))])
     return Lattice(
-        nodes=nodes,
+        nodes=_around_path(path, places[:, 0], places[:, 1], radius, design.half_thickness_mm),
         struts=struts,
-        bridges=_bridges(design, around),
-        node_ring=np.repeat(np.arange(rings), around),
-        strut_ring=np.repeat(np.arange(rings), around),
+        bridges=bridges,
+        node_ring=np.concatenate([ring, np.full(len(places) - on_rings, -1)]),
+        strut_ring=np.repeat(np.arange(rings), around * along),
         half_thickness_mm=design.half_thickness_mm,
     )
 
 
 def device_body(lattice: Lattice, design: StentDesign, balloon: Balloon, axis_mm: np.ndarray, *, drag: float) -> DeviceBody:
-    """The mechanics of a placed stent on its balloon, in SI units.
+    """The mechanics of a placed stent on its balloon, in SI units; free of stress as it is placed.
 
-    `axis_mm` is the balloon's axis [mm], shape (q, 3); `drag` the resistance of a node against moving [N·s/m],
-    which stands in for the slow flow of fluid into the balloon and for friction.
+    `axis_mm` is the balloon's axis [mm], shape (q, 3); `drag` the resistance of a crown with its struts against moving
+    [N·s/m], which stands in for the slow flow of fluid into the balloon and for friction.
     """
     around = 2 * design.crowns
     pressures = np.linspace(0.0, balloon.highest_pressure_atm, 41)
     pressures = np.union1d(pressures, [balloon.unfolding_pressure_atm, balloon.nominal_pressure_atm])
+    axis = axis_mm * 1e-3
     guided = GuidedBalloon(
-        axis=axis_mm * 1e-3,
+        axis=axis,
         chart_radius=0.5e-3 * np.asarray(balloon.diameter(pressures)),
         chart_pressure=ATMOSPHERE * pressures,
     )
     pairs, along = lattice.samples()
-    share = design.length_mm * 1e-3 / design.rings * 2.0 * np.pi / around
+    x = lattice.nodes * 1e-3
+    section, metal = _section(design), _metal(design)
+    rods, pose = join(x, [Strand(nodes, _strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
+    # The balloon is borne by rings, each node by the length of strut about it.
+    share = design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * _tributary(lattice)
     return DeviceBody(
-        struts=_mechanics(lattice, design),
-        positions=lattice.nodes * 1e-3,
+        rods=rods,
+        pose=pose,
         sample_nodes=pairs,
         sample_along=along,
-        half_thickness=design.half_thickness_mm * 1e-3,
+        sample_radius=np.full(len(pairs), design.half_thickness_mm * 1e-3),
+        drag=drag * around * np.maximum(_tributary(lattice), 1e-3 / around),
         balloon=guided,
-        balloon_share=np.full(len(lattice.nodes), share),
-        drag=drag,
+        balloon_share=share,
+        balloon_gap=design.half_thickness_mm * 1e-3,
     )
 
 
-def _mechanics(lattice: Lattice, design: StentDesign) -> Struts:
-    """Stiffness of bars, crowns and twists from the strut's section: see `sim.struts`."""
-    x, metal = lattice.nodes * 1e-3, design.alloy
-    around = 2 * design.crowns
+def _section(design: StentDesign) -> Section:
     width, thickness = design.strut_width_mm * 1e-3, design.strut_thickness_mm * 1e-3
-    inertia = thickness * width**3 / 12.0
-    shear = metal.young_modulus_pa / (2.0 * (1.0 + metal.poisson_ratio))
-    bars = lattice.bars
-    length = np.linalg.norm(x[bars[:, 1]] - x[bars[:, 0]], axis=1)
-    strut = float(length[: len(lattice.struts)].mean())
-    start = lattice.node_ring * around
-    place_in_ring = np.arange(len(x)) - start
-    step = [start + (place_in_ring + k) % around for k in (-1, 0, 1, 2)]
-    crowns, twists = np.stack(step[:3], 1), np.stack(step, 1)
-    crown_stiffness = 3.0 * metal.young_modulus_pa * inertia / strut
-    ends = np.concatenate([lattice.bridges, lattice.bridges[:, ::-1]])
-    hinges = np.concatenate([np.stack([step[0][ends[:, 0]], *ends.T], 1), np.stack([step[2][ends[:, 0]], *ends.T], 1)])
-    pairs = np.stack([np.arange(len(ends)), len(ends) + np.arange(len(ends))], 1)
-    lean = hinge_angles(x, hinges)[0]
-    bridge_length = np.linalg.norm(x[ends[:, 1]] - x[ends[:, 0]], axis=1)
-    return Struts(
-        bars=bars,
-        bar_length=length,
-        bar_stiffness=metal.young_modulus_pa * width * thickness / length,
-        crowns=crowns,
-        crown_angle=hinge_angles(x, crowns)[0],
-        crown_stiffness=np.full(len(crowns), crown_stiffness),
-        crown_moment=np.full(len(crowns), 0.25 * metal.yield_stress_pa * thickness * width**2),
-        crown_hardening=np.full(len(crowns), crown_stiffness * metal.hardening_modulus_pa / metal.young_modulus_pa),
-        twists=twists,
-        twist_angle=dihedral_angles(x, twists)[0],
-        twist_stiffness=np.full(len(twists), shear * _torsion_constant(width, thickness) / strut),
-        bridge_hinges=hinges,
-        bridge_pairs=pairs,
-        bridge_offset=lean[pairs[:, 0]] - lean[pairs[:, 1]],
-        bridge_stiffness=3.0 * metal.young_modulus_pa * inertia / bridge_length,
+    # Struts bend across their width; two rows of fibres carry what bends the other way.
+    return rectangular(width, thickness, poisson=design.alloy.poisson_ratio, across=8, through=2)
+
+
+def _metal(design: StentDesign) -> Elastoplastic:
+    metal = design.alloy
+    return Elastoplastic(
+        young_modulus=metal.young_modulus_pa,
+        yield_stress=metal.yield_stress_pa,
+        tangent_modulus=metal.tangent_modulus_pa,
+        poisson=metal.poisson_ratio,
     )
 
 
-def _torsion_constant(width: float, thickness: float) -> float:
-    """Torsion constant of a rectangle [m⁴]: a b³ (1/3 − 0.21 b/a (1 − b⁴/12a⁴)), Roark's Formulas, table 10.1."""
-    a, b = max(width, thickness), min(width, thickness)
-    return a * b**3 * (1.0 / 3.0 - 0.21 * b / a * (1.0 - b**4 / (12.0 * a**4)))
+def _tributary(lattice: Lattice) -> np.ndarray:
+    """Share of its ring's length of strut that each node bears, shape (n,); nought on bridges."""
+    length = np.linalg.norm(np.diff(lattice.nodes[lattice.struts], axis=1)[:, 0], axis=1)
+    borne = np.bincount(lattice.struts.ravel(), np.repeat(0.5 * length, 2), len(lattice.nodes))
+    ring = np.bincount(lattice.strut_ring, length)
+    return np.where(lattice.node_ring >= 0, borne / ring[lattice.node_ring], 0.0)
+
+
+def _strut_frames(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Frames along a strut about an axis: width across it, thickness away from the axis, the strut itself; shape (k, 3, 3)."""
+    along = np.gradient(points, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    nearest = axis[np.argmin(np.linalg.norm(points[:, None] - axis[None], axis=2), axis=1)]
+    off = points - nearest
+    across = np.cross(off, along)
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    return np.stack([across, np.cross(along, across), along], 2)
+
+
+def _divided(places: np.ndarray, pairs: np.ndarray, parts: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Places (station, angle) with those along pairs of them added, and the pairs of neighbours, pair after pair."""
+    if len(pairs) == 0:
+        return places, pairs
+    start, end = places[pairs[:, 0]], places[pairs[:, 1]]
+    way = end - start
+    way[:, 1] = np.remainder(way[:, 1] + np.pi, 2.0 * np.pi) - np.pi
+    share = np.asarray(parts[1:-1])
+    inner = start[:, None] + share[None, :, None] * way[:, None]
+    number = len(places) + np.arange(inner.shape[0] * len(share)).reshape(-1, len(share))
+    chain = np.concatenate([pairs[:, :1], number, pairs[:, 1:]], 1)
+    return np.concatenate([places, inner.reshape(-1, 2)]), np.stack([chain[:, :-1], chain[:, 1:]], -1).reshape(-1, 2)
 
 
 def _bridges(design: StentDesign, around: int) -> np.ndarray:

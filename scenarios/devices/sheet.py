@@ -36,3 +36,17 @@ class Entry:
         if low is not None and high is not None:
             return f"{low} to {high}"
         return f"from {low}" if low is not None else f"to {high}" if high is not None else ""
+
+    def readable(self) -> "Entry":
+        """The same in GPa or MPa where it is in Pa."""
+        if self.unit != "Pa":
+            return self
+        size, unit = (1e9, "GPa") if max(self.values) >= 1e9 else (1e6, "MPa")
+        low, high = (None if bound is None else bound / size for bound in (self.low, self.high))
+        return dataclasses.replace(self, values=tuple(value / size for value in self.values), unit=unit, low=low, high=high)
+
+
+def label_of(name: str) -> str:
+    """What a number of the table is called on a data sheet."""
+    special = {"poisson_ratio": "Poisson's ratio", "young_modulus": "Young's modulus", "diameters": "diameter"}
+    return special.get(name) or name.removesuffix("_deg").replace("_", " ").replace("j ", "J ")

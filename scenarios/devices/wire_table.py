@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import Field, model_validator
 
-from scenarios.devices.sheet import Entry, Ranged
+from scenarios.devices.sheet import Entry, Ranged, label_of
 from scenarios.devices.wires import Bend, Kind, Segment, TipShape, Wire
 from scenarios.tables import Number, Row, Tag
 
@@ -170,9 +170,8 @@ def _sheet(design: WireDesign, tip: TipShape, body: float, sources: Mapping[str,
         if name.startswith("j_") and tip != "J":
             continue
         bounds = (number.low, number.high) if isinstance(number, Ranged) else (None, None)
-        label = name.removesuffix("_deg").replace("_", " ").replace("j ", "J ")
-        label = f"bend's {label}" if name in BendRow.model_fields else label
-        entries.append(Entry(label, (number.value,), UNITS[name], sources[number.source], number.tag, *bounds))
+        label = f"bend's {label_of(name)}" if name in BendRow.model_fields else label_of(name)
+        entries.append(Entry(label, (number.value,), UNITS[name], sources[number.source], number.tag, *bounds).readable())
         if name == "body_modulus":
             entries.append(_stiffness_of_modulus(design, number, body))
     lengths = design.lengths

@@ -1,162 +1,130 @@
-"""The device's part of a tick: struts, balloon and drag in double precision, solved directly."""
+"""The devices' part of a tick: rods, balloon, guides, sleeves and drag in double precision, solved directly."""
 
-import dataclasses
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
+from scipy.sparse.linalg import splu
 
-from sim.body import DeviceBody
-from sim.solvers.dense import positive_inverse
+from sim.command import Command
+from sim.device import DeviceBody
+from sim.rods.network import Pose
+from sim.rods.rotations import inverse, quaternion_product, to_vectors
+from sim.solvers.device_parts import BalloonPart, GuidePart, NodeBlocks, SleevePart
+from sim.solvers.feeding import held_degrees
 from sim.state import State
 
+SPIN_ARM = 5e-4
+"""Drag acts on a node's turning as if at this distance from its axis [m]."""
 
-@dataclasses.dataclass(frozen=True)
-class Surroundings:
-    """What a node of the device sees of the balloon's axis during one tick.
+FORCE_FLOOR = 1e-3
+"""Force [N] that an imbalance of the device is measured against where nothing else is at work."""
 
-    Attributes
-    ----------
-    centre, tangent
-        Nearest point of the axis, relative to the model's origin [m], and its direction, shape (n, 3).
-    """
-
-    centre: np.ndarray
-    tangent: np.ndarray
+SHIFTS = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)
+"""Shares of its own diagonal by which a stiffness that is not positive definite is raised, one after the other."""
 
 
 class DeviceStep:
-    """Energy, slope and stiffness of a device within one tick of length h.
+    """Energy, slope and stiffness of the devices within one tick of length h.
 
-    The tick's potential is  struts(y) + balloon(y) + drag/2h |y − y₀|². A device's own inertia is lost beside the drag.
+    The tick's potential is  rods(pose) + balloon + guides + sleeves + drag/2h (|y − y₀|² + arm² |θ|²), θ the rotation since the
+    tick began. The devices' own inertia is lost beside the drag.
     """
 
-    def __init__(self, device: DeviceBody, origin: np.ndarray, state: State, pressure: float, h: float):
-        self._device = device
-        self._plastic = state.plastic_angle
-        self._before = state.device_position
-        self._pressure = pressure
+    def __init__(self, device: DeviceBody, origin: np.ndarray, state: State, command: Command, h: float):
+        self.device = device
+        self._history = state.device_history
+        self._before = Pose(state.device_position, state.device_rotation)
         self._drag = device.drag / h
-        self._around = _surroundings(device.balloon.axis - origin, state.device_position)
+        self.held = held_degrees(device)
+        # A moment counts as the force that makes it on an arm of one element.
+        self.weights = np.repeat([1.0, 1.0 / float(device.rods.rest_length.mean())], 3) if len(device.rods.rest_length) else 1.0
+        self._parts: list[Any] = [SleevePart(one, state.device_position) for one in device.sleeves]
+        self._parts += [GuidePart(feed, origin) for feed in device.feeds]
+        if device.balloon:
+            self._parts.append(BalloonPart(device, origin, state.device_position, command.balloon_pressure))
 
-    def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
-        """Energy [J] and its slope [N], shape (n, 3), at positions y [m]."""
-        energy, slope = self._device.struts.evaluate(y, self._plastic)
-        moved = y - self._before
-        energy += float(0.5 * self._drag * (moved**2).sum())
-        slope = slope + self._drag * moved
-        radius, outward = self._radial(y)
-        share, balloon = self._device.balloon_share, self._device.balloon
-        energy += float((share * balloon.work(self._pressure, radius)).sum())
-        push = share * np.maximum(self._pressure - balloon.wall_pressure(radius), 0.0) * radius
-        return energy, slope - push[:, None] * outward
+    def evaluate(self, pose: Pose) -> tuple[float, np.ndarray]:
+        """Energy [J] and its slope [N, N·m], shape (n, 6), at a pose relative to the model's origin; nought where held."""
+        energy, slope = self.device.rods.evaluate(pose, self._history)
+        moved = pose.position - self._before.position
+        spun = to_vectors(quaternion_product(pose.rotation, inverse(self._before.rotation)))
+        drag, spin_drag = self._drag[:, None], SPIN_ARM**2 * self._drag[:, None]
+        energy += 0.5 * float((drag * moved**2).sum() + (spin_drag * spun**2).sum())
+        slope[:, :3] += drag * moved
+        slope[:, 3:] += spin_drag * spun
+        for part in self._parts:
+            more, pull = part.evaluate(pose.position)
+            energy += more
+            slope[:, :3] += pull
+        slope[self.held] = 0.0
+        return energy, slope
 
-    def stiffness(self, y: np.ndarray) -> np.ndarray:
-        """Positive definite stiffness [N/m], shape (3n, 3n)."""
-        matrix = self._device.struts.stiffness(y, self._plastic)
-        radius, outward = self._radial(y)
-        balloon = self._device.balloon
-        pressing = self._pressure > balloon.wall_pressure(radius)
-        stiff = np.where(pressing, self._device.balloon_share * balloon.wall_stiffness(radius) * radius, 0.0)
-        blocks = stiff[:, None, None] * np.einsum("ni,nj->nij", outward, outward)
-        blocks += self._drag * np.eye(3)
-        _add_diagonal_blocks(matrix, blocks)
-        return matrix
+    def stiffness(self, pose: Pose, contacts: NodeBlocks, *, positive: bool) -> sparse.csc_matrix:
+        """Second derivative of the energy [N/m, N, N·m], shape (6n, 6n), with the contacts'; a unit matrix where held."""
+        drag = np.concatenate([np.repeat(self._drag[:, None], 3, 1), np.repeat(SPIN_ARM**2 * self._drag[:, None], 3, 1)], 1)
+        matrix = self.device.rods.stiffness(pose, self._history, positive=positive)
+        blocks = [contacts, *(part.stiffness(pose.position) for part in self._parts)]
+        matrix = matrix + _scattered(blocks, self.device.node_count, drag.ravel())
+        if not self.held.any():
+            return matrix
+        free = (~self.held).astype(float).ravel()
+        keep = sparse.diags_array(free)
+        return sparse.csc_matrix(keep @ matrix @ keep + sparse.diags_array(1.0 - free))
 
-    def _radial(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distance of each strut's inner face from the balloon's axis [m] and the direction outwards."""
-        off = y - self._around.centre
-        off = off - np.einsum("ni,ni->n", off, self._around.tangent)[:, None] * self._around.tangent
-        distance = np.maximum(np.linalg.norm(off, axis=1), 1e-9)
-        return np.maximum(distance - self._device.half_thickness, 1e-9), off / distance[:, None]
+    def compliance(self, pose: Pose, contacts: NodeBlocks) -> "Compliance":
+        """The inverse of the stiffness: of the exact one, or of a positive one near it if the energy curves down somewhere.
 
-
-def contact_stiffness(device: DeviceBody, blocks: np.ndarray) -> np.ndarray:
-    """Σ w w' A of the contacts as seen by the device [N/m], shape (3n, 3n)."""
-    count = len(device.positions)
-    weight = np.stack([1.0 - device.sample_along, device.sample_along], 1)
-    touching = np.flatnonzero(blocks.any((1, 2)))
-    nodes, weight = device.sample_nodes[touching], weight[touching]
-    parts = np.einsum("sa,sb,sij->saibj", weight, weight, blocks[touching]).reshape(len(touching), 6, 6)
-    degrees = (3 * nodes[:, :, None] + np.arange(3)).reshape(len(touching), 6)
-    matrix = np.zeros((3 * count, 3 * count))
-    np.add.at(matrix, (degrees[:, :, None], degrees[:, None, :]), parts)
-    return matrix
-
-
-def eliminated_stiffness(
-    device: DeviceBody | None,
-    compliance: np.ndarray | None,
-    blocks: np.ndarray,
-    contacts: np.ndarray,
-    samples: int,
-    rows: sparse.csr_matrix,
-) -> np.ndarray:
-    """Rᵀ (A − A B D⁻¹ Bᵀ A) R of some contacts on the motions R of the tissue, shape (3s, q): the device eliminated.
-
-    The first `samples` of the contacts are the device's; without it the rest is Rᵀ A R.
-    """
-    index = np.arange(3 * len(contacts)).reshape(-1, 3)
-    columns = np.broadcast_to(index[:, None, :], (len(contacts), 3, 3))
-    stiff = sparse.csr_matrix((blocks[contacts].ravel(), (np.repeat(index.ravel(), 3), columns.ravel())))
-    whole = (rows.T @ stiff @ rows).toarray()
-    if device is None or compliance is None or samples == 0:
-        return whole
-    along, nodes = device.sample_along[contacts[:samples]], device.sample_nodes[contacts[:samples]]
-    weight = np.repeat(np.concatenate([1.0 - along, along]), 3)
-    node = (3 * np.concatenate([nodes[:, 0], nodes[:, 1]])[:, None] + np.arange(3)).ravel()
-    shape = (3 * len(contacts), 3 * len(device.positions))
-    strut = sparse.csr_matrix((weight, (np.tile(index[:samples].ravel(), 2), node)), shape=shape)
-    pushed = (strut.T @ stiff @ rows).toarray()
-    return whole - pushed.T @ (compliance @ pushed)
-
-
-def contact_push(device: DeviceBody, traction: np.ndarray) -> np.ndarray:
-    """Force of the wall on each node [N], shape (n, 3), from the force on the strut at each contact [N], shape (s, 3)."""
-    pushed = np.zeros_like(device.positions)
-    along = device.sample_along[:, None]
-    np.add.at(pushed, device.sample_nodes[:, 0], (1.0 - along) * traction)
-    np.add.at(pushed, device.sample_nodes[:, 1], along * traction)
-    return pushed
-
-
-def compliance_of(stiffness: np.ndarray) -> np.ndarray:
-    """Inverse of a device's stiffness [m/N].
-
-    Raises
-    ------
-    FloatingPointError
-        If it is not positive definite, which drag alone prevents unless a number is lost.
-    """
-    compliance = positive_inverse(stiffness)
-    if compliance is None:
+        Raises
+        ------
+        FloatingPointError
+            If neither is positive definite, which drag alone prevents unless a number is lost.
+        """
+        for positive in (False, True):
+            matrix = self.stiffness(pose, contacts, positive=positive)
+            for shift in SHIFTS[: 1 if not positive else None]:
+                raised = matrix + sparse.diags_array(shift * np.abs(matrix.diagonal()), format="csc") if shift else matrix
+                found = Compliance(raised, self.held)
+                if found.positive:
+                    return found
         raise FloatingPointError("The device's stiffness is not positive definite.")
-    return compliance
+
+    def history_after(self, pose: Pose) -> np.ndarray:
+        """What the rods' metal remembers after a tick that ends at this pose."""
+        return self.device.rods.history_after(pose, self._history)
 
 
-def _surroundings(axis: np.ndarray, positions: np.ndarray) -> Surroundings:
-    """Nearest point of the axis, a polyline, and its direction at each position."""
-    start, edge = axis[:-1], np.diff(axis, axis=0)
-    length2 = np.einsum("qi,qi->q", edge, edge)
-    along = np.einsum("nqi,qi->nq", positions[:, None] - start[None], edge) / length2
-    # The axis goes straight on beyond its ends.
-    low = np.where(np.arange(len(edge)) == 0, -np.inf, 0.0)
-    high = np.where(np.arange(len(edge)) == len(edge) - 1, np.inf, 1.0)
-    along = np.clip(along, low, high)
-    foot = start[None] + along[:, :, None] * edge[None]
-    nearest = np.argmin(np.linalg.norm(positions[:, None] - foot, axis=2), axis=1)
-    rows = np.arange(len(positions))
-    directions = edge / np.sqrt(length2)[:, None]
-    # Directions are blended between the middles of the axis' pieces, so that they turn smoothly along it.
-    place = np.clip(nearest + along[rows, nearest] - 0.5, 0.0, len(edge) - 1.0)
-    below = np.minimum(place.astype(int), max(len(edge) - 2, 0))
-    above = np.minimum(below + 1, len(edge) - 1)
-    part = (place - below)[:, None]
-    tangent = (1.0 - part) * directions[below] + part * directions[above]
-    return Surroundings(foot[rows, nearest], tangent / np.linalg.norm(tangent, axis=1, keepdims=True))
+class Compliance:
+    """Inverse of a device's stiffness as a sparse factor.
+
+    Attributes
+    ----------
+    positive
+        Whether the stiffness is positive definite, told by the signs of its pivots.
+    """
+
+    def __init__(self, matrix: sparse.csc_matrix, held: np.ndarray):
+        self._held = held.ravel()
+        options = {"SymmetricMode": True}
+        self._factor = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+        self.positive = bool((self._factor.U.diagonal() > 0.0).all())
+
+    def solve(self, force: np.ndarray) -> np.ndarray:
+        """Motions [m, rad] of the nodes under forces [N] and moments [N·m], both shape (6n,) or (6n, q); none where held."""
+        answer = self._factor.solve(np.where(self._held if force.ndim == 1 else self._held[:, None], 0.0, force))
+        answer[self._held] = 0.0
+        return answer
 
 
-def _add_diagonal_blocks(matrix: np.ndarray, blocks: np.ndarray) -> None:
-    count = len(blocks)
-    view = matrix.reshape(count, 3, count, 3)
-    rows = np.arange(count)
-    view[rows, :, rows, :] += blocks
+def _scattered(blocks: list[NodeBlocks], node_count: int, diagonal: np.ndarray) -> sparse.csc_matrix:
+    """Blocks between nodes' displacements, and a diagonal, as a matrix over all degrees of freedom."""
+    every = np.arange(6 * node_count)
+    rows, columns, values = [every], [every], [diagonal]
+    for one in blocks:
+        degrees = (6 * one.nodes[:, :, None] + np.arange(3)).reshape(len(one.nodes), 3 * one.nodes.shape[1])
+        width = degrees.shape[1]
+        rows.append(np.repeat(degrees, width, axis=1).ravel())
+        columns.append(np.tile(degrees, (1, width)).ravel())
+        values.append(one.values.ravel())
+    index = (np.concatenate(rows), np.concatenate(columns))
+    return sparse.csc_matrix((np.concatenate(values), index), shape=(6 * node_count, 6 * node_count))

@@ -1,7 +1,9 @@
 """The engine: one incremental potential for tissue, device, contact and loads, minimised by truncated Newton steps."""
 
 import dataclasses
+import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -9,9 +11,12 @@ from sim.arrays import Array, vec3d, zeros
 from sim.command import Command, Motion
 from sim.model import Model
 from sim.obstacles import Sphere
+from sim.rods.network import Pose
 from sim.solvers import linear, motion
 from sim.solvers.dense import one_thread
-from sim.solvers.device import DeviceStep, compliance_of, contact_push, contact_stiffness
+from sim.solvers.device import FORCE_FLOOR, Compliance, DeviceStep
+from sim.solvers.device_contact import contact_push, contact_stiffness
+from sim.solvers.feeding import check_drives, fed, stages_of
 from sim.solvers.inversion import jacobians, whereabouts
 from sim.solvers.loads import check_command, move_patches, placed_obstacles
 from sim.solvers.settings import DivergedError, Settings, TickReport
@@ -23,6 +28,12 @@ from sim.support import check_supported
 
 SEARCH_LIMIT = 50
 """Most searches for contacts in one stage of a tick, while tissue moves farther than one search sees."""
+
+DEVICE_STEPS = 20
+"""Most Newton steps of a fed device alone before tissue is asked to move with it."""
+
+LARGEST_TURN, LARGEST_STEP = 0.5, 2e-3
+"""Largest rotation [rad] and displacement [m] of a device's node in one Newton step."""
 
 SMALLEST_INCREMENT = 1.0 / 512.0
 """Share of the load below which statics gives up."""
@@ -54,6 +65,7 @@ class ImplicitSolver:
         self._rest_inverses: dict[float | None, Array | None] = {}
         self._progress = _Progress()
         self._whole = True
+        self._search: Callable[[np.ndarray], None] = lambda position: None
         self._h: float | None = None
 
     def step(self, state: State, command: Command) -> TickReport:
@@ -139,29 +151,33 @@ class ImplicitSolver:
     def _advance(self, state: State, command: Command, h: float | None) -> TickReport:
         m, n = self.model, self.model.vertex_count
         check_command(m, command)
+        check_drives(m.device, command)
         self._h, self._progress, self._whole = h, _Progress(), True
         rest = self._rest_inverse(h)
         self._tissue.begin(state, command, h)
         self._system.begin(state, rest)
         last = self._last_moves(state)
-        y, deepest = state.device_position, 0.0
+        pose, deepest = state.device_pose, 0.0
         if m.device:
-            self._device = DeviceStep(m.device, m.origin, state, command.balloon_pressure, h or 1e3)
-            self._touching.position_before.from_numpy(y)
+            self._device = DeviceStep(m.device, m.origin, state, command, h or 1e3)
+            self._touching.position_before.from_numpy(pose.position)
         stages = self._stages(state, command, last)
         for stage in range(stages):
             place = last.blended(command, (stage + 1.0) / stages)
-            self._touching.find(state, y, self._tissue.before, place, last)
+            if m.device:
+                pose = fed(m.device, command, m.origin, pose, 1.0 / (stages - stage))
+            self._search = functools.partial(self._touching.find, state, before=self._tissue.before, command=place, last=last)
+            self._search(pose.position)
             move_patches(m, state, command, 1.0 / (stages - stage))
-            self._progress.energy = self._choose_start(state, y, coast=stage == 0)
-            y, deepest = self._settle(state, y, place, last)
+            self._progress.energy = self._choose_start(state, pose, coast=stage == 0)
+            pose, deepest = self._settle(state, pose)
         inverted = self._count_inverted(state)
         if h is not None:
             motion.new_velocity(n, 1.0 / h, self._tissue.before, state.displacement, state.velocity)
             state.tick += 1
-        if m.device:
-            state.plastic_angle = m.device.struts.yielded(y, state.plastic_angle)
-            state.device_position = y
+        if self._device:
+            state.device_history = self._device.history_after(pose)
+            state.device_position, state.device_rotation = pose.position, pose.rotation
         state.places = placed_obstacles(m, command)
         p = self._progress
         return TickReport(float(p.residual), p.newton, p.iterations, float(p.energy), float(deepest), inverted)
@@ -198,28 +214,30 @@ class ImplicitSolver:
                 then = last.moves.get(one.name, Motion()).moved(centre)
                 way = float(np.linalg.norm(command.moves[one.name].moved(centre) - then))
                 farthest = max(farthest, way / (0.5 * one.radius))
-        return max(1, math.ceil(farthest))
+        driven = stages_of(self.model.device, command, self.model.origin, state.device_pose) if self.model.device else 1
+        return max(driven, math.ceil(farthest))
 
-    def _settle(self, state: State, y: np.ndarray, command: Command, last: Command) -> tuple[np.ndarray, float]:
+    def _settle(self, state: State, pose: Pose) -> tuple[Pose, float]:
         """Newton steps and updates of the contact forces, in turn; returns the device's place and the deepest overlap [m]."""
         body, rounds, searches = self.model.body, 0, 0
+        fed_in = bool(self.model.device and self.model.device.feeds)
         while True:
-            y = self._minimise(state, y)
-            deepest, too_deep = self._touching.carry_on(state, y)
+            pose = self._minimise(state, pose)
+            deepest, too_deep = self._touching.carry_on(state, pose.position)
             if self._progress.confined and searches < SEARCH_LIMIT:
                 searches += 1
             else:
                 rounds += 1
                 if not too_deep or rounds >= self.settings.multiplier_rounds:
-                    return y, deepest
-            if body.obstacles or body.touching:
-                self._touching.find(state, y, self._tissue.before, command, last)
-            self._progress.energy = self._total_energy(state, y)
+                    return pose, deepest
+            if body.obstacles or body.touching or fed_in:
+                self._search(pose.position)
+            self._progress.energy = self._total_energy(state, pose)
 
-    def _choose_start(self, state: State, y: np.ndarray, *, coast: bool) -> float:
+    def _choose_start(self, state: State, pose: Pose, *, coast: bool) -> float:
         """Start from where the tissue would coast to, unless that costs more energy than staying; returns the energy [J]."""
         m, u = self.model, state.displacement
-        staying = self._total_energy(state, y)
+        staying = self._total_energy(state, pose)
         if self._h is None or not coast:
             return staying
         motion.copy(m.vertex_count, u, self._start)
@@ -227,69 +245,115 @@ class ImplicitSolver:
         share = self._touching.step_length(self._start, u)
         if share < 1.0:
             motion.predict(m.vertex_count, 0.9 * share * self._h, m.free, self._start, state.velocity, u)
-        coasting = self._total_energy(state, y)
+        coasting = self._total_energy(state, pose)
         if coasting < staying:
             return coasting
         motion.copy(m.vertex_count, self._start, u)
-        return self._total_energy(state, y)
+        return self._total_energy(state, pose)
 
-    def _total_energy(self, state: State, y: np.ndarray) -> float:
-        energy = self._tissue.energy(state) + self._touching.energy(state, y)
-        return energy + self._device.evaluate(y)[0] if self._device else energy
+    def _total_energy(self, state: State, pose: Pose) -> float:
+        return self._tissue.energy(state) + self._device_energy(state, pose)
 
     # --- Newton's method --------------------------------------------------------------------------------------------
 
-    def _minimise(self, state: State, y: np.ndarray) -> np.ndarray:
+    def _minimise(self, state: State, pose: Pose) -> Pose:
         """Newton steps until the forces balance or the budget is spent; returns where the device is."""
         p, static = self._progress, self._h is None
         bound = self.settings.static_residual_bound if static else self.settings.residual_bound
         limit = self.settings.static_newton_limit if static else self.settings.newton_limit
         steps, best, idle = 0, np.inf, 0
         while True:
+            pose = self._settle_device(state, pose, 0.3 * bound)
             p.confined = self._touching.room(state.displacement) < 0.05 * self._touching.reach
-            device_force, tissue_share = self._residual(state, y)
+            p.confined = p.confined or self._touching.strayed(pose.position)
+            device_force, tissue_share = self._residual(state, pose)
             idle = 0 if p.residual < 0.7 * best else idle + 1
             best = min(best, p.residual)
             # Near the floor of single precision steps go on for ever without getting nearer.
             p.stuck = idle > 2 and p.residual < 30.0 * bound
             if p.residual <= bound or steps >= limit or p.stuck or p.confined:
-                return y
-            direction, iterations = self._newton_direction(state, y, device_force, tissue_share, bound)
+                return pose
+            direction, iterations = self._newton_direction(state, pose, device_force, tissue_share, bound)
             steps, p.newton, p.iterations = steps + 1, p.newton + 1, p.iterations + iterations
-            y, moved = self._line_search(state, y, direction)
+            pose, moved = self._line_search(state, pose, direction)
             if not moved:
                 p.stuck = True
-                return y
+                return pose
 
-    def _residual(self, state: State, y: np.ndarray) -> tuple[np.ndarray, float]:
-        """Find the forces at the state's displacement, whose energy was asked last; returns the device's [N].
+    def _settle_device(self, state: State, pose: Pose, bound: float) -> Pose:
+        """Newton steps of the device alone, the tissue standing still: cheap, and most of what a wire or yielding metal needs."""
+        if not self._device:
+            return pose
+        energy = self._device_energy(state, pose)
+        for _ in range(DEVICE_STEPS):
+            force, share = self._device_residual(pose)
+            if share <= bound:
+                break
+            direction = self._device_compliance(pose).solve(force.ravel()).reshape(-1, 6)
+            step = _longest_step(direction)
+            for _ in range(12):
+                trial = pose.moved(step * direction)
+                reached = self._device_energy(state, trial)
+                if reached <= energy + 1e-12 * abs(energy):
+                    break
+                step *= 0.5
+            else:
+                self._touching.energy(state, pose.position)
+                break
+            pose, energy = trial, reached
+            if self._touching.strayed(pose.position):
+                self._search(pose.position)
+                energy = self._device_energy(state, pose)
+        self._progress.energy = self._total_energy(state, pose)
+        return pose
+
+    def _device_energy(self, state: State, pose: Pose) -> float:
+        """Energy [J] of contacts and device, infinite where rods are bent farther than can be told."""
+        energy = self._touching.energy(state, pose.position)
+        try:
+            return energy + self._device.evaluate(pose)[0] if self._device else energy
+        except FloatingPointError:
+            return math.inf
+
+    def _device_compliance(self, pose: Pose) -> Compliance:
+        assert self._device
+        blocks = self._touching.blocks()[: self.model.sample_count]
+        return self._device.compliance(pose, contact_stiffness(self._device.device, blocks))
+
+    def _device_residual(self, pose: Pose) -> tuple[np.ndarray, float]:
+        """The device's imbalance [N, N·m], shape (n, 6), and its share of the forces at work."""
+        assert self._device
+        pushed = contact_push(self._device.device, self._touching.tractions()[: self.model.sample_count])
+        slope = self._device.evaluate(pose)[1]
+        force = np.where(self._device.held, 0.0, pushed - slope)
+        weight = self._device.weights
+        at_work = float(np.linalg.norm(weight * slope) + np.linalg.norm(weight * pushed)) + FORCE_FLOOR
+        return force, float(np.linalg.norm(weight * force)) / at_work
+
+    def _residual(self, state: State, pose: Pose) -> tuple[np.ndarray, float]:
+        """Find the forces at the state's displacement, whose energy was asked last; returns the device's [N, N·m].
 
         Leaves the imbalance as a share of the forces at work; the tissue's share is returned too.
         """
-        t, m = self._tissue, self.model
+        t = self._tissue
         elastic = t.find_force(state)
         self._touching.add_force(t.force)
-        device_force, device_share = np.zeros((0, 3)), 0.0
-        if self._device and m.device:
-            pushed = contact_push(m.device, self._touching.tractions()[: m.sample_count])
-            slope = self._device.evaluate(y)[1]
-            device_force = pushed - slope
-            at_work = float(np.linalg.norm(slope) + np.linalg.norm(pushed)) + t.least_force
-            device_share = float(np.linalg.norm(device_force)) / at_work
+        device_force, device_share = np.zeros((0, 6)), 0.0
+        if self._device:
+            device_force, device_share = self._device_residual(pose)
         tissue_share = t.force_size() / (elastic + t.least_force)
         self._progress.residual = max(tissue_share, device_share)
         return device_force, tissue_share
 
     def _newton_direction(
-        self, state: State, y: np.ndarray, device_force: np.ndarray, tissue_share: float, bound: float
+        self, state: State, pose: Pose, device_force: np.ndarray, tissue_share: float, bound: float
     ) -> tuple[np.ndarray, int]:
-        """Solve for the step of tissue (left on the backend) and device (returned) [m]."""
+        """Solve for the step of tissue (left on the backend) and device (returned) [m, rad]."""
         m = self.model
         compliance, coupled = None, False
-        if m.device and self._device:
-            blocks = self._touching.blocks()[: m.sample_count]
-            compliance = compliance_of(self._device.stiffness(y) + contact_stiffness(m.device, blocks))
-            coupled = bool(blocks.any())
+        if self._device:
+            compliance = self._device_compliance(pose)
+            coupled = bool(self._touching.blocks()[: m.sample_count].any())
             if coupled:
                 self._system.couple(compliance, device_force)
         enough = 0.3 * bound
@@ -300,18 +364,18 @@ class ImplicitSolver:
         else:
             linear.no_step(m.vertex_count, self._system.vectors)
         if compliance is None or m.device is None:
-            return np.zeros_like(y), iterations
-        push = contact_push(m.device, self._system.push_of_solution()) if coupled else np.zeros_like(y)
-        return (compliance @ (device_force + push).ravel()).reshape(-1, 3), iterations
+            return np.zeros((0, 6)), iterations
+        push = contact_push(m.device, self._system.push_of_solution()) if coupled else 0.0
+        return compliance.solve((device_force + push).ravel()).reshape(-1, 6), iterations
 
-    def _solve(self, state: State, compliance: np.ndarray | None, tolerance: float) -> int:
+    def _solve(self, state: State, compliance: Compliance | None, tolerance: float) -> int:
         """Solve with the exact stiffness and, if the energy curves down somewhere, with a positive one near it."""
         iterations = 0
         for whole in (True, False) if self._whole else (False,):
             self._tissue.assemble(state, whole=whole)
             self._system.prepare(compliance)
             done, negative = self._system.solve(
-                tolerance=tolerance, limit=self.settings.linear_limit, coupled=compliance is not None
+                tolerance=tolerance, limit=self.settings.linear_limit, compliance=compliance
             )
             iterations += done
             if not negative:
@@ -319,17 +383,17 @@ class ImplicitSolver:
             self._whole = False
         return iterations
 
-    def _line_search(self, state: State, y: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, bool]:
+    def _line_search(self, state: State, pose: Pose, direction: np.ndarray) -> tuple[Pose, bool]:
         """Halve the step until the energy falls."""
         n, p = self.model.vertex_count, self._progress
         motion.copy(n, state.displacement, self._start)
-        step = 1.0
+        step = _longest_step(direction)
         if self.model.body.touching:
             motion.move(n, step, self._start, self._system.vectors, state.displacement)
-            step = self._touching.step_length(self._start, state.displacement)
+            step = min(step, self._touching.step_length(self._start, state.displacement))
         for _ in range(12):
             motion.move(n, step, self._start, self._system.vectors, state.displacement)
-            trial = y + step * direction
+            trial = pose.moved(step * direction) if len(direction) else pose
             reached = self._total_energy(state, trial)
             fallen = reached - self._tissue.rim_work(self._start, state)
             if np.isfinite(fallen) and fallen <= p.energy + 1e-12 * abs(p.energy):
@@ -343,8 +407,8 @@ class ImplicitSolver:
                 f"The simulation diverged at tick {state.tick + 1}: the energy is no longer a number; "
                 f"{self._worst_element(state)}. Take a smaller dt or a finer mesh there."
             )
-        self._total_energy(state, y)
-        return y, False
+        self._total_energy(state, pose)
+        return pose, False
 
     # --- what may have gone wrong -----------------------------------------------------------------------------------
 
@@ -363,3 +427,11 @@ class ImplicitSolver:
         jacobian = jacobians(self.model, state)
         worst = int(np.argmin(np.where(np.isfinite(jacobian), jacobian, -np.inf)))
         return f"{whereabouts(self.model, worst)} has J = {jacobian[worst]:.3g}"
+
+
+def _longest_step(direction: np.ndarray) -> float:
+    """Share of a step of the device's nodes [m, rad], shape (n, 6), that none of them takes too far, at most 1."""
+    if len(direction) == 0:
+        return 1.0
+    farthest, most = (max(float(np.abs(part).max()), 1e-30) for part in (direction[:, :3], direction[:, 3:]))
+    return min(1.0, LARGEST_STEP / farthest, LARGEST_TURN / most)

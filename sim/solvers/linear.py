@@ -125,38 +125,46 @@ def start_iterations(
 
 
 @ti.kernel
+def push_on_device(
+    contact_count: int, node_count: int, vertices: IVec4s, weights: Vec4s, normal: Vec3s, slope: Vec2s, slide: Vec3s,
+    sample_nodes: IVec2s, sample_along: Floats, node_first: Ints, node_samples: Ints, vectors: Vec3Table, contact: Vec3Table,
+    push_out: Vec3s,
+):  # fmt: skip
+    """What a motion of the tissue along the direction presses on each node of the device [N]."""
+    ti.loop_config(serialize=backend.small_loops_serial)
+    for s in range(contact_count):
+        moved = contact_motion(s, DIRECTION, vertices, weights, vectors)
+        contact[0, s] = resist(slope[s], slide[s], normal[s], moved)
+    ti.loop_config(serialize=backend.small_loops_serial)
+    for a in range(node_count):
+        push_out[a] = push_on_node(a, node_first, node_samples, sample_nodes, sample_along, contact)
+
+
+@ti.kernel
 def iterate(
-    count: int, contact_count: int, sample_count: int, node_count: int, cluster_count: int, pocket_count: int,
+    steps: ti.template(), contact_count: int, sample_count: int, count: int, cluster_count: int, pocket_count: int,
     row_first: Ints, column: Ints, matrix: Mat3s, inverse: Mat3s, free: Floats,
     pocket_row: Ints, pocket_column: Ints, pocket_slope: Vec3s, pocket_stiffness: Floats, pocket_volume: Floats,
     pocket_first: Ints, pocket_entries: Ints, entry_pocket: Ints, pocket_answers: Floats,
     contact_first: Ints, contact_corners: Ints, vertices: IVec4s, weights: Vec4s, normal: Vec3s, slope: Vec2s, slide: Vec3s,
-    sample_nodes: IVec2s, sample_along: Floats, node_first: Ints, node_samples: Ints, compliance: Mat3Table,
+    sample_nodes: IVec2s, sample_along: Floats, answer: Vec3s,
     cluster_of: Ints, cluster_first: Ints, members: Ints, modes: Vec4s, rotation: Mat3s, coarse_inverse: Mat3Table,
-    coarse: Vec3Table, contact: Vec3Table, node_vectors: Vec3Table, partial: Doubles, vectors: Vec3Table, scalars: Doubles,
+    coarse: Vec3Table, contact: Vec3Table, partial: Doubles, vectors: Vec3Table, scalars: Doubles,
 ):  # fmt: skip
-    """`UNROLL` steps of preconditioned conjugate gradients; does nothing once STOP is set."""
+    """Steps of preconditioned conjugate gradients, a number fixed when compiled; does nothing once STOP is set.
+
+    The first `sample_count` contacts are a device's that gives way by `answer` [m]; it belongs to one step's direction, so
+    that with a device there is one step in a launch.
+    """
     chunks = chunk_count(count)
-    for _ in ti.static(range(UNROLL)):
+    for _ in ti.static(range(steps)):  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues]
         ti.loop_config(serialize=backend.small_loops_serial)
         for s in range(contact_count):
             moved = contact_motion(s, DIRECTION, vertices, weights, vectors)
-            contact[0, s] = resist(slope[s], slide[s], normal[s], moved)
-            contact[1, s] = contact[0, s]
-        ti.loop_config(serialize=backend.small_loops_serial)
-        for a in range(node_count):
-            node_vectors[0, a] = push_on_node(a, node_first, node_samples, sample_nodes, sample_along, contact)
-        ti.loop_config(block_dim=backend.heavy_block)
-        for a in range(node_count):
-            answer = vec3(0.0)
-            for b in range(node_count):
-                answer += compliance[a, b] @ node_vectors[0, b]
-            node_vectors[1, a] = answer
-        ti.loop_config(serialize=backend.small_loops_serial)
-        for s in range(sample_count):
-            t, pair = sample_along[s], sample_nodes[s]
-            answer = (1.0 - t) * node_vectors[1, pair[0]] + t * node_vectors[1, pair[1]]
-            contact[1, s] = contact[0, s] - resist(slope[s], slide[s], normal[s], answer)
+            if s < sample_count:
+                t, pair = sample_along[s], sample_nodes[s]
+                moved -= (1.0 - t) * answer[pair[0]] + t * answer[pair[1]]
+            contact[1, s] = resist(slope[s], slide[s], normal[s], moved)
         for p in range(pocket_count):
             factor = pocket_stiffness[p] / pocket_volume[p]
             pocket_answers[p] = pocket_answer(p, pocket_row, pocket_column, pocket_slope, factor, DIRECTION, vectors)

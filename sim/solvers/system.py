@@ -8,7 +8,8 @@ from sim.chunks import partial_length
 from sim.model import Model
 from sim.solvers import assembly, linear
 from sim.solvers.coarse import CoarseSpace
-from sim.solvers.device import eliminated_stiffness
+from sim.solvers.device import Compliance
+from sim.solvers.device_contact import eliminated_stiffness
 from sim.solvers.tissue import Tissue
 from sim.solvers.touching import Touching
 from sim.state import State
@@ -29,9 +30,7 @@ class System:
         self._partial = zeros(partial_length(n), ti.f64)
         self._scalars = zeros(linear.SCALAR_COUNT, ti.f64)
         self._answers = zeros(model.pockets.count, ti.f32)
-        self._compliance = put(np.zeros((max(k, 1), max(k, 1), 3, 3)), mat3)
-        self._node_vectors = put(np.zeros((2, max(k, 1), 3)), vec3)
-        self._answer = zeros(k, vec3)
+        self._push, self._answer = zeros(k, vec3), zeros(k, vec3)
         self._space = CoarseSpace(model)
         self._coarse = put(np.zeros((linear.COARSE_COUNT, 4 * self._space.count, 3)), vec3)
         self._fresh = False
@@ -49,8 +48,8 @@ class System:
         if rest_inverse is not None:
             self._space.turn(rest_inverse, state.displacement)
 
-    def prepare(self, compliance: np.ndarray | None) -> None:
-        """Bring the preconditioner up to date with the tissue's matrix, contacts, and a device of this compliance [m/N]."""
+    def prepare(self, compliance: Compliance | None) -> None:
+        """Bring the preconditioner up to date with the tissue's matrix, contacts, and a device of this compliance."""
         m, t, p = self.model, self._touching, self.model.pockets
         assembly.invert_diagonal(
             m.vertex_count, m.diagonal, self._tissue.matrix, m.free, p.vertex_first, p.vertex_entries, p.entry_pocket,
@@ -61,7 +60,7 @@ class System:
             self._space.take(self._space.inverse(self._tissue.matrix, self._tissue.slope, self._contact_part(compliance)))
             self._fresh, self._tired = True, False
 
-    def _contact_part(self, compliance: np.ndarray | None) -> np.ndarray | None:
+    def _contact_part(self, compliance: Compliance | None) -> np.ndarray | None:
         """What contacts add to the coarse matrix [N/m], with the device eliminated where it gives way."""
         t, m = self._touching, self.model
         if t.count == 0:
@@ -79,13 +78,10 @@ class System:
 
     # --- solution ---------------------------------------------------------------------------------------------------
 
-    def couple(self, compliance: np.ndarray, device_force: np.ndarray) -> None:
-        """Take up a device's compliance [m/N] and add what its own imbalance [N] presses on the tissue."""
-        m, t, k = self.model, self._touching, self.model.node_count
-        table = compliance.reshape(k, 3, k, 3).transpose(0, 2, 1, 3)
-        self._compliance.from_numpy(np.ascontiguousarray(table, dtype=np.float32))
-        answer = (compliance @ device_force.ravel()).reshape(-1, 3)
-        self._answer.from_numpy(answer.astype(np.float32))
+    def couple(self, compliance: Compliance, device_force: np.ndarray) -> None:
+        """Add what the device's own imbalance [N, N·m], shape (k, 6), presses on the tissue."""
+        m, t = self.model, self._touching
+        self._answer.from_numpy(_displacements(compliance.solve(device_force.ravel())))
         linear.add_device_reaction(
             m.vertex_count, t.first, t.corners, m.sample_count, t.weights, t.normal, t.slope, t.slide, m.sample_nodes,
             m.sample_along, self._answer, m.free, self._tissue.force,
@@ -97,8 +93,8 @@ class System:
         linear.contact_push_of_solution(t.count, t.vertices, t.weights, t.normal, t.slope, t.slide, self.vectors, t.push)
         return t.push.to_numpy()[: self.model.sample_count].astype(float)
 
-    def solve(self, *, tolerance: float, limit: int, coupled: bool) -> tuple[int, bool]:
-        """Conjugate gradients for the tissue's force; leaves the step among `vectors`.
+    def solve(self, *, tolerance: float, limit: int, compliance: Compliance | None) -> tuple[int, bool]:
+        """Conjugate gradients for the tissue's force, a device in contact eliminated; leaves the step among `vectors`.
 
         Returns the iterations done and whether a direction was met along which the energy curves down, where they end.
         """
@@ -108,18 +104,36 @@ class System:
             c.members, c.modes, c.rotation, c.coarse_inverse, tolerance, self._coarse, self._partial, self.vectors,
             self._scalars,
         )  # fmt: skip
-        for _ in range(0, limit, linear.UNROLL):
+        steps = linear.UNROLL if compliance is None else 1
+        for _ in range(0, limit, steps):
+            if compliance is not None:
+                self._give_way(compliance)
             linear.iterate(
-                m.vertex_count, t.count, m.sample_count if coupled else 0, m.node_count if coupled else 0, c.count,
-                p.count, m.row_first, m.column, self._tissue.matrix, self._inverse, m.free, p.row_first, p.column,
-                self._tissue.slope, p.stiffness, p.volume, p.vertex_first, p.vertex_entries, p.entry_pocket, self._answers,
-                t.first, t.corners, t.vertices, t.weights, t.normal, t.slope, t.slide, m.sample_nodes, m.sample_along,
-                m.node_first, m.node_samples, self._compliance, c.cluster_of, c.cluster_first, c.members,
-                c.modes, c.rotation, c.coarse_inverse, self._coarse, t.scratch, self._node_vectors, self._partial,
-                self.vectors, self._scalars,
+                steps, t.count, m.sample_count if compliance else 0, m.vertex_count, c.count, p.count, m.row_first, m.column,
+                self._tissue.matrix, self._inverse, m.free, p.row_first, p.column, self._tissue.slope, p.stiffness, p.volume,
+                p.vertex_first, p.vertex_entries, p.entry_pocket, self._answers, t.first, t.corners, t.vertices, t.weights,
+                t.normal, t.slope, t.slide, m.sample_nodes, m.sample_along, self._answer, c.cluster_of, c.cluster_first,
+                c.members, c.modes, c.rotation, c.coarse_inverse, self._coarse, t.scratch, self._partial, self.vectors,
+                self._scalars,
             )  # fmt: skip
             if self._scalars[linear.STOP] != 0.0:
                 break
         iterations = int(self._scalars[linear.ITERATIONS])
         self._tired = self._tired or iterations > TIRED
         return iterations, self._scalars[linear.STOP] == linear.NEGATIVE
+
+    def _give_way(self, compliance: Compliance) -> None:
+        """How the device moves when the tissue moves along the direction of conjugate gradients."""
+        m, t = self.model, self._touching
+        linear.push_on_device(
+            m.sample_count, m.node_count, t.vertices, t.weights, t.normal, t.slope, t.slide, m.sample_nodes, m.sample_along,
+            m.node_first, m.node_samples, self.vectors, t.scratch, self._push,
+        )  # fmt: skip
+        force = np.zeros((m.node_count, 6))
+        force[:, :3] = self._push.to_numpy()
+        self._answer.from_numpy(_displacements(compliance.solve(force.ravel())))
+
+
+def _displacements(motion: np.ndarray) -> np.ndarray:
+    """The displacements [m] among motions of nodes, shape (k, 3), as the backend takes them."""
+    return np.ascontiguousarray(motion.reshape(-1, 6)[:, :3], dtype=np.float32)

@@ -11,6 +11,7 @@ from sim.model import Model
 from sim.proximity import Proximity
 from sim.skin import build_skin
 from sim.solvers import motion
+from sim.solvers.entered import Entered
 from sim.solvers.settings import Settings
 from sim.state import State
 from sim.tables import parts_of
@@ -35,6 +36,14 @@ class Touching:
         self._searched = zeros(m.vertex_count, vec3d)
         self.count = self._capacity = 0
         self._keys = np.zeros((0, 5), np.int64)
+        self._entered = Entered(m) if m.device else None
+        self._watched = settings.contact_reach
+        if m.device and m.device.feeds:
+            self._watched = max(self._watched, 2.0 * float(m.device.rods.rest_length.max()))
+        # Points closer together than the wall's vertices share the stiffness of one; lone points have it whole.
+        lengths = m.device.sample_lengths if m.device else np.zeros(0)
+        self._sample_share = np.where(lengths > 0.0, np.minimum(lengths / m.mean_edge, 1.0), 1.0)
+        self._searched_device = np.zeros((m.node_count, 3))
         self._reserve(m.sample_count)
 
     def _reserve(self, count: int) -> None:
@@ -85,9 +94,10 @@ class Touching:
     def _strut_rows(self, state: State, y: np.ndarray) -> dict[str, np.ndarray]:
         m, count = self.model, self.model.sample_count
         rows = _empty_rows(count)
-        if count == 0 or m.device is None:
+        if count == 0 or m.device is None or self._entered is None:
             return rows
         self._position.from_numpy(y)
+        self._searched_device = y
         u = state.displacement
         strut_contact.wall_normals(m.vertex_count, m.lumen_first, m.lumen_triangles, m.lumen, m.rest, u, self._normals)
         strut_contact.find_contacts(
@@ -95,18 +105,18 @@ class Touching:
             m.lumen_triangles, m.lumen, m.rest, u, self._normals, state.nearest, self._triangle, self._weights3,
             self._normal3, self._distance,
         )  # fmt: skip
-        triangle, weights = self._triangle.to_numpy(), self._weights3.to_numpy().astype(float)
-        half = m.device.half_thickness
-        near = self._distance.to_numpy() - half <= self._settings.contact_reach
+        triangle, weights = self._triangle.to_numpy()[:count], self._weights3.to_numpy()[:count].astype(float)
+        radius, gap = m.device.sample_radius, self._distance.to_numpy()[:count] - m.device.sample_radius
         wall = m.body.lumen[np.maximum(triangle, 0)]
+        near = (gap <= self._watched) & self._entered.inside(y, wall, weights, u)
         own = np.einsum("si,si->s", weights, m.vertex_stiffness[wall])
         rows["vertices"][:, :3] = np.where(near[:, None], wall, -1)
         rows["weights"][:, :3] = -weights
-        rows["normal"] = self._normal3.to_numpy().astype(float)
+        rows["normal"] = self._normal3.to_numpy()[:count].astype(float)
         rows["carried"] = np.where(near[:, None], state.traction, 0.0)
-        rows["offset"][:] = half
-        rows["allowed"][:] = self._settings.depth_bound * half
-        rows["stiffness"] = np.where(near, self._settings.contact_ratio * own, 0.0)
+        rows["offset"] = radius
+        rows["allowed"] = self._settings.depth_bound * radius
+        rows["stiffness"] = np.where(near, self._settings.contact_ratio * self._sample_share * own, 0.0)
         rows["friction"][:] = self._settings.friction
         return rows
 
@@ -159,6 +169,12 @@ class Touching:
         if self._proximity is None:
             return np.inf
         return 0.5 * self.reach - self._proximity.moved(u, self._searched)
+
+    def strayed(self, y: np.ndarray) -> bool:
+        """Whether a fed device has moved so far since the last search that it might meet what it does not know of."""
+        if self.model.device is None or not self.model.device.feeds:
+            return False
+        return float(np.linalg.norm(y - self._searched_device, axis=1).max()) > 0.5 * self._watched
 
     def step_length(self, start: Array, u: Array) -> float:
         """Share of the way from `start` to `u` that the surfaces have room for, at most 1."""

@@ -11,8 +11,8 @@ from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import StentDesign
 from scenarios.devices.lattice import ATMOSPHERE, Lattice, device_body, place
 from sim.balloon import GuidedBalloon
-from sim.body import DeviceBody
-from sim.struts import Struts
+from sim.device import DeviceBody
+from sim.rods.network import Pose, RodNetwork
 from tests.scenarios.shapes import straight_path
 
 DRAG = 100.0
@@ -68,16 +68,14 @@ def one_ring(design: StentDesign, *, crowns: int, lean_deg: float, width_mm: flo
 
 def loose_points(points: np.ndarray, *, half_thickness: float) -> DeviceBody:
     """A device of nothing but nodes [m], shape (n, 3), each a sample point of its own: for the search of contacts."""
-    empty, none = np.zeros(0), np.zeros((0, 3), int)
-    struts = Struts(
-        bars=np.zeros((0, 2), int), bar_length=empty, bar_stiffness=empty,
-        crowns=none, crown_angle=empty, crown_stiffness=empty, crown_moment=empty, crown_hardening=empty,
-        twists=np.zeros((0, 4), int), twist_angle=empty, twist_stiffness=empty,
-        bridge_hinges=none, bridge_pairs=np.zeros((0, 2), int), bridge_offset=empty, bridge_stiffness=empty,
-    )  # fmt: skip
-    nodes = np.arange(len(points))
+    count = len(points)
+    nodes, none = np.arange(count), np.zeros(0, int)
+    rods = RodNetwork(
+        count, np.zeros((0, 2), int), np.zeros((0, 2, 4)), np.zeros(0), np.zeros((0, 6)), (), none, (), none
+    )
     chart = GuidedBalloon(np.array([[0.0, 0, 0], [0, 0, 1e-2]]), np.array([1e-4, 2e-4]), np.array([0.0, ATMOSPHERE]))
     return DeviceBody(
-        struts=struts, positions=points, sample_nodes=np.stack([nodes, nodes], 1), sample_along=np.zeros(len(points)),
-        half_thickness=half_thickness, balloon=chart, balloon_share=np.zeros(len(points)), drag=DRAG,
+        rods=rods, pose=Pose(points, np.tile([1.0, 0.0, 0.0, 0.0], (count, 1))), sample_nodes=np.stack([nodes, nodes], 1),
+        sample_along=np.zeros(count), sample_radius=np.full(count, half_thickness), drag=np.full(count, DRAG), balloon=chart,
+        balloon_share=np.zeros(count),
     )  # fmt: skip

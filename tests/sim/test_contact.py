@@ -6,10 +6,10 @@ import trimesh
 
 from sim import contact
 from sim.arrays import put, vec3, vec3d, zeros
-from sim.body import DeviceBody
 from sim.command import Command
+from sim.device import DeviceBody
 from sim.model import Model, build_model
-from sim.solvers.device import contact_push, contact_stiffness
+from sim.solvers.device_contact import contact_push, contact_stiffness
 from sim.solvers.settings import Settings
 from sim.solvers.touching import Touching
 from sim.state import State, new_state
@@ -50,7 +50,7 @@ class Contacts:
         self.energy(u, y)
         wall = zeros(self.model.vertex_count, vec3)
         self.table.add_force(wall)
-        return wall.to_numpy().astype(float), contact_push(device, self.table.tractions())
+        return wall.to_numpy().astype(float), contact_push(device, self.table.tractions())[:, :3]
 
     def of(self, name: str) -> np.ndarray:
         """A column of the table, in double precision."""
@@ -78,7 +78,7 @@ def touching(request) -> Pressed:
     contacts = Contacts(model, reach=3e-4)
     rng = np.random.default_rng(2)
     u = rng.uniform(-2e-5, 2e-5, grid.vertices.shape)
-    y = device.positions + rng.uniform(-2e-5, 2e-5, device.positions.shape)
+    y = device.pose.position + rng.uniform(-2e-5, 2e-5, device.pose.position.shape)
     contacts.find(u, y)
     normal = contacts.of("normal")
     across = np.cross(normal, rng.normal(size=normal.shape))
@@ -149,7 +149,7 @@ def test_struts_are_pushed_into_the_blood_and_the_wall_out_of_it(touching):
     contacts = Contacts(touching[0].model, friction=0.0, reach=3e-4)
     contacts.find(touching[0].u_before, touching[0].y_before)
     wall, pushed = contacts.forces(u, y, device)
-    outward = device.positions * np.array([1.0, 1.0, 0.0])
+    outward = device.pose.position * np.array([1.0, 1.0, 0.0])
     loaded = np.linalg.norm(pushed, axis=1) > 1e-9
     assert loaded.sum() > 50
     assert np.all(np.einsum("ni,ni->n", pushed, outward)[loaded] < 0.0)
@@ -173,7 +173,7 @@ def parted(touching: Pressed) -> tuple[np.ndarray, np.ndarray]:
     normal, now = contacts.of("normal"), relative(u, y)
     slip = now - relative(contacts.u_before, contacts.y_before)
     slip -= np.einsum("si,si->s", slip, normal)[:, None] * normal
-    return np.einsum("si,si->s", now, normal) - device.half_thickness, slip
+    return np.einsum("si,si->s", now, normal) - device.sample_radius[0], slip
 
 
 def carried(contacts: Contacts) -> tuple[np.ndarray, np.ndarray]:
@@ -307,8 +307,10 @@ def test_stiffness_seen_by_the_device_is_that_of_its_samples(touching):
     step = np.random.default_rng(4).normal(size=y.shape)
     along = device.sample_along[:, None]
     moved = (1.0 - along) * step[device.sample_nodes[:, 0]] + along * step[device.sample_nodes[:, 1]]
-    expected = contact_push(device, np.einsum("sij,sj->si", blocks, moved))
-    found = (contact_stiffness(device, blocks) @ step.ravel()).reshape(y.shape)
+    expected = contact_push(device, np.einsum("sij,sj->si", blocks, moved))[:, :3]
+    stiff = contact_stiffness(device, blocks)
+    found = np.zeros_like(y)
+    np.add.at(found, stiff.nodes, np.einsum("bij,bj->bi", stiff.values, step[stiff.nodes].reshape(-1, 6)).reshape(-1, 2, 3))
     np.testing.assert_allclose(found, expected, atol=1e-12 * np.abs(expected).max())
 
 

@@ -48,9 +48,11 @@ def ring_diameters(placed: Placed, y: np.ndarray, body: Body, points: np.ndarray
     for ring in range(placed.design.rings):
         height = y[placed.lattice.node_ring == ring, 2].mean()
         first, last = (y[placed.lattice.struts[placed.lattice.strut_ring == ring][:, end]] for end in (0, 1))
+        across = (first[:, 2] - height) * (last[:, 2] - height) < 0.0
+        first, last = first[across], last[across]
         along = (height - first[:, 2]) / (last[:, 2] - first[:, 2])
         crossing = first + along[:, None] * (last - first)
-        outer = np.linalg.norm(crossing[:, :2], axis=1).mean() + placed.body.half_thickness
+        outer = np.linalg.norm(crossing[:, :2], axis=1).mean() + placed.body.balloon_gap
         rows.append((2e3 * outer, 1e3 * section_diameter(points, body.lumen, height)))
     return np.array(rows)
 
@@ -97,7 +99,7 @@ def driven() -> Driven:
         assert report.inverted == 0
         points = body.vertices + state.displacement.to_numpy()
         samples = strut_points(placed, state.device_position + model.origin)
-        depths.append(placed.body.half_thickness - float(clearance(samples, points, body.lumen).min()))
+        depths.append(placed.body.balloon_gap - float(clearance(samples, points, body.lumen).min()))
         return points
 
     for atm in PATH:
@@ -108,7 +110,7 @@ def driven() -> Driven:
         points = tick(atm)
         rows = ring_diameters(placed, state.device_position + model.origin, body, points)
         atm += (DRIVEN_MM - float(rows[:, 0].mean())) / (balloon.compliance_per_atm * balloon.nominal_diameter_mm)
-    return Driven(rows, np.array(depths), placed.body.half_thickness)
+    return Driven(rows, np.array(depths), placed.body.balloon_gap)
 
 
 def test_the_stent_is_at_six_millimetres(driven):

@@ -1,0 +1,115 @@
+"""DeviceBody: what goes into the patient, as numpy arrays: rods, the balloon under them, and what leads and pushes them."""
+
+import dataclasses
+
+import numpy as np
+
+from sim.balloon import GuidedBalloon
+from sim.rods.network import Pose, RodNetwork
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """A wire or catheter that a hand advances and turns from outside.
+
+    Behind its entry it runs straight in a guide that lets it slide and turn; its proximal end does what the hand asks.
+
+    Attributes
+    ----------
+    name
+        Whom a Command's drive speaks to.
+    nodes
+        Its nodes from the proximal to the distal end, shape (k,).
+    entry
+        Where it leaves the guide [m], shape (3,).
+    direction
+        Unit vector of the guide, inwards, shape (3,).
+    """
+
+    name: str
+    nodes: np.ndarray
+    entry: np.ndarray
+    direction: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Sleeve:
+    """A rod that slides inside another: a wire in its catheter, a catheter in its sheath; without friction.
+
+    Attributes
+    ----------
+    inner, outer
+        Nodes of both from the proximal to the distal end.
+    clearance
+        How far their centre lines may lie apart [m]: the outer one's bore radius less the inner one's radius.
+    """
+
+    inner: np.ndarray
+    outer: np.ndarray
+    clearance: float
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceBody:
+    """Devices as numpy arrays: what a model is made from.
+
+    Attributes
+    ----------
+    rods
+        Mechanics of all wires, catheters and struts.
+    pose
+        Where their nodes are when the clock starts [m], and how they are turned.
+    sample_nodes, sample_along
+        Points on rods that may touch the wall: an element's two nodes, shape (s, 2), and how far along it each is, 0 to 1.
+    sample_radius
+        Distance of each point's outer face from the rod's middle line [m], shape (s,).
+    drag
+        Resistance of each node against moving [N·s/m], shape (n,): the flow of fluid into the balloon and friction, in one.
+    balloon
+        The balloon under a stent; None without one.
+    balloon_share
+        Area of the balloon that each node bears, per unit of radius, shape (n,) [m·rad].
+    balloon_gap
+        Distance of each node from the strut's inner face [m].
+    feeds
+        Rods that hands push.
+    sleeves
+        Rods that slide inside others.
+    """
+
+    rods: RodNetwork
+    pose: Pose
+    sample_nodes: np.ndarray
+    sample_along: np.ndarray
+    sample_radius: np.ndarray
+    drag: np.ndarray
+    balloon: GuidedBalloon | None = None
+    balloon_share: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+    balloon_gap: float = 0.0
+    feeds: tuple[Feed, ...] = ()
+    sleeves: tuple[Sleeve, ...] = ()
+
+    @property
+    def node_count(self) -> int:
+        """Number of nodes."""
+        return self.rods.node_count
+
+    @property
+    def sample_lengths(self) -> np.ndarray:
+        """Length of rod that each sample point stands for [m], shape (s,)."""
+        key = np.sort(self.rods.elements, axis=1) @ [self.node_count, 1]
+        order = np.argsort(key)
+        pairs = np.sort(self.sample_nodes, axis=1) @ [self.node_count, 1]
+        length = np.zeros(len(pairs))
+        if len(key):
+            place = order[np.minimum(np.searchsorted(key[order], pairs), len(key) - 1)]
+            length = np.where(key[place] == pairs, self.rods.rest_length[place], 0.0)
+        # An element is shared by the points within it and the two at its ends; a node by all elements that meet in it.
+        at_node = np.bincount(self.rods.elements.ravel(), np.repeat(self.rods.rest_length, 2), self.node_count)
+        own = self.sample_nodes[:, 0] == self.sample_nodes[:, 1]
+        return np.where(own, 0.25 * at_node[self.sample_nodes[:, 0]], 0.5 * length)
+
+    def sample_points(self, position: np.ndarray) -> np.ndarray:
+        """Where the sample points are [m], shape (s, 3), from the nodes' positions [m]."""
+        along = self.sample_along[:, None]
+        return (1.0 - along) * position[self.sample_nodes[:, 0]] + along * position[self.sample_nodes[:, 1]]

@@ -1,0 +1,169 @@
+"""What acts on the rods of a device beside their own stiffness: a balloon, the guide of a feed, a sleeve about a rod.
+
+Each part is an energy of the nodes' positions, with its slope and the positive part of its second derivative.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from sim.device import DeviceBody, Feed, Sleeve
+
+GUIDE_STIFFNESS = 1e4
+"""Of a guide against a node that leaves its line [N/m]: a newton moves it by a tenth of a millimetre."""
+
+GUIDE_RAMP = 2e-3
+"""Way behind the entry on which a guide takes hold [m]."""
+
+SLEEVE_STIFFNESS = 2e4
+"""Of a catheter's bore against a node of what slides in it [N/m]."""
+
+WINDOW = 4
+"""Elements to either side of the nearest one when the tick began, among which the nearest is looked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeBlocks:
+    """Stiffness between the displacements of a few nodes: numbers (b, k) and blocks [N/m] (b, 3k, 3k)."""
+
+    nodes: np.ndarray
+    values: np.ndarray
+
+
+class BalloonPart:
+    """A balloon that presses struts away from its axis: see `sim.balloon`."""
+
+    def __init__(self, device: DeviceBody, origin: np.ndarray, position: np.ndarray, pressure: float):
+        assert device.balloon is not None
+        self._balloon, self._pressure = device.balloon, pressure
+        self._share, self._gap = device.balloon_share, device.balloon_gap
+        self._centre, self._tangent = _nearest_on_axis(device.balloon.axis - origin, position)
+
+    def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
+        """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
+        radius, outward = self._radial(y)
+        energy = float((self._share * self._balloon.work(self._pressure, radius)).sum())
+        push = self._share * np.maximum(self._pressure - self._balloon.wall_pressure(radius), 0.0) * radius
+        return energy, -push[:, None] * outward
+
+    def stiffness(self, y: np.ndarray) -> NodeBlocks:
+        """Positive part of the second derivative."""
+        radius, outward = self._radial(y)
+        pressing = self._pressure > self._balloon.wall_pressure(radius)
+        stiff = np.where(pressing, self._share * self._balloon.wall_stiffness(radius) * radius, 0.0)
+        return NodeBlocks(np.arange(len(y))[:, None], stiff[:, None, None] * np.einsum("ni,nj->nij", outward, outward))
+
+    def _radial(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distance of each strut's inner face from the balloon's axis [m] and the direction outwards."""
+        off = y - self._centre
+        off = off - np.einsum("ni,ni->n", off, self._tangent)[:, None] * self._tangent
+        distance = np.maximum(np.linalg.norm(off, axis=1), 1e-9)
+        return np.maximum(distance - self._gap, 1e-9), off / distance[:, None]
+
+
+class GuidePart:
+    """The straight guide behind an entry: it holds a rod to its line and lets it slide."""
+
+    def __init__(self, feed: Feed, origin: np.ndarray):
+        self._feed, self._entry = feed, feed.entry - origin
+
+    def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
+        """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
+        aside, hold, slope_hold = self._place(y)
+        square = np.einsum("ni,ni->n", aside, aside)
+        pull = np.zeros_like(y)
+        pull[self._feed.nodes] = hold[:, None] * aside + (0.5 * slope_hold * square)[:, None] * self._feed.direction
+        return float(0.5 * (hold * square).sum()), pull
+
+    def stiffness(self, y: np.ndarray) -> NodeBlocks:
+        """Positive part of the second derivative."""
+        _, hold, _ = self._place(y)
+        d = self._feed.direction
+        return NodeBlocks(self._feed.nodes[:, None], hold[:, None, None] * (np.eye(3) - np.outer(d, d)))
+
+    def _place(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """How far each node is aside of the guide's line [m], how stiffly it is held [N/m], and how that grows [N/m²]."""
+        off = y[self._feed.nodes] - self._entry
+        depth = off @ self._feed.direction
+        aside = off - depth[:, None] * self._feed.direction
+        share = np.clip(-depth / GUIDE_RAMP, 0.0, 1.0)
+        # 3 s² − 2 s³: nought with its slope at the entry, whole a ramp behind it.
+        slope = np.where((share > 0.0) & (share < 1.0), -6.0 * share * (1.0 - share) / GUIDE_RAMP, 0.0)
+        return aside, GUIDE_STIFFNESS * share**2 * (3.0 - 2.0 * share), GUIDE_STIFFNESS * slope
+
+
+class SleevePart:
+    """A rod inside another: neither's nodes may lie farther than the clearance from the other's middle line.
+
+    Only where both are: beyond the end of one the other is free.
+    """
+
+    def __init__(self, sleeve: Sleeve, position: np.ndarray):
+        self._clearance = sleeve.clearance
+        pairs = ((sleeve.inner, sleeve.outer), (sleeve.outer, sleeve.inner))
+        self._ways = [(nodes, line, _nearest_edges(position[nodes], position[line])) for nodes, line in pairs]
+
+    def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
+        """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
+        energy, pull = 0.0, np.zeros_like(y)
+        for nodes, weights, normal, over, _ in self._touches(y):
+            energy += 0.5 * SLEEVE_STIFFNESS * float((over**2).sum())
+            np.add.at(pull, nodes, SLEEVE_STIFFNESS * (weights * over[:, None])[:, :, None] * normal[:, None])
+        return energy, pull
+
+    def stiffness(self, y: np.ndarray) -> NodeBlocks:
+        """Positive part of the second derivative."""
+        found = list(self._touches(y))
+        nodes, weights, normal, over, distance = (np.concatenate([one[k] for one in found]) for k in range(5))
+        along = np.einsum("bi,bj->bij", normal, normal)
+        block = SLEEVE_STIFFNESS * (along + (over / distance)[:, None, None] * (np.eye(3) - along))
+        values = np.einsum("ba,bc,bij->baicj", weights, weights, block).reshape(-1, 9, 9)
+        return NodeBlocks(nodes, values)
+
+    def _touches(self, y: np.ndarray):
+        """For both ways: a node and the two of the nearest element, their weights, the direction off, overlap and distance."""
+        for nodes, line, edges in self._ways:
+            last = len(line) - 2
+            window = np.clip(edges[:, None] + np.arange(-WINDOW, WINDOW + 1), 0, last)
+            start, end = y[line[window]], y[line[window + 1]]
+            edge = end - start
+            off = y[nodes][:, None] - start
+            along = np.einsum("nwi,nwi->nw", off, edge) / np.einsum("nwi,nwi->nw", edge, edge)
+            foot = np.clip(along, 0.0, 1.0)
+            away = np.linalg.norm(off - foot[:, :, None] * edge, axis=2)
+            best = np.argmin(away, axis=1)
+            rows = np.arange(len(nodes))
+            chosen, share, distance = window[rows, best], foot[rows, best], np.maximum(away[rows, best], 1e-12)
+            beyond = ((chosen == last) & (along[rows, best] > 1.0)) | ((chosen == 0) & (along[rows, best] < 0.0))
+            hit = (distance > self._clearance) & ~beyond
+            normal = (off[rows, best] - share[:, None] * edge[rows, best]) / distance[:, None]
+            three = np.stack([nodes, line[chosen], line[chosen + 1]], 1)
+            weights = np.stack([np.ones_like(share), share - 1.0, -share], 1)
+            yield three[hit], weights[hit], normal[hit], (distance - self._clearance)[hit], distance[hit]
+
+
+def _nearest_edges(points: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """Number of the element of a line nearest to each point."""
+    middle = 0.5 * (line[1:] + line[:-1])
+    return np.argmin(np.linalg.norm(points[:, None] - middle[None], axis=2), axis=1)
+
+
+def _nearest_on_axis(axis: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest point of an axis, a polyline that goes straight on beyond its ends, and its direction at each position."""
+    start, edge = axis[:-1], np.diff(axis, axis=0)
+    length2 = np.einsum("qi,qi->q", edge, edge)
+    along = np.einsum("nqi,qi->nq", positions[:, None] - start[None], edge) / length2
+    low = np.where(np.arange(len(edge)) == 0, -np.inf, 0.0)
+    high = np.where(np.arange(len(edge)) == len(edge) - 1, np.inf, 1.0)
+    along = np.clip(along, low, high)
+    foot = start[None] + along[:, :, None] * edge[None]
+    nearest = np.argmin(np.linalg.norm(positions[:, None] - foot, axis=2), axis=1)
+    rows = np.arange(len(positions))
+    directions = edge / np.sqrt(length2)[:, None]
+    # Directions are blended between the middles of the axis' pieces, so that they turn smoothly along it.
+    place = np.clip(nearest + along[rows, nearest] - 0.5, 0.0, len(edge) - 1.0)
+    below = np.minimum(place.astype(int), max(len(edge) - 2, 0))
+    above = np.minimum(below + 1, len(edge) - 1)
+    part = (place - below)[:, None]
+    tangent = (1.0 - part) * directions[below] + part * directions[above]
+    return foot[rows, nearest], tangent / np.linalg.norm(tangent, axis=1, keepdims=True)

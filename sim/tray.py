@@ -1,0 +1,132 @@
+"""Wires and catheters ready to be pushed in, and several devices as one."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim.device import DeviceBody, Feed, Sleeve
+from sim.rods.builders import straight_wire
+from sim.rods.laws import Law
+from sim.rods.network import Pose, RodNetwork
+from sim.rods.sections import Section
+
+NODE_DRAG = 0.02
+"""Resistance of a wire's node against moving [N·s/m]: blood and the hand, unverified; enough for a snap to take some ticks."""
+
+
+@dataclasses.dataclass(frozen=True)
+class WireShape:
+    """A wire or catheter as rods.
+
+    Attributes
+    ----------
+    sections
+        Of each element from the proximal to the distal end, or one for all.
+    law
+        Its material.
+    outer_radius
+        Of what touches the wall [m].
+    length
+        [m].
+    count
+        Number of elements.
+    natural_curvature
+        Of each element, were it left alone, about its two cross axes and its own [1/m], shape (count, 3).
+    """
+
+    sections: Section | Sequence[Section]
+    law: Law
+    outer_radius: float
+    length: float
+    count: int
+    natural_curvature: np.ndarray | None = None
+
+
+def fed_wire(name: str, shape: WireShape, *, entry: np.ndarray, direction: np.ndarray, inside: float) -> DeviceBody:
+    """A wire that lies straight in its guide, its tip `inside` [m] beyond the entry.
+
+    Raises
+    ------
+    ValueError
+        If it is shorter than what is to lie inside.
+    """
+    if not 0.0 <= inside < shape.length:
+        raise ValueError(f"{name} is {shape.length:g} m long and cannot begin with {inside:g} m inside; give less.")
+    direction = np.asarray(direction, float) / np.linalg.norm(direction)
+    entry = np.asarray(entry, float)
+    start, end = entry - (shape.length - inside) * direction, entry + inside * direction
+    curvature = np.zeros((shape.count, 3)) if shape.natural_curvature is None else shape.natural_curvature
+    rods, pose = straight_wire(start, end, shape.count, shape.sections, shape.law, natural_curvature=curvature)
+    nodes = np.arange(shape.count + 1)
+    return DeviceBody(
+        rods=rods,
+        pose=pose,
+        sample_nodes=np.concatenate([np.stack([nodes, nodes], 1), rods.elements]),
+        sample_along=np.concatenate([np.zeros(len(nodes)), np.full(shape.count, 0.5)]),
+        sample_radius=np.full(2 * shape.count + 1, shape.outer_radius),
+        drag=np.full(len(nodes), NODE_DRAG),
+        feeds=(Feed(name, nodes, entry, direction),),
+    )
+
+
+def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, float]] = ()) -> DeviceBody:
+    """Several devices as one; `sleeves` name an inner and an outer feed and their clearance [m].
+
+    Raises
+    ------
+    ValueError
+        If two of them have balloons, two feeds one name, or a sleeve names a feed that is not there.
+    """
+    first = np.concatenate([[0], np.cumsum([one.node_count for one in devices])])
+    balloons = [one.balloon for one in devices if one.balloon]
+    if len(balloons) > 1:
+        raise ValueError(f"{len(balloons)} devices have a balloon; one at a time can be inflated.")
+    feeds = tuple(
+        dataclasses.replace(feed, nodes=feed.nodes + start)
+        for one, start in zip(devices, first, strict=False)
+        for feed in one.feeds
+    )
+    named = {feed.name: feed for feed in feeds}
+    if len(named) < len(feeds):
+        raise ValueError(f"Two devices share a name among {', '.join(feed.name for feed in feeds)}; give each its own.")
+    for inner, outer, _ in sleeves:
+        for name in (inner, outer):
+            if name not in named:
+                raise ValueError(f"A sleeve names {name!r}, but the tray holds {', '.join(named) or 'nothing'}.")
+    shares = [one.balloon_share if len(one.balloon_share) else np.zeros(one.node_count) for one in devices]
+    return DeviceBody(
+        rods=_merged([one.rods for one in devices]),
+        pose=Pose(
+            np.concatenate([one.pose.position for one in devices]), np.concatenate([one.pose.rotation for one in devices])
+        ),
+        sample_nodes=np.concatenate([one.sample_nodes + start for one, start in zip(devices, first, strict=False)]),
+        sample_along=np.concatenate([one.sample_along for one in devices]),
+        sample_radius=np.concatenate([one.sample_radius for one in devices]),
+        drag=np.concatenate([one.drag for one in devices]),
+        balloon=balloons[0] if balloons else None,
+        balloon_share=np.concatenate(shares),
+        balloon_gap=max(one.balloon_gap for one in devices),
+        feeds=feeds,
+        sleeves=tuple(Sleeve(named[inner].nodes, named[outer].nodes, gap) for inner, outer, gap in sleeves),
+    )
+
+
+def _merged(networks: Sequence[RodNetwork]) -> RodNetwork:
+    """Several networks side by side as one."""
+    nodes, sections, laws = (np.cumsum([0, *sizes]) for sizes in zip(*_sizes(networks), strict=True))
+    return RodNetwork(
+        node_count=int(nodes[-1]),
+        elements=np.concatenate([one.elements + start for one, start in zip(networks, nodes, strict=False)]),
+        end_rotations=np.concatenate([one.end_rotations for one in networks]),
+        rest_length=np.concatenate([one.rest_length for one in networks]),
+        rest_strain=np.concatenate([one.rest_strain for one in networks]),
+        sections=tuple(section for one in networks for section in one.sections),
+        section_of=np.concatenate([one.section_of + start for one, start in zip(networks, sections, strict=False)]),
+        laws=tuple(law for one in networks for law in one.laws),
+        law_of=np.concatenate([one.law_of + start for one, start in zip(networks, laws, strict=False)]),
+    )
+
+
+def _sizes(networks: Sequence[RodNetwork]) -> list[tuple[int, int, int]]:
+    return [(one.node_count, len(one.sections), len(one.laws)) for one in networks]
