@@ -40,15 +40,17 @@ def _bar(console: Any) -> Iterator[Callable[[Any], None]]:
 
 @contextmanager
 def _lines(console: Any) -> Iterator[Callable[[Any], None]]:
-    last, first = [-SECONDS_BETWEEN_LINES], [True]
+    last, first, ended = [-SECONDS_BETWEEN_LINES], [True], [-1]
 
     def tell(tally: Any) -> None:
         now = time.monotonic()
         if first[0] and tally.dashboard:
             first[0] = False
             console.print(f"Dashboard: {tally.dashboard}", markup=False, highlight=False, soft_wrap=True)
+        if tally.done == tally.total == ended[0]:
+            return
         if tally.done == tally.total or now - last[0] >= SECONDS_BETWEEN_LINES:
-            last[0] = now
+            last[0], ended[0] = now, tally.done
             console.print(f"Study: {words_of(tally)}", markup=False, highlight=False, soft_wrap=True)
 
     yield tell

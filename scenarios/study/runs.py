@@ -69,7 +69,7 @@ def execute(job: Job) -> dict[str, Any]:
     if row is None:
         row = _execute(job, store)
         store.finish(job.key, row)
-        if row["status"] == OK:
+        if row["status"] in (OK, NOT_TAKEN):
             store.log_file(job.key).unlink(missing_ok=True)
     return brief_of(row)
 

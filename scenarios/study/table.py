@@ -55,6 +55,7 @@ class TableRow:
     key: str
     scenario: Any
     folder: Path | None
+    reason: str = ""
 
     def rehearsal(self, folder: Path | None = None) -> "Recording":
         """The run's recording: the one that was kept, else rehearsed again into a folder, with the same result.
@@ -62,12 +63,14 @@ class TableRow:
         Raises
         ------
         InputError
-            If the scenario is no rehearsal, or it has to run again and no folder is given for it.
+            If the run came to nothing, the scenario is no rehearsal, or it has to run again and no folder is given for it.
         """
         from scenarios.recording import load_recording
 
         if not hasattr(self.scenario, "rehearse"):
             raise InputError(f"Row {self.number} is a call of the function {self.scenario.name}; there is nothing to look at.")
+        if self.reason:
+            raise InputError(f"Run {self.number} came to nothing, so there is nothing to look at: {self.reason}")
         kept = Store(self.folder).fields_folder(self.key) if self.folder else None
         again = self.folder / "opened" / f"row-{self.number}" if self.folder else None
         for place in (kept, folder, again):
@@ -152,7 +155,7 @@ class StudyTable:
             raise InputError(f"There is no row {number}; this table has rows 0 to {len(self.frame) - 1}.")
         one, here = self.rows[number], self.frame.iloc[number]
         measures = {name: float(here[name]) for name in self.measures}
-        return TableRow(number, one.parameters, measures, one.key, self.study.scenario, self.folder)
+        return TableRow(number, one.parameters, measures, one.key, self.study.scenario, self.folder, str(here["reason"]))
 
     def best(self, measure: str, *, largest: bool) -> TableRow:
         """The run with the largest or smallest value of a measure, among those that are ok.

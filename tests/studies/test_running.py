@@ -62,6 +62,8 @@ def test_runs_that_come_to_nothing_are_rows_with_a_sentence(tmp_path: Path, work
     assert "in raising" in log and "does not fly" in log
     assert np.isnan(table.frame["value"].to_numpy()[1])
     assert [int(number) for number in table.failures()["run"]] == [1, 2]
+    with pytest.raises(InputError, match="is a call of the function raising"):
+        table.row(0).rehearsal()
 
 
 def test_a_run_that_ends_its_worker_twice_is_set_aside_with_its_log_and_the_rest_complete(tmp_path: Path):
