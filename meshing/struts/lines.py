@@ -10,6 +10,7 @@ from skimage.morphology import skeletonize
 
 SPUR = 2.5  # a free line is a corner's, not a strut's, below this many inscribed radii of the joint that it leaves
 CLOSE = 1.3  # joints whose distance is below this many inscribed radii are one
+STRAIGHT = 0.8  # inscribed radii of a joint within which its struts are straight
 LONGEST_MERGED = 400  # pixels of a line between joints that could be one
 
 
@@ -166,6 +167,30 @@ def tidy(web: Web, points: Callable[[np.ndarray], np.ndarray], inscribed: Callab
         pass
     degrees = web.degrees()
     web.nodes = {node: place for node, place in web.nodes.items() if degrees[node]}
+    for node in web.nodes:
+        if degrees[node] > 2:
+            _settle(web, node, points, inscribed)
+
+
+def _settle(web: Web, node: int, points: Callable, inscribed: Callable) -> None:
+    """Move a joint to the middle of the largest circle near it, and lead its struts straight to it."""
+    place = web.nodes[node]
+    radius = float(inscribed(place))
+    pixel = float(np.linalg.norm(points(place + [1.0, 0.0]) - points(place)))
+    near = np.arange(-int(0.5 * radius / pixel) - 1, int(0.5 * radius / pixel) + 2)
+    around = place + np.stack(np.meshgrid(near, near, indexing="ij"), -1).reshape(-1, 2)
+    size = inscribed(around)
+    # The middle of all that are nearly largest does not depend on how the pixels lie.
+    place = web.nodes[node] = around[size > 0.97 * size.max()].mean(0)
+    centre = points(place)
+    for line in web.lines:
+        for side, end in enumerate(line.ends):
+            if end == node:
+                away = np.linalg.norm(points(line.places) - centre, axis=1)[:: -1 if side else 1]
+                clear = int((away > STRAIGHT * radius).argmax()) or 1
+                clear = min(clear, len(away) // 2)
+                line.places = line.places[: len(away) - clear] if side else line.places[clear:]
+                _lead(line, side, node, place, web.columns)
 
 
 def _length(line: Line, points: Callable[[np.ndarray], np.ndarray]) -> float:

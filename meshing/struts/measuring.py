@@ -12,7 +12,7 @@ from meshing.struts.unrolling import Unrolled
 
 SPACING = 0.25  # between samples, in widths
 SMOOTHING = 0.35  # of the path, in widths
-ACROSS = 9  # samples of the thickness across a strut
+ACROSS = 15  # samples of the thickness across a strut
 FARTHEST = 1.2  # that an edge may be from the middle, in inscribed radii
 REACH = 1.0  # of a joint along its struts, in inscribed radii
 
@@ -40,15 +40,14 @@ def measure(line: Line, flat: Unrolled, edges: KDTree, degrees: dict[int, int]) 
     places = line.places
     inscribed = np.asarray(edges.query(flat.local(places))[0])
     width = 2.0 * float(np.median(inscribed))
-    places = _extended(places, [degrees[end] == 1 for end in line.ends], inscribed, flat)
+    tips = [degrees[end] == 1 for end in line.ends]
+    places = _extended(places, tips, inscribed, flat)
     closed = line.ends[0] == line.ends[1] and degrees[line.ends[0]] == 2
     places = _evened(places, flat, SPACING * width)
     places = _smoothed(places, SMOOTHING / SPACING, closed)
     joints = [degrees[end] > 2 for end in line.ends]
-    left = right = np.empty(0)
-    free = np.ones(len(places), bool)
     for _ in range(2):
-        left, right, across, free = _edges_beside(places, flat, edges, joints, closed)
+        left, right, across, free = _edges_beside(places, flat, edges, (joints, tips), closed)
         shift = np.where(free, 0.5 * (left - right), 0.0)
         if closed:
             shift[-1] = shift[0]
@@ -56,12 +55,69 @@ def measure(line: Line, flat: Unrolled, edges: KDTree, degrees: dict[int, int]) 
             shift[[0, -1]] = 0.0
         places = places + shift[:, None] * flat.steps(places, across)
         places = _smoothed(places, 1.0, closed)
-    left, right, across, free = _edges_beside(places, flat, edges, joints, closed)
-    widths = _carried(left + right, free)
+    left, right, across, free = _edges_beside(places, flat, edges, (joints, tips), closed)
+    width = _carried(left + right, free)
+    points, normals = flat.local(places), np.cross(_tangents(flat.local(places), closed), across)
+    section = _sections(places, width, flat, (points, across, normals))
+    clear = free & (section[:, 0] > 0.0)
+    # A bell over a few samples takes out what the pixels put in.
+    even = [ndimage.gaussian_filter1d(_carried(column, clear), 1.5, mode="nearest") for column in section[:, 1:].T]
+    lift, widths, thick, angle = even
+    turned = np.cos(angle)[:, None] * normals - np.sin(angle)[:, None] * across
+    return Measured(points + lift[:, None] * normals, turned, widths, thick)
+
+
+def _sections(places: np.ndarray, width: np.ndarray, flat: Unrolled, frames: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+    """Sections across a line as rectangles of the same area and principal axes, shape (k, 5).
+
+    Area [mm²], how far the middle lies beyond the mid-surface [mm], width and thickness [mm], and the angle [rad] by which the
+    rectangle is turned about the line, from across it towards the normal. `frames` are points, directions across and normals.
+    """
+    points, across, normals = frames
     share = (np.arange(ACROSS) + 0.5) / ACROSS - 0.5
-    beside = places[:, None] + (share[:, None] * widths[:, None, None]) * flat.steps(places, across)[:, None]
-    thick = _carried(flat.thickness(beside).mean(1), free)
-    return Measured(flat.local(places), flat.normals(places), widths, thick)
+    beside = places[:, None] + (share[:, None] * width[:, None, None]) * flat.steps(places, across)[:, None]
+    plane = np.stack([across, normals], 1)
+    # Each ray is a column of metal; what it has along the line is projected away, as the strut goes on alike along it.
+    away = np.einsum("kai,kji->kaj", flat.metal_middle(beside) - points[:, None], plane)
+    column = np.einsum("kai,kji->kaj", flat.rays(beside), plane)
+    step = np.gradient(np.einsum("kai,kji->kaj", flat.local(beside) - points[:, None], plane), axis=1)
+    extent = flat.sampled(flat.extent, beside, order=0)
+    part = extent * np.abs(step[..., 0] * column[..., 1] - step[..., 1] * column[..., 0])
+    area = part.sum(1)
+    part = part / np.maximum(area, 1e-30)[:, None]
+    first = np.einsum("ka,kaj->kj", part, away)
+    away = away - first[:, None]
+    column = column * extent[..., None]
+    moments = np.einsum("ka,kai,kaj->kij", part, away, away)
+    moments += (np.einsum("ka,kai,kaj->kij", part, column, column) + np.einsum("ka,kai,kaj->kij", part, step, step)) / 12.0
+    across_across, out_out, mixed = moments[:, 0, 0], moments[:, 1, 1], moments[:, 0, 1]
+    lift = first[:, 1]
+    middle, half = 0.5 * (across_across + out_out), np.hypot(0.5 * (across_across - out_out), mixed)
+    angle = 0.5 * np.arctan2(2.0 * mixed, across_across - out_out)
+    long, short = np.sqrt(12.0 * (middle + half)), np.sqrt(12.0 * np.maximum(middle - half, 1e-30))
+    scale = np.sqrt(area / np.maximum(long * short, 1e-30))
+    sizes = np.stack([scale * long, scale * short], 1)
+    return np.column_stack([area, lift, *_followed(sizes, angle).T])
+
+
+def _followed(sizes: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Width, thickness and angle, shape (k, 3), of rectangles given by their long and short side and the long one's angle.
+
+    Which side is the width goes on from sample to sample; it starts where a side lies most nearly across the line.
+    """
+    quarter = 0.5 * np.pi
+    turns = np.rint(angle / quarter)
+    start = int(np.abs(angle - quarter * turns).argmin())
+    for rows in (range(start + 1, len(angle)), range(start - 1, -1, -1)):
+        before = angle[start] - quarter * turns[start]
+        for row in rows:
+            turns[row] = np.rint((angle[row] - before) / quarter)
+            # A section that is nearly round or square has no direction that others could follow.
+            if sizes[row, 0] > 1.05 * sizes[row, 1]:
+                before = angle[row] - quarter * turns[row]
+    swapped = turns.astype(int) % 2 == 1
+    width, thick = np.where(swapped, sizes[:, 1], sizes[:, 0]), np.where(swapped, sizes[:, 0], sizes[:, 1])
+    return np.stack([width, thick, angle - quarter * turns], 1)
 
 
 def crests(found: Measured) -> list[int]:
@@ -79,9 +135,9 @@ def _tangents(points: np.ndarray, closed: bool) -> np.ndarray:
 
 
 def _edges_beside(
-    places: np.ndarray, flat: Unrolled, edges: KDTree, joints: list[bool], closed: bool
+    places: np.ndarray, flat: Unrolled, edges: KDTree, ends: tuple[list[bool], list[bool]], closed: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Distance to the edge on either side [mm], the direction of the first, (k, 3), and which samples are clear of joints."""
+    """Distance to the edge on either side [mm], the direction of the first, (k, 3), and which samples are clear of joints and tips."""
     points = flat.local(places)
     across = np.cross(flat.normals(places), _tangents(points, closed))
     across /= np.linalg.norm(across, axis=1, keepdims=True)
@@ -91,8 +147,8 @@ def _edges_beside(
     share = np.linspace(0.0, 1.0, 40)
     sides = []
     for sign in (1.0, -1.0):
-        way = sign * share[:, None] * farthest[:, None, None]
-        shade = flat.sampled(flat.shade, places[:, None] + way * rates[:, None])
+        aside = sign * share[:, None] * farthest[:, None, None]
+        shade = flat.sampled(flat.shade, places[:, None] + aside * rates[:, None])
         out = shade < 0.5
         first = np.where(out.any(1), out.argmax(1), len(share) - 1)
         rows, before = np.arange(len(places)), np.maximum(first - 1, 0)
@@ -101,10 +157,9 @@ def _edges_beside(
         sides.append((before + part) / (len(share) - 1) * farthest)
     along = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1)))
     free = np.ones(len(places), bool)
-    if joints[0]:
-        free &= along >= REACH * inscribed[0]
-    if joints[1]:
-        free &= along[-1] - along >= REACH * inscribed[-1]
+    for way, row, joint, tip in zip((along, along[-1] - along), (0, -1), *ends, strict=True):
+        if joint or tip:
+            free &= way >= REACH * (inscribed[row] if joint else float(np.median(inscribed)))
     return sides[0], sides[1], across, free
 
 

@@ -33,8 +33,10 @@ class Unrolled:
         Metal blurred by a pixel, whose level of one half is the struts' edge, shape (rows, columns).
     extent
         How much metal a ray away from the axis meets [mm], shape (rows, columns).
+    middle
+        Radius of the middle of that metal [mm], shape (rows, columns).
     radius
-        Of the metal's middle [mm], also a little beside it, shape (rows, columns).
+        The same smoothed and carried on beside the struts: the mid-surface [mm], shape (rows, columns).
     slope
         Growth of that radius along the axis, shape (rows,).
     volume
@@ -49,6 +51,7 @@ class Unrolled:
     metal: np.ndarray
     shade: np.ndarray
     extent: np.ndarray
+    middle: np.ndarray
     radius: np.ndarray
     slope: np.ndarray
     volume: float
@@ -76,7 +79,13 @@ class Unrolled:
 
     def local(self, places: np.ndarray) -> np.ndarray:
         """Points of the mid-surface in the axis's frame [mm], shape (…, 3), at places (…, 2)."""
-        radius = self.sampled(self.radius, places)
+        return self._at(places, self.sampled(self.radius, places))
+
+    def metal_middle(self, places: np.ndarray) -> np.ndarray:
+        """Points in the middle of the metal that is met there, in the axis's frame [mm], shape (…, 3), at places (…, 2)."""
+        return self._at(places, self.sampled(self.middle, places, order=0))
+
+    def _at(self, places: np.ndarray, radius: np.ndarray) -> np.ndarray:
         angle = self.first_angle + self.angle_step * places[..., 1]
         height = self.first_height + self.height_step * places[..., 0]
         return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], -1)
@@ -88,10 +97,10 @@ class Unrolled:
         size = np.sqrt(1.0 + slope**2)
         return np.stack([np.cos(angle) / size, np.sin(angle) / size, -slope / size], -1)
 
-    def thickness(self, places: np.ndarray) -> np.ndarray:
-        """Thickness across the mid-surface [mm] at places (…, 2), nought beside the metal."""
-        slope = self.slope[self._rows(np.rint(places[..., 0]))]
-        return self.sampled(self.extent, places, order=0) / np.sqrt(1.0 + slope**2)
+    def rays(self, places: np.ndarray) -> np.ndarray:
+        """Directions of the rays away from the axis in its frame, shape (…, 3), at places (…, 2)."""
+        angle = self.first_angle + self.angle_step * places[..., 1]
+        return np.stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)], -1)
 
     def steps(self, places: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """Rows and columns per millimetre, (…, 2), along directions (…, 3) in the mid-surface in the axis's frame."""
@@ -148,17 +157,18 @@ def unroll(surface: trimesh.Trimesh, axis: StentAxis, pixel: float, *, mirrored_
         extent, moment = (np.concatenate([picture, picture[:, ::-1]] * (sectors // 2), 1) for picture in (extent, moment))
     empty = ((MARGIN, MARGIN), (0, 0))
     extent, moment = np.pad(extent, empty), np.pad(moment, empty)
-    radius, slope = _middle(extent, moment, step)
+    middle = moment / np.maximum(extent, 1e-30)
+    radius, slope = _mid_surface(extent, middle, step)
     shade = ndimage.gaussian_filter((extent > 0.0).astype(np.float32), 1.0, mode=["nearest", "wrap"])
     return Unrolled(
-        axis, low + (0.5 - MARGIN) * step, step, start + 0.5 * turn, turn, extent > 0.0, shade, extent, radius, slope, volume
+        axis, low + (0.5 - MARGIN) * step, step, start + 0.5 * turn, turn, extent > 0.0, shade, extent, middle, radius, slope, volume
     )
 
 
-def _middle(extent: np.ndarray, moment: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+def _mid_surface(extent: np.ndarray, middle: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
     """Radius of the metal's middle, smoothed and carried on beside the struts, and its growth along the axis."""
     metal = (extent > 0.0).astype(np.float32)
-    radius = np.where(extent > 0.0, moment / np.maximum(extent, 1e-30), 0.0).astype(np.float32)
+    radius = middle.astype(np.float32)
     count = metal.sum(1)
     rows = np.arange(len(count))
     filled = count > 0
