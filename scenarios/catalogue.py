@@ -14,7 +14,7 @@ from meshing.errors import InputError
 from scenarios.assets import find_asset
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import STEEPEST_STRUT_DEG, Alloy, Device, StentDesign
-from scenarios.devices.sheet import Entry
+from scenarios.devices.sheet import Entry, label_of
 from scenarios.devices.wire_table import WireFamily, wires_of
 from scenarios.devices.wires import Wire
 from scenarios.tables import Number, Row, Tag, read_table
@@ -112,7 +112,7 @@ def read_devices(path: Path) -> tuple[Device, ...]:
     Raises:
         InputError: the table is missing or malformed, or a design cannot be built; the message names what is at fault.
     """
-    table = read_table(path, _DeviceTable)
+    table = _read(path)
     alloys = {key: _alloy(row, table.sources) for key, row in table.alloys.items()}
     return tuple(
         _device(family, design, alloys[family.alloy], table.sources, diameter, length)
@@ -129,8 +129,18 @@ def read_wires(path: Path) -> tuple[Wire, ...]:
     Raises:
         InputError: the table is missing or malformed, or a wire cannot be; the message names what is at fault.
     """
-    table = read_table(path, _DeviceTable)
+    table = _read(path)
     return tuple(wire for family in table.wires for wire in wires_of(family, table.sources))
+
+
+@cache
+def _own_table() -> _DeviceTable:
+    return read_table(find_asset("devices.toml"), _DeviceTable)
+
+
+def _read(path: Path) -> _DeviceTable:
+    """The program's own table is read once."""
+    return _own_table() if path == find_asset("devices.toml") else read_table(path, _DeviceTable)
 
 
 @cache
@@ -222,11 +232,12 @@ def data_sheet(device: Device | Wire) -> tuple[Entry, ...]:
     """
     if isinstance(device, Wire):
         return device.sheet
-    table = read_table(find_asset("devices.toml"), _DeviceTable)
+    table = _own_table()
     for family in table.families:
         for design in family.designs if family.name == device.stent.family else ():
             if device.stent.diameter_mm in design.diameters.value and device.stent.length_mm in design.lengths.value:
-                return (*_entries(design, device, table.sources), *_entries(table.alloys[family.alloy], device, table.sources))
+                alloy = _entries(table.alloys[family.alloy], device, table.sources)
+                return (*_entries(design, device, table.sources), *_worked_out(device), *alloy)
     raise InputError(f"The stent {device.name!r} is not in the catalogue, so its sources are not known; name one that is.")
 
 
@@ -363,10 +374,21 @@ def _entries(row: Row, device: Device, sources: dict[str, str]) -> list[Entry]:
     for name in type(row).model_fields:
         number = getattr(row, name)
         if hasattr(number, "source"):
-            label = {"diameters": "diameter", "lengths": "length"}.get(name, name.removesuffix("_deg").replace("_", " "))
+            label = "length" if name == "lengths" else label_of(name)
             value = own.get(name) or number.value
-            entries.append(Entry(label, (float(value),), _UNITS.get(name, "mm"), sources[number.source], number.tag))
+            entry = Entry(label, (float(value),), _UNITS.get(name, "mm"), sources[number.source], number.tag)
+            entries.append(entry.readable())
     return entries
+
+
+def _worked_out(device: Device) -> tuple[Entry, ...]:
+    stent, balloon = device.stent, device.balloon
+    formula = "π (D + t) / (2 N sin α) of diameter, strut thickness, crowns and strut angle"
+    return (
+        Entry("strut length", (stent.strut_length_mm,), "mm", formula, "C"),
+        Entry("rings", (stent.rings,), "", "As many as fit in the length with the ring gap, crimped", "C"),
+        Entry("bore at rated burst", (balloon.largest_diameter_mm,), "mm", "The balloon's diameter by its compliance", "C"),
+    )
 
 
 def _wire_word(name: str) -> str:

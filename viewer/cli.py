@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from scenarios.limits import LIMITS_OF_USE
-from viewer.commands.inputs import devices, labels
+from viewer.commands.devices import devices_app
+from viewer.commands.inputs import labels
 from viewer.commands.looking import view
 from viewer.commands.meshes import mesh
 from viewer.commands.plainly import PlainCommand
@@ -48,8 +49,9 @@ def whole(
     """Hold the options that stand before any command; `viewer.commands.plainly` reads them."""
 
 
-for command in (demo, labels, mesh, rehearse, view, rerun, devices):
+for command in (demo, labels, mesh, rehearse, view, rerun):
     app.command(cls=PlainCommand)(command)
+app.add_typer(devices_app)
 app.add_typer(study_app)
 
 

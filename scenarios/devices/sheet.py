@@ -32,7 +32,7 @@ class Entry:
     @property
     def range_text(self) -> str:
         """The range, or nothing where none is known."""
-        low, high = (None if bound is None else f"{bound:.5g}" for bound in (self.low, self.high))
+        low, high = (None if bound is None else f"{bound:.4g}" for bound in (self.low, self.high))
         if low is not None and high is not None:
             return f"{low} to {high}"
         return f"from {low}" if low is not None else f"to {high}" if high is not None else ""

@@ -1,4 +1,4 @@
-"""Commands that tell what is there: `labels`, `devices`."""
+"""The command that tells what is in a segmentation: `labels`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,36 +34,6 @@ def labels(
     console = Console()
     console.print(table)
     tell_notes(console, label_map.notes)
-
-
-def devices() -> None:
-    """List the devices that can be rehearsed.
-
-    Name one to [cyan]vesalius rehearse … --device NAME[/]; without a name, the size nearest to the vessel is taken, and said.
-    """
-    from rich.console import Console
-    from rich.table import Table
-
-    from scenarios import catalogue
-
-    console = Console()
-    for family, members in catalogue.families().items():
-        first = members[0]
-        table = Table(
-            title=f"{family}: {first.description}", title_justify="left", caption=f"Vessels: {first.vessel}", min_width=60
-        )
-        for column in ("diameter in mm", "nominal atm", "rated burst atm"):
-            table.add_column(column, justify="right")
-        table.add_column("lengths in mm")
-        by_diameter: dict[tuple[float, float, float], list[str]] = {}
-        for device in members:
-            balloon = device.balloon
-            key = (device.stent.diameter_mm, balloon.nominal_pressure_atm, balloon.rated_burst_pressure_atm)
-            by_diameter.setdefault(key, []).append(f"{device.stent.length_mm:g}")
-        for key, lengths in by_diameter.items():
-            table.add_row(*(f"{value:g}" for value in key), "  ".join(lengths))
-        console.print(table)
-        console.print(f'For example: --device "{first.name}"\n', highlight=False)
 
 
 def tell_notes(console: Any, notes: tuple[str, ...]) -> None:
