@@ -213,11 +213,11 @@ def find_any(name: str) -> Device | Wire:
     Raises:
         InputError: there is none; the message lists the nearest.
     """
-    if _parse(name) is not None or _word(name) in {_word(family) for family in families()}:
-        return find(name)
     try:
         return find_wire(name)
     except InputError:
+        if _parse(name) is not None or _word(name) in {_word(family) for family in families()}:
+            return find(name)
         firsts = {device.stent.family: device.name for device in reversed(devices())}
         firsts |= {wire.family: wire.name for wire in reversed(wires())}
         near = ", ".join(_first_of_nearest_families(_wire_word(name), firsts))
