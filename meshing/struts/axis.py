@@ -61,10 +61,11 @@ def find_axis(vertices: np.ndarray, triangles: np.ndarray) -> StentAxis:
     local = corners - centre
     square = np.einsum("t,tki,tkj->ij", area, local, local) + 9.0 * np.einsum("t,ti,tj->ij", area, middle - centre, middle - centre)
     _, axes = np.linalg.eigh(square / 12.0 / total)
-    points = vertices[:: max(1, len(vertices) // FITTED_POINTS)]
+    spread_out = _spread_points(corners)
+    points = spread_out[:: max(1, len(spread_out) // FITTED_POINTS)]
     fits = [_fit(points, centre, direction) for direction in [*axes.T, *np.eye(3)]]
     spread, axis = min(fits, key=lambda fit: fit[0])
-    flat = axis.local(np.concatenate([vertices, middle]))
+    flat = axis.local(spread_out)
     radius, angle = np.hypot(flat[:, 0], flat[:, 1]), np.sort(np.arctan2(flat[:, 1], flat[:, 0]))
     gap = float(np.diff(np.append(angle, angle[0] + 2.0 * np.pi)).max())
     if not (spread < LARGEST_SPREAD and gap < LARGEST_GAP and radius.min() > LEAST_RADIUS * radius.mean()):
@@ -74,6 +75,13 @@ def find_axis(vertices: np.ndarray, triangles: np.ndarray) -> StentAxis:
             "Give `axis`, or `mirrored_sectors` if the mesh is a part of the ring."
         )
     return axis
+
+
+def _spread_points(corners: np.ndarray) -> np.ndarray:
+    """Corners (m, 3, 3) and, where triangles are few and may be large, points all over them, (n, 3) [mm]."""
+    parts = 1 if len(corners) > FITTED_POINTS else 8
+    shares = np.array([(i, j, parts - i - j) for i in range(parts + 1) for j in range(parts + 1 - i)]) / parts
+    return np.einsum("sk,tki->tsi", shares, corners).reshape(-1, 3)
 
 
 def sector_axis(vertices: np.ndarray, count: int) -> StentAxis:

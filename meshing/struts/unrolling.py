@@ -147,6 +147,8 @@ def unroll(surface: trimesh.Trimesh, axis: StentAxis, pixel: float, *, mirrored_
     extent, moment, layers = _united(*(part[:count] for part in pierced), rows * columns)
     extent, moment = extent.reshape(rows, columns), moment.reshape(rows, columns)
     metal = extent > 0.0
+    if not metal.any():
+        raise InputError("No ray away from the stent's axis meets metal. Give another `axis`.")
     if layers > MOST_LAYERED * metal.sum():
         raise InputError(
             f"Struts lie over one another at {100.0 * layers / max(metal.sum(), 1):.0f} % of the metal, as in a braid or in a stent "
