@@ -1,4 +1,4 @@
-"""The middle lines of a stent's struts, found from the surface or the solid mesh that its maker drew. Geometry only, millimetres."""
+"""The middle lines of a stent's struts, found from its maker's surface or solid mesh. Geometry only, millimetres."""
 
 from meshing.struts.axis import StentAxis
 from meshing.struts.graph import Strut, StrutGraph

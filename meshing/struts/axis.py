@@ -59,7 +59,9 @@ def find_axis(vertices: np.ndarray, triangles: np.ndarray) -> StentAxis:
     total = area.sum()
     centre = area @ middle / total
     local = corners - centre
-    square = np.einsum("t,tki,tkj->ij", area, local, local) + 9.0 * np.einsum("t,ti,tj->ij", area, middle - centre, middle - centre)
+    square = np.einsum("t,tki,tkj->ij", area, local, local) + 9.0 * np.einsum(
+        "t,ti,tj->ij", area, middle - centre, middle - centre
+    )
     _, axes = np.linalg.eigh(square / 12.0 / total)
     spread_out = _spread_points(corners)
     points = spread_out[:: max(1, len(spread_out) // FITTED_POINTS)]
@@ -70,8 +72,8 @@ def find_axis(vertices: np.ndarray, triangles: np.ndarray) -> StentAxis:
     gap = float(np.diff(np.append(angle, angle[0] + 2.0 * np.pi)).max())
     if not (spread < LARGEST_SPREAD and gap < LARGEST_GAP and radius.min() > LEAST_RADIUS * radius.mean()):
         raise InputError(
-            f"No axis is to be found: about the best one the radius is spread by {100.0 * spread:.0f} % of its mean, the metal comes "
-            f"as near as {radius.min():.3g} mm and leaves {np.degrees(gap):.0f}° free. "
+            f"No axis is to be found: about the best one the radius is spread by {100.0 * spread:.0f} % of its mean, the metal "
+            f"comes as near as {radius.min():.3g} mm and leaves {np.degrees(gap):.0f}° free. "
             "Give `axis`, or `mirrored_sectors` if the mesh is a part of the ring."
         )
     return axis

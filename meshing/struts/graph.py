@@ -55,7 +55,8 @@ class StrutGraph:
     nodes
         [mm], shape (n, 3).
     kinds
-        Of each node: "joint" where three struts or more meet, "crown" where a line turns back along the axis, "tip" at a free end.
+        Of each node: "joint" where three struts or more meet, "crown" where a line turns back along the axis, "tip" at a free
+        end.
     struts
         Between nodes.
     metal_volume
@@ -106,10 +107,12 @@ class StrutGraph:
         thick = np.concatenate([strut.thicknesses for strut in self.struts])
         middles = [float(np.median(strut.widths)) for strut in self.struts]
         off = 100.0 * (self.rods_volume / self.metal_volume - 1.0)
+        count = int(self.pieces().max()) + 1
         lines = [
-            f"{int(self.pieces().max()) + 1} piece, {len(self.struts)} struts, {self.joint_count} joints, {self.crown_count} crowns, "
-            f"{self.tip_count} tips, {self.length:.4g} mm of line",
-            f"width {widths.min():.3f} to {widths.max():.3f} mm; narrowest strut {min(middles):.3f} mm, widest {max(middles):.3f} mm",
+            f"{count} piece{'s' * (count > 1)}, {len(self.struts)} struts, {self.joint_count} joints, "
+            f"{self.crown_count} crowns, {self.tip_count} tips, {self.length:.4g} mm of line",
+            f"width {widths.min():.3f} to {widths.max():.3f} mm; narrowest strut {min(middles):.3f} mm, "
+            f"widest {max(middles):.3f} mm",
             f"thickness {thick.min():.3f} to {thick.max():.3f} mm",
             f"rods {self.rods_volume:.4g} mm³, mesh {self.metal_volume:.4g} mm³ ({off:+.1f} %)",
         ]

@@ -176,7 +176,7 @@ def _settle(web: Web, node: int, points: Callable, inscribed: Callable) -> None:
     """Move a joint to the middle of the largest circle near it, and lead its struts straight to it."""
     place = web.nodes[node]
     radius = float(inscribed(place))
-    pixel = float(np.linalg.norm(points(place + [1.0, 0.0]) - points(place)))
+    pixel = float(np.linalg.norm(points(place + np.array([1.0, 0.0])) - points(place)))
     near = np.arange(-int(0.5 * radius / pixel) - 1, int(0.5 * radius / pixel) + 2)
     around = place + np.stack(np.meshgrid(near, near, indexing="ij"), -1).reshape(-1, 2)
     size = inscribed(around)
@@ -204,13 +204,11 @@ def _cut_spurs(web: Web, points: Callable, inscribed: Callable) -> bool:
     kept = []
     for line in web.lines:
         free = [degrees[end] == 1 for end in line.ends]
-        if any(free) and not all(free):
+        loop = line.ends[0] == line.ends[1] and degrees[line.ends[0]] > 2
+        # A loop smaller than its joint is a hole of a pixel or two.
+        if loop or (any(free) and not all(free)):
             joint = line.ends[1] if free[0] else line.ends[0]
             if _length(line, points) < SPUR * float(inscribed(web.nodes[joint])):
-                continue
-        elif line.ends[0] == line.ends[1] and degrees[line.ends[0]] > 2:
-            # A loop smaller than its joint is a hole of a pixel or two.
-            if _length(line, points) < SPUR * float(inscribed(web.nodes[line.ends[0]])):
                 continue
         kept.append(line)
     changed = len(kept) < len(web.lines)
@@ -229,10 +227,10 @@ def _join_chains(web: Web) -> bool:
         if len(lines) != 2 or lines[0] is lines[1]:
             continue
         one, two = lines
-        head = one if one.ends[1] == node else Line(one.ends[::-1], one.places[::-1])
-        tail = two if two.ends[0] == node else Line(two.ends[::-1], two.places[::-1])
+        head = one if one.ends[1] == node else Line((one.ends[1], one.ends[0]), one.places[::-1])
+        tail = two if two.ends[0] == node else Line((two.ends[1], two.ends[0]), two.places[::-1])
         turns = web.columns * np.rint((head.places[-1, 1] - tail.places[0, 1]) / web.columns)
-        joined = Line((head.ends[0], tail.ends[1]), np.concatenate([head.places, tail.places[1:] + [0.0, turns]]))
+        joined = Line((head.ends[0], tail.ends[1]), np.concatenate([head.places, tail.places[1:] + np.array([0.0, turns])]))
         web.lines = [line for line in web.lines if line is not one and line is not two] + [joined]
         for end in (head.ends[0], tail.ends[1]):
             at[end] = [line for line in at[end] if line is not one and line is not two]

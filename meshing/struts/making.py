@@ -20,6 +20,7 @@ LEAST_ACROSS, LARGEST_ACROSS = 0.5, 80.0  # [mm], of a stent
 PIXELS_ACROSS = 14.0  # a narrow strut
 FIRST_PIXELS, MOST_PIXELS = 600_000, 12_000_000
 LEAST_PIXELS_ACROSS = 5.0
+FULLEST = 0.9  # share of the unrolled stent that metal may cover
 LEAST_SECTION = 0.02  # of the median width or thickness
 
 
@@ -55,8 +56,8 @@ def strut_graph(
     Raises
     ------
     InputError
-        If the file cannot be read, the surface is open, its size is not a stent's, it has no axis, its struts lie over one another
-        or have no section, or the graph is in pieces.
+        If the file cannot be read, the surface is open, its size is not a stent's, it has no axis, its struts lie over one
+        another or have no section, or the graph is in pieces.
     """
     surface = read_closed_surface(source, part=part)
     surface.apply_scale(millimetres_per_unit)
@@ -68,14 +69,15 @@ def strut_graph(
         axis = sector_axis(vertices, mirrored_sectors) if mirrored_sectors else find_axis(vertices, triangles)
     _demand_size(2.0 * float(np.hypot(*axis.local(vertices)[:, :2].T).max()), millimetres_per_unit, "across")
     flat = _fine_enough(surface, axis, mirrored_sectors)
+    full = float(flat.metal[flat.metal.any(1)].mean())
+    if full > FULLEST:
+        raise InputError(f"The mesh has no struts: metal covers {100.0 * full:.0f} % of its surface. Give a stent with openings.")
     edges = KDTree(flat.edges())
 
     def inscribed(places: np.ndarray) -> np.ndarray:
         return np.asarray(edges.query(flat.local(places))[0])
 
     web = trace(flat.metal)
-    if not web.lines:
-        raise InputError("The mesh has no struts: thinned, nothing but points is left of it. Give a stent with openings.")
     tidy(web, flat.local, inscribed)
     web = _one_piece(web, flat, largest_piece_only)
     return _graph(web, flat, [measure(line, flat, edges, web.degrees()) for line in web.lines])
@@ -170,7 +172,6 @@ def _demand_sections(measured: list[Measured], flat: Unrolled) -> None:
             place = flat.axis.world(measured[worst].points[len(measured[worst].points) // 2][None])[0]
             raise InputError(
                 f"{int((sizes <= least).sum())} of {len(sizes)} struts have a section of next to zero; the worst, near "
-                f"({place[0]:.2f}, {place[1]:.2f}, {place[2]:.2f}) mm, has a {name} of {sizes[worst]:.2g} mm. Mend it in the mesh."
+                f"({place[0]:.2f}, {place[1]:.2f}, {place[2]:.2f}) mm, has a {name} of {sizes[worst]:.2g} mm. "
+                "Mend it in the mesh."
             )
-
-

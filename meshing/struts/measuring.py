@@ -67,7 +67,9 @@ def measure(line: Line, flat: Unrolled, edges: KDTree, degrees: dict[int, int]) 
     return Measured(points + lift[:, None] * normals, turned, widths, thick)
 
 
-def _sections(places: np.ndarray, width: np.ndarray, flat: Unrolled, frames: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+def _sections(
+    places: np.ndarray, width: np.ndarray, flat: Unrolled, frames: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> np.ndarray:
     """Sections across a line as rectangles of the same area and principal axes, shape (k, 5).
 
     Area [mm²], how far the middle lies beyond the mid-surface [mm], width and thickness [mm], and the angle [rad] by which the
@@ -137,7 +139,10 @@ def _tangents(points: np.ndarray, closed: bool) -> np.ndarray:
 def _edges_beside(
     places: np.ndarray, flat: Unrolled, edges: KDTree, ends: tuple[list[bool], list[bool]], closed: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Distance to the edge on either side [mm], the direction of the first, (k, 3), and which samples are clear of joints and tips."""
+    """Distance to the edge on either side [mm], the direction of the first, (k, 3), and which samples are clear of the ends.
+
+    `ends` says whether there is a joint at either end of the line, and whether there is a tip.
+    """
     points = flat.local(places)
     across = np.cross(flat.normals(places), _tangents(points, closed))
     across /= np.linalg.norm(across, axis=1, keepdims=True)

@@ -42,7 +42,7 @@ def read_closed_surface(source: "str | Path | trimesh.Trimesh", *, part: str | N
             raise InputError(f"There is no file {path}. Give the path of a stent's mesh.")
         surface = _abaqus_skin(path, part) if path.suffix.lower() == ".inp" else _read(path)
     surface.merge_vertices()
-    surface.update_faces(surface.nondegenerate_faces(height=None))
+    surface.update_faces(surface.nondegenerate_faces(height=1e-300))
     if not len(surface.faces) or not np.isfinite(surface.vertices).all():
         raise InputError(f"{name} holds no triangles with finite corners. Export the stent as a closed surface or a solid mesh.")
     edges = np.sort(surface.edges, axis=1)
@@ -81,7 +81,9 @@ def _read(path: Path) -> trimesh.Trimesh:
     except (InputError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
-        raise InputError(f"{path.name} cannot be read as a mesh ({error}). Export it as .stl, .ply, .vtu, .msh or .inp.") from error
+        raise InputError(
+            f"{path.name} cannot be read as a mesh ({error}). Export it as .stl, .ply, .vtu, .msh or .inp."
+        ) from error
 
 
 def _polydata(path: Path) -> trimesh.Trimesh:
@@ -135,14 +137,18 @@ def _abaqus_skin(path: Path, part: str | None) -> trimesh.Trimesh:
         try:
             surface = _part_skin(chunk)
         except (ValueError, KeyError) as error:
-            raise InputError(f"{path.name}, part {name}: its nodes and elements cannot be read ({error}). Export it again.") from error
+            raise InputError(
+                f"{path.name}, part {name}: its nodes and elements cannot be read ({error}). Export it again."
+            ) from error
         if surface is not None:
             found[name] = surface
     if part is not None:
         found = {name: surface for name, surface in found.items() if name.lower() == part.lower()}
     if len(found) != 1:
         which = ", ".join(found) or "none"
-        raise InputError(f"{path.name} must hold one part with solid elements; it has {len(found)} ({which}). Name one with `part`.")
+        raise InputError(
+            f"{path.name} must hold one part with solid elements; it has {len(found)} ({which}). Name one with `part`."
+        )
     return next(iter(found.values()))
 
 

@@ -1,6 +1,7 @@
 """A stent unrolled about its axis: how thick the metal is, and where its middle lies, over angle and height."""
 
 import dataclasses
+from typing import Any
 
 import numba
 import numpy as np
@@ -11,8 +12,9 @@ from skimage.measure import find_contours
 from meshing.errors import InputError
 from meshing.struts.axis import StentAxis, sector_angles
 
+MODES: Any = ["nearest", "wrap"]  # of filters, along rows and columns
 MARGIN = 6  # empty rows above and below the metal
-MOST_LAYERED = 0.02  # share of the picture's metal that may lie over other metal
+MOST_LAYERED = 0.015  # share of the picture's metal that may lie over other metal
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -144,14 +146,14 @@ def unroll(surface: trimesh.Trimesh, axis: StentAxis, pixel: float, *, mirrored_
         if count <= capacity:
             break
         capacity = count
-    extent, moment, layers = _united(*(part[:count] for part in pierced), rows * columns)
+    extent, moment, layers = _united(pierced[0][:count], pierced[1][:count], pierced[2][:count], rows * columns)
     extent, moment = extent.reshape(rows, columns), moment.reshape(rows, columns)
     metal = extent > 0.0
     if not metal.any():
         raise InputError("No ray away from the stent's axis meets metal. Give another `axis`.")
     if layers > MOST_LAYERED * metal.sum():
         raise InputError(
-            f"Struts lie over one another at {100.0 * layers / max(metal.sum(), 1):.0f} % of the metal, as in a braid or in a stent "
+            f"Struts lie over one another at {100.0 * layers / metal.sum():.1f} % of the metal, as in a braid or in a stent "
             "folded up; only struts that lie side by side about the axis can be told apart. Give the stent as it is cut."
         )
     volume = float(moment.sum()) * turn * step * sectors
@@ -161,9 +163,20 @@ def unroll(surface: trimesh.Trimesh, axis: StentAxis, pixel: float, *, mirrored_
     extent, moment = np.pad(extent, empty), np.pad(moment, empty)
     middle = moment / np.maximum(extent, 1e-30)
     radius, slope = _mid_surface(extent, middle, step)
-    shade = ndimage.gaussian_filter((extent > 0.0).astype(np.float32), 1.0, mode=["nearest", "wrap"])
+    shade = ndimage.gaussian_filter((extent > 0.0).astype(np.float32), 1.0, mode=MODES)
     return Unrolled(
-        axis, low + (0.5 - MARGIN) * step, step, start + 0.5 * turn, turn, extent > 0.0, shade, extent, middle, radius, slope, volume
+        axis,
+        low + (0.5 - MARGIN) * step,
+        step,
+        start + 0.5 * turn,
+        turn,
+        extent > 0.0,
+        shade,
+        extent,
+        middle,
+        radius,
+        slope,
+        volume,
     )
 
 
@@ -179,9 +192,8 @@ def _mid_surface(extent: np.ndarray, middle: np.ndarray, step: float) -> tuple[n
     slope = np.gradient(smooth, step)
     slope[rows < rows[filled][0] + 3] = slope[rows[filled][0] + 3]
     slope[rows > rows[filled][-1] - 3] = slope[rows[filled][-1] - 3]
-    modes = ["nearest", "wrap"]
-    beside = ndimage.gaussian_filter(metal, 3.0, mode=modes)
-    departure = ndimage.gaussian_filter((radius - profile[:, None].astype(np.float32)) * metal, 3.0, mode=modes)
+    beside = ndimage.gaussian_filter(metal, 3.0, mode=MODES)
+    departure = ndimage.gaussian_filter((radius - profile[:, None].astype(np.float32)) * metal, 3.0, mode=MODES)
     return profile[:, None] + departure / np.maximum(beside, 1e-3), slope
 
 
@@ -263,9 +275,6 @@ def _pierce(points, triangles, low, step, rows, start, turn, columns, closed, ra
 def _column(place, start, turn, columns, closed):
     """Where a place x, y lies among the columns' middles."""
     angle = np.arctan2(place[1], place[0]) - start
-    if closed:
-        angle = angle % (2.0 * np.pi)
-    else:
-        # A sector's own angles may lie on either side of half a turn.
-        angle = (angle + np.pi) % (2.0 * np.pi) - np.pi
+    # A sector's own angles may lie on either side of its first.
+    angle = angle % (2.0 * np.pi) if closed else (angle + np.pi) % (2.0 * np.pi) - np.pi
     return angle / turn - 0.5

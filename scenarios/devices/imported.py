@@ -13,13 +13,15 @@ from sim.rods.sections import Section, rectangular
 METRE = 1e-3  # of a millimetre
 SIZE_STEP = 0.005  # sections whose sides differ by less are one
 
+SAMPLES = 8  # of a strut's sides within one element
+
 
 def rods_of(graph: StrutGraph, law: Law, *, spacing_mm: float) -> tuple[RodNetwork, Pose]:
     """Rods along the struts of a stent and their pose, free of stress as imported; all in SI units.
 
-    Nodes of the graph keep their numbers and come first; struts that share one are joined rigidly. Sections are rectangles whose
-    width lies along the stent's mid-surface and whose thickness lies across it. Elements are about `spacing_mm` [mm] long, at least
-    two a strut.
+    Nodes of the graph keep their numbers and come first; struts that share one are joined rigidly. Sections are rectangles,
+    their width along the stent's mid-surface and their thickness across it, turned where the metal is. Elements are about
+    `spacing_mm` [mm] long, at least two a strut.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def rods_of(graph: StrutGraph, law: Law, *, spacing_mm: float) -> tuple[RodNetwo
     """
     if not spacing_mm > 0.0:
         raise ValueError(f"The spacing of the rods' nodes is {spacing_mm:g} mm. Give one above nought.")
-    places = [point for point in graph.nodes]
+    places = list(graph.nodes)
     strands = []
     known: dict[tuple[int, int], Section] = {}
     for strut in graph.struts:
@@ -36,13 +38,9 @@ def rods_of(graph: StrutGraph, law: Law, *, spacing_mm: float) -> tuple[RodNetwo
         points, normals, widths, thicknesses = _resampled(strut, count)
         nodes = np.array([strut.start, *range(len(places), len(places) + count - 1), strut.end])
         places.extend(points[1:-1])
-        sections = [_section(known, *sides) for sides in zip(_between(widths), _between(thicknesses), strict=True)]
+        sections = [_section(known, *sides) for sides in zip(widths, thicknesses, strict=True)]
         strands.append(Strand(nodes, _frames(points, normals), sections, law))
     return join(METRE * np.array(places), strands)
-
-
-def _between(values: np.ndarray) -> np.ndarray:
-    return 0.5 * (values[1:] + values[:-1])
 
 
 def _section(known: dict[tuple[int, int], Section], width: float, thickness: float) -> Section:
@@ -54,12 +52,14 @@ def _section(known: dict[tuple[int, int], Section], width: float, thickness: flo
 
 
 def _resampled(strut: Strut, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Points, normals, widths and thicknesses [mm] at the ends of `count` equal parts of a strut."""
+    """Points and normals at the ends of `count` equal parts of a strut, and each part's mean width and thickness [mm]."""
     along = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(strut.points, axis=0), axis=1)))
     even = np.linspace(0.0, along[-1], count + 1)
-    columns = np.column_stack([strut.points, strut.normals, strut.widths, strut.thicknesses])
+    columns = np.column_stack([strut.points, strut.normals])
     found = np.stack([np.interp(even, along, column) for column in columns.T], 1)
-    return found[:, :3], found[:, 3:6], found[:, 6], found[:, 7]
+    within = (np.arange(count * SAMPLES) + 0.5) / (count * SAMPLES) * along[-1]
+    sides = [np.interp(within, along, side).reshape(count, SAMPLES).mean(1) for side in (strut.widths, strut.thicknesses)]
+    return found[:, :3], found[:, 3:], sides[0], sides[1]
 
 
 def _frames(points: np.ndarray, normals: np.ndarray) -> np.ndarray:

@@ -61,10 +61,10 @@ class Zigzag:
         down = self.half_wave()
         up = down * [1.0, -1.0] + [self.pitch, -self.height]
         wave = np.concatenate([down[:-1], up[:-1]])
-        waves = [wave + [2.0 * self.pitch * k, 0.0] for k in range(self.strut_count // 2)]
+        waves = [wave + np.array([2.0 * self.pitch * k, 0.0]) for k in range(self.strut_count // 2)]
         middle = np.concatenate(waves) * [1.0, -1.0 if number % 2 else 1.0]
         top = number * (self.height + self.gap) * -1.0 - (self.height if number % 2 else 0.0)
-        return middle + [0.0, top]
+        return middle + np.array([0.0, top])
 
     def bodies(self) -> list[tuple[np.ndarray, bool]]:
         """Middle lines, unrolled, and whether they are closed: rings first, then bridges between crowns that face each other."""
