@@ -261,9 +261,10 @@ class ImplicitSolver:
         p, static = self._progress, self._h is None
         bound = self.settings.static_residual_bound if static else self.settings.residual_bound
         limit = self.settings.static_newton_limit if static else self.settings.newton_limit
-        steps, best, idle = 0, np.inf, 0
+        steps, best, idle, tissue_share = 0, np.inf, 0, 1.0
         while True:
-            pose = self._settle_device(state, pose, 0.3 * bound)
+            # The device need not be much nearer to its rest than the tissue is.
+            pose = self._settle_device(state, pose, max(0.3 * bound, 0.1 * tissue_share))
             p.confined = self._touching.room(state.displacement) < 0.05 * self._touching.reach
             p.confined = p.confined or self._touching.strayed(pose.position)
             device_force, tissue_share = self._residual(state, pose)
