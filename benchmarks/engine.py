@@ -39,6 +39,7 @@ PARTS = {
     "_tissue.assemble": "assembly",
     "_system.begin": "preconditioner",
     "_system.prepare": "preconditioner",
+    "_settle_device": "device alone",
     "_newton_direction": "device elimination",
     "_system.solve": "conjugate gradients",
     "_line_search": "line search",
