@@ -90,6 +90,7 @@ def test_a_twisted_ring_buckles_at_michells_angle(ratio, classical):
     assert twist == pytest.approx(classical, rel=0.03)
 
 
+@pytest.mark.slow
 def test_a_wire_with_27_turns_and_slack_localises():
     # van der Heijden & Thompson 2000; figures of PyElastica's helical buckling case. The wire starts twisted, with a bump.
     length, bending, twisting, count = 100.0, 1.345, 0.789, 320

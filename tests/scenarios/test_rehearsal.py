@@ -51,6 +51,7 @@ def test_pressure_on_the_unloaded_shape_gives_back_the_image(recorded: Recording
     assert np.linalg.norm(recorded.body.vertices * 1e3 - recorded.case.mesh.vertices, axis=1).max() > 0.05
 
 
+@pytest.mark.slow
 def test_a_rerun_is_equal_to_the_bit_twice(recorded: Recording):
     for _ in range(2):
         result = rerun(recorded.folder)

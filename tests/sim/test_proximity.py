@@ -554,6 +554,7 @@ def test_a_search_again_is_equal_to_the_bit():
     assert digest(scene.search()) == digest(scene.search())
 
 
+@pytest.mark.slow
 def test_one_thread_and_two_find_the_same_bits():
     code = (
         "import sys; from sim import backend; backend.start('cpu', threads=int(sys.argv[1]));"

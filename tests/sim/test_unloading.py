@@ -84,6 +84,7 @@ LAWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAWS)
 def test_tissue_of_any_law_is_unloaded(imaged, name):
     """Loaded by the engine's own statics, whose laws and balance are held to their twins elsewhere, and unloaded again."""

@@ -128,6 +128,7 @@ def test_what_the_wire_presses_on_the_wall_is_what_holds_the_wall(softened):
     assert np.linalg.norm(pressed + held) < 1e-3 * size
 
 
+@pytest.mark.slow
 def test_a_wire_stays_within_its_catheter():
     """A stiff wire through a curled catheter: it keeps to the bore, and both uncurl as beams side by side do, κ EI_c/ΣEI."""
     inner = wire("wire", young=60.3e9, length=0.16, count=80, inside=0.02)
