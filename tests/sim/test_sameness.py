@@ -81,6 +81,7 @@ def test_a_copy_is_equal_and_independent(straight):
     assert middle.digest() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blas_threads", ["1", "2"])
 def test_stop_save_and_go_on_in_a_fresh_process_equals_the_straight_run(straight, tmp_path, blas_threads):
     name, _, digests, middle = straight

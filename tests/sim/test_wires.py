@@ -170,6 +170,7 @@ def test_guides_and_sleeves_push_with_the_slope_of_their_energy():
             assert risen == pytest.approx(2.0 * (slope * d).sum(), rel=1e-4, abs=1e-14 * float(np.linalg.norm(slope)))
 
 
+@pytest.mark.slow
 def test_a_pushed_wire_goes_on_from_a_saved_state_to_the_bit(tmp_path):
     """A curled wire that presses on a soft vessel: from a file a fresh solver goes on as the old one does."""
     first, second = (

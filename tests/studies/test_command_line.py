@@ -90,6 +90,7 @@ def test_a_second_start_says_that_all_was_done_before(done):
     assert run.returncode == 0 and "32 of 32 runs, 32 done before" in run.stdout and "Dashboard" not in run.stdout
 
 
+@pytest.mark.slow
 def test_the_report_is_written_again_from_the_folder(done):
     folder, _ = done
     (folder / "results" / "report.html").unlink()
@@ -130,6 +131,7 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, change, options, said
     assert run.returncode == 2 and said in run.stderr and len(run.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_study_that_is_interrupted_keeps_what_was_done_and_goes_on(tmp_path: Path):
     log = tmp_path / "log"
     (tmp_path / "study.toml").write_text(SLOW.format(log=log))
