@@ -114,7 +114,7 @@ def test_a_stiffer_wire_straightens_the_vessel_more(softened):
     (soft, less), (stiff, more) = softened[9.5e9], softened[60.3e9]
     print(f"wall moved {1e3 * less:.2f} and {1e3 * more:.2f} mm; wall force {soft.solver.contact_readings()[0].sum():.2f} and "
           f"{stiff.solver.contact_readings()[0].sum():.2f} N")  # fmt: skip
-    assert more > 1.5 * less > 0.0
+    assert more > 2.0 * less > 0.0
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_what_the_wire_presses_on_the_wall_is_what_holds_the_wall(softened):
     held = case.solver.held_forces(case.state).sum(0)
     size = np.linalg.norm(pressed)
     print(f"pressed {np.round(pressed, 4)} N, held {np.round(held, 4)} N: {100.0 * np.linalg.norm(pressed + held) / size:.3f} %")
-    assert np.linalg.norm(pressed + held) < 4e-3 * size
+    assert np.linalg.norm(pressed + held) < 1e-3 * size
 
 
 @pytest.mark.slow
