@@ -24,15 +24,8 @@ def template_folder() -> Path:
     return Path(__file__).resolve().parent / "templates"
 
 
-def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, title: str) -> Path:
-    """Write the report of an outcome with its pictures inside.
-
-    Args:
-        outcome: the `scenarios.outcome.Outcome`.
-        pictures: paths of PNGs by name; those named in `CAPTIONS` are shown, in that order.
-        path: the .html file to write.
-        title: what was rehearsed.
-    """
+def rendered(template: str, **values: Any) -> str:
+    """Give a page made of one of the templates; all of them tell the limits of use and when they were written."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -44,7 +37,21 @@ def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, titl
     )
     environment.filters["figure"] = figure
     environment.filters["unit"] = unit
-    page = environment.get_template("report.html").render(
+    written = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    return environment.get_template(template).render(limits=LIMITS_OF_USE, written=written, **values)
+
+
+def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, title: str) -> Path:
+    """Write the report of an outcome with its pictures inside.
+
+    Args:
+        outcome: the `scenarios.outcome.Outcome`.
+        pictures: paths of PNGs by name; those named in `CAPTIONS` are shown, in that order.
+        path: the .html file to write.
+        title: what was rehearsed.
+    """
+    page = rendered(
+        "report.html",
         title=title,
         headline=headline(outcome),
         key_figures=key_figures(outcome),
@@ -52,8 +59,6 @@ def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, titl
         measures=outcome.measures,
         provenance=provenance(outcome),
         notes=outcome.notes,
-        limits=LIMITS_OF_USE,
-        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
     )
     path.write_text(page, encoding="utf-8")
     return path
@@ -67,14 +72,16 @@ def embedded(picture: Path) -> str:
 def provenance(outcome: Any) -> list[tuple[str, list[tuple[str, str]]]]:
     """Give what was put in, meshed and run as groups of (name, value), nested names joined."""
     groups = (("Input", outcome.input), ("Mesh", outcome.mesh), ("Run", outcome.run))
-    return [(title, [(name.replace("_", " "), value) for name, value in _flat(values)]) for title, values in groups]
+    return [(title, flat_rows(values)) for title, values in groups]
 
 
-def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+def flat_rows(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Give (name, value) of everything in nested values, nested names joined, as a page shows them."""
     rows = []
-    for name, value in values.items():
+    for key, value in values.items():
+        name = key.replace("_", " ")
         if isinstance(value, Mapping):
-            rows += _flat(value, f"{before}{name} ")
+            rows += flat_rows(value, f"{before}{name} ")
         elif isinstance(value, (list, tuple)):
             rows.append((before + name, "; ".join(str(part) for part in value) or "–"))
         else:

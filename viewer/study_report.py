@@ -1,7 +1,6 @@
 """The report of a study: one page with its pictures, its table of choices, its front, its failures, and whence it comes."""
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from scenarios.study.surrogate import Surrogate, fit
 from scenarios.study.table import provenance
 from viewer import palette, study_figures
 from viewer.headline import figure, unit
-from viewer.report import embedded, template_folder
+from viewer.report import embedded, flat_rows, rendered
 
 DOTS_PER_INCH = 150
 MOST_MEASURES = 6
@@ -29,20 +28,11 @@ def write_study_report(table: Any, folder: Path) -> Path:
 
     What cannot be drawn, for want of runs or because a measure never changes, is said in a sentence in its place.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
-    environment = Environment(
-        loader=FileSystemLoader(template_folder()),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = figure
-    environment.filters["unit"] = unit
-    page = environment.get_template("study.html").render(
+    whence = provenance(table.study, table)
+    page = rendered(
+        "study.html",
         title=table.study.name,
         headline=headline(table),
         sections=sections(table, pictures),
@@ -51,9 +41,7 @@ def write_study_report(table: Any, folder: Path) -> Path:
         front=front(table),
         failures=table.failures().head(MOST_ROWS).to_dict("records"),
         failure_count=len(table.failures()),
-        provenance=_flat(provenance(table.study, table)),
-        limits=LIMITS_OF_USE,
-        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        provenance=flat_rows({name: one for name, one in whence.items() if name not in ("study", "use")}),
     )
     path = folder / "report.html"
     path.write_text(page, encoding="utf-8")
@@ -229,22 +217,3 @@ def _two_that_matter(table: Any, measure: str) -> tuple[str, str] | None:
 
 def _file_name(measure: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in measure.lower())
-
-
-def _flat(values: Any, before: str = "") -> list[tuple[str, str]]:
-    rows = []
-    for name, value in values.items():
-        if name in ("study", "use"):
-            continue
-        if isinstance(value, dict):
-            rows += _flat(value, f"{before}{name} ")
-        else:
-            shown = (
-                "; ".join(map(str, value))
-                if isinstance(value, list)
-                else figure(value)
-                if isinstance(value, float)
-                else str(value)
-            )
-            rows.append((before + name.replace("_", " "), shown))
-    return rows
