@@ -39,13 +39,22 @@ class DeviceStep:
         self.held = held_degrees(device)
         # A moment counts as the force that makes it on an arm of one element.
         self.weights = np.repeat([1.0, 1.0 / float(device.rods.rest_length.mean())], 3) if len(device.rods.rest_length) else 1.0
+        self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None
         self._parts: list[Any] = [SleevePart(one, state.device_position) for one in device.sleeves]
         self._parts += [GuidePart(feed, origin) for feed in device.feeds]
         if device.balloon:
             self._parts.append(BalloonPart(device, origin, state.device_position, command.balloon_pressure))
 
     def evaluate(self, pose: Pose) -> tuple[float, np.ndarray]:
-        """Energy [J] and its slope [N, N·m], shape (n, 6), at a pose relative to the model's origin; nought where held."""
+        """Energy [J] and its slope [N, N·m], shape (n, 6), at a pose relative to the model's origin; nought where held.
+
+        The line search asks for the energy of the pose whose slope is wanted next: the last answer is kept.
+        """
+        if self._seen is None or self._seen[0] is not pose:
+            self._seen = pose, self._evaluated(pose)
+        return self._seen[1]
+
+    def _evaluated(self, pose: Pose) -> tuple[float, np.ndarray]:
         energy, slope = self.device.rods.evaluate(pose, self._history)
         moved = pose.position - self._before.position
         spun = to_vectors(quaternion_product(pose.rotation, inverse(self._before.rotation)))

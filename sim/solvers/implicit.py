@@ -47,6 +47,7 @@ class _Progress:
     iterations: int = 0
     residual: float = np.inf
     energy: float = 0.0
+    tissue_energy: float = 0.0
     stuck: bool = False
     confined: bool = False
 
@@ -252,7 +253,8 @@ class ImplicitSolver:
         return self._total_energy(state, pose)
 
     def _total_energy(self, state: State, pose: Pose) -> float:
-        return self._tissue.energy(state) + self._device_energy(state, pose)
+        self._progress.tissue_energy = self._tissue.energy(state)
+        return self._progress.tissue_energy + self._device_energy(state, pose)
 
     # --- Newton's method --------------------------------------------------------------------------------------------
 
@@ -290,7 +292,7 @@ class ImplicitSolver:
             force, share = self._device_residual(pose)
             if share <= bound:
                 break
-            direction = self._device_compliance(pose).solve(force.ravel()).reshape(-1, 6)
+            direction = self._device_compliance(pose)[0].solve(force.ravel()).reshape(-1, 6)
             step = _longest_step(direction)
             for _ in range(12):
                 trial = pose.moved(step * direction)
@@ -305,7 +307,7 @@ class ImplicitSolver:
             if self._touching.strayed(pose.position):
                 self._search(pose.position)
                 energy = self._device_energy(state, pose)
-        self._progress.energy = self._total_energy(state, pose)
+        self._progress.energy = self._progress.tissue_energy + energy
         return pose
 
     def _device_energy(self, state: State, pose: Pose) -> float:
@@ -316,10 +318,11 @@ class ImplicitSolver:
         except FloatingPointError:
             return math.inf
 
-    def _device_compliance(self, pose: Pose) -> Compliance:
+    def _device_compliance(self, pose: Pose) -> tuple[Compliance, bool]:
+        """The device's compliance, contacts with it, and whether anything touches it."""
         assert self._device
         blocks = self._touching.blocks()[: self.model.sample_count]
-        return self._device.compliance(pose, contact_stiffness(self._device.device, blocks))
+        return self._device.compliance(pose, contact_stiffness(self._device.device, blocks)), bool(blocks.any())
 
     def _device_residual(self, pose: Pose) -> tuple[np.ndarray, float]:
         """The device's imbalance [N, N·m], shape (n, 6), and its share of the forces at work."""
@@ -353,8 +356,7 @@ class ImplicitSolver:
         m = self.model
         compliance, coupled = None, False
         if self._device:
-            compliance = self._device_compliance(pose)
-            coupled = bool(self._touching.blocks()[: m.sample_count].any())
+            compliance, coupled = self._device_compliance(pose)
             if coupled:
                 self._system.couple(compliance, device_force)
         enough = 0.3 * bound
