@@ -24,11 +24,6 @@ class Alloy:
     """[kg/m³]"""
     source: str
 
-    @property
-    def hardening_modulus_pa(self) -> float:
-        """Slope of stress against plastic strain, H = E Eₜ / (E − Eₜ) [Pa]."""
-        return self.young_modulus_pa * self.tangent_modulus_pa / (self.young_modulus_pa - self.tangent_modulus_pa)
-
 
 @dataclasses.dataclass(frozen=True)
 class StentDesign:

@@ -132,16 +132,16 @@ def device_body(lattice: Lattice, design: StentDesign, balloon: Balloon, axis_mm
     section, metal = _section(design), _metal(design)
     rods, pose = join(x, [Strand(nodes, _strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
     # The balloon is borne by rings, each node by the length of strut about it.
-    share = design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * _tributary(lattice)
+    borne = _tributary(lattice)
     return DeviceBody(
         rods=rods,
         pose=pose,
         sample_nodes=pairs,
         sample_along=along,
         sample_radius=np.full(len(pairs), design.half_thickness_mm * 1e-3),
-        drag=drag * around * np.maximum(_tributary(lattice), 1e-3 / around),
+        drag=drag * around * np.maximum(borne, 1e-3 / around),
         balloon=guided,
-        balloon_share=share,
+        balloon_share=design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * borne,
         balloon_gap=design.half_thickness_mm * 1e-3,
     )
 

@@ -41,11 +41,6 @@ class Pose:
         return Pose(self.position + step[:, :3], turned / np.linalg.norm(turned, axis=1, keepdims=True))
 
 
-def retract(pose: Pose, step: np.ndarray) -> Pose:
-    """The pose after a step of each node: a displacement [m] and a rotation vector in space [rad], shape (n, 6)."""
-    return pose.moved(step)
-
-
 @dataclasses.dataclass(frozen=True)
 class RodNetwork:
     """Rods that share nodes, and what their elements are made of.
@@ -104,7 +99,7 @@ class RodNetwork:
         return np.abs(strain[:, 2]) + half[:, 1] * np.abs(strain[:, 3]) + half[:, 0] * np.abs(strain[:, 4])
 
     def evaluate(self, pose: Pose, history: np.ndarray) -> tuple[float, np.ndarray]:
-        """Energy [J] and its slope [N, N·m], shape (n, 6), with respect to a step of `retract`.
+        """Energy [J] and its slope [N, N·m], shape (n, 6), with respect to a step of `Pose.moved`.
 
         With laws that remember, the energy is what is stored and what the tick dissipates.
 
@@ -119,7 +114,7 @@ class RodNetwork:
         return float(energy @ self.rest_length), slope.reshape(-1, 6)
 
     def stiffness(self, pose: Pose, history: np.ndarray, *, positive: bool = False) -> sparse.csc_matrix:
-        """Second derivative of the energy with respect to a step of `retract`, shape (6n, 6n), symmetric.
+        """Second derivative of the energy with respect to a step of `Pose.moved`, shape (6n, 6n), symmetric.
 
         `positive` leaves out what may be negative: BᵀCB and the tension's resistance to turning aside remain, which are
         positive semidefinite.

@@ -5,7 +5,6 @@ import pytest
 
 from sim.rods.builders import straight_wire
 from sim.rods.laws import NITINOL_OPEN_FRAME, NITINOL_SE508, Elastoplastic, LinearElastic
-from sim.rods.network import retract
 from sim.rods.sections import circular, rectangular
 from sim.rods.statics import Effort, rest, task_for
 
@@ -17,7 +16,7 @@ def pulled(law, strains: np.ndarray) -> np.ndarray:
     history, stress, step = network.fresh_history(), [], np.zeros((2, 6))
     for strain in strains:
         step[1, 2] = 1e-3 * strain
-        moved = retract(pose, step)
+        moved = pose.moved(step)
         stress.append(network.evaluate(moved, history)[1][1, 2] / section.area)
         history = network.history_after(moved, history)
     return np.array(stress)

@@ -5,7 +5,6 @@ import pytest
 
 from sim.rods.builders import with_joints
 from sim.rods.laws import NITINOL_SE508, STEEL_316L, Elastoplastic, LinearElastic
-from sim.rods.network import retract
 from sim.rods.sections import Joint
 from tests.rods.samples import random_network, random_step
 
@@ -23,7 +22,7 @@ def richardson(function, width: float):
 def strained(law, seed):
     """A random network that has been strained once before."""
     network, pose = random_network(law, seed=seed)
-    history = network.history_after(retract(pose, 0.02 * random_step(6, seed=seed + 50)), network.fresh_history())
+    history = network.history_after(pose.moved(0.02 * random_step(6, seed=seed + 50)), network.fresh_history())
     return network, pose, history
 
 
@@ -33,7 +32,7 @@ def test_slope_is_that_of_the_energy(law):
     for seed in range(8):
         network, pose, history = strained(law, seed)
         step = random_step(6, seed=seed + 100)
-        measured = richardson(lambda t, n=network, p=pose, h=history, s=step: n.evaluate(retract(p, t * s), h)[0], 2e-6)
+        measured = richardson(lambda t, n=network, p=pose, h=history, s=step: n.evaluate(p.moved(t * s), h)[0], 2e-6)
         slope = network.evaluate(pose, history)[1]
         errors.append(abs(measured - (slope * step).sum()) / np.linalg.norm(slope * step))
     print(f"\nslope of the energy, {type(law).__name__}: worst relative error {max(errors):.1e}, median {np.median(errors):.1e}")
@@ -50,7 +49,7 @@ def test_stiffness_is_the_slope_of_the_slope(law):
         one, two = random_step(6, seed=seed + 100), random_step(6, seed=seed + 200)
 
         def change(step, n=network, p=pose, h=history):
-            return richardson(lambda t: n.evaluate(retract(p, t * step), h)[1], 2e-7)
+            return richardson(lambda t: n.evaluate(p.moved(t * step), h)[1], 2e-7)
 
         matrix = network.stiffness(pose, history)
         assert abs(matrix - matrix.T).max() <= 1e-14 * abs(matrix).max()
@@ -78,8 +77,8 @@ def test_joints_are_springs_with_the_same_slopes():
     joined = with_joints(network, pose, np.array([[0, 3], [2, 5]]), Joint((1e3, 2e3, 3e3), (1e-3, 2e-3, 3e-3)))
     history = joined.fresh_history()
     assert np.isclose(joined.evaluate(pose, history)[0], network.evaluate(pose, history)[0], rtol=1e-12)
-    moved, step = retract(pose, 0.05 * random_step(6, seed=1)), random_step(6, seed=2)
-    measured = richardson(lambda t: joined.evaluate(retract(moved, t * step), history)[0], 1e-4)
+    moved, step = pose.moved(0.05 * random_step(6, seed=1)), random_step(6, seed=2)
+    measured = richardson(lambda t: joined.evaluate(moved.moved(t * step), history)[0], 1e-4)
     assert np.isclose(measured, (joined.evaluate(moved, history)[1] * step).sum(), rtol=1e-8)
 
 
@@ -90,4 +89,4 @@ def test_ends_half_a_turn_apart_are_refused():
     with pytest.raises(FloatingPointError, match=r"element 4 turn by .* Divide the rod"):
         for axis in np.eye(3):
             step[5, 3:] = 3.1 * axis
-            network.evaluate(retract(pose, step), network.fresh_history())
+            network.evaluate(pose.moved(step), network.fresh_history())

@@ -11,7 +11,7 @@ from sim.rods.network import Pose
 from sim.rods.rotations import from_matrices
 from sim.rods.sections import Joint
 from sim.rods.statics import Effort, rest, task_for
-from sim.rods.stents import ZigzagStent, build_stent
+from tests.rods.zigzag import ZigzagStent, build_stent
 
 # Open Stent design (Bonsignore): tube of 1.92 mm, 42 struts a ring, centre lines of crowns 1.294 mm apart when cut, shape-set
 # to 8 mm. A strut is a sector of the tube, whose I is that of a rectangle 0.0886 mm wide and not of its outer 0.094 mm.

@@ -8,8 +8,8 @@ from scenarios.devices.imported import rods_of
 from sim.rods.laws import LinearElastic
 from sim.rods.network import Pose, RodNetwork
 from sim.rods.statics import rest, task_for
-from sim.rods.stents import ZigzagStent, build_stent
 from tests.meshing.swept_stents import Zigzag, surface_of
+from tests.rods.zigzag import ZigzagStent, build_stent
 from tests.shared_data import shared_data
 
 NITINOL = LinearElastic(50e9)

@@ -35,11 +35,6 @@ def catalogue_stent(name: str = "balloon-expandable 6x15") -> tuple[StentDesign,
     return device.stent, device.balloon
 
 
-def elastic(design: StentDesign) -> StentDesign:
-    """The same stent of a metal that does not yield."""
-    return dataclasses.replace(design, alloy=dataclasses.replace(design.alloy, yield_stress_pa=1e15))
-
-
 def on_axis(
     design: StentDesign, balloon: Balloon, *, length_mm: float, lumen_mm: float, middle_mm: float | None = None
 ) -> Placed:

@@ -1,5 +1,7 @@
 """Vessels and wires for the tests of what is pushed in: a straight tube and an arch, round sections, rigid or soft."""
 
+import dataclasses
+
 import numpy as np
 
 from sim.body import Body
@@ -7,7 +9,7 @@ from sim.device import DeviceBody
 from sim.rods.laws import LinearElastic
 from sim.rods.sections import circular
 from sim.tray import WireShape, fed_wire
-from tests.sim.tubes import SOFT, tube
+from tests.sim.tubes import Grid, tube, vessel
 
 STRAIGHT, ARCH_RADIUS = 0.06, 0.04
 """Length of the arch's two straight ends and radius of its middle line [m]."""
@@ -27,31 +29,18 @@ def arch(*, bore: float = 0.012, wall: float = 0.002, around: int = 16, along: i
     outward = np.stack([np.cos(angle), 0.0 * z, -np.sin(angle)], 1)
     line[:, 2] -= beyond
     vertices = line + x[:, None] * outward + y[:, None] * np.array([0.0, 1.0, 0.0])
-    ends = np.concatenate([grid.side(0, 0), grid.side(0, 1)])
-    return Body(
-        vertices=vertices,
-        tets=grid.tets,
-        laws=(SOFT,),
-        law_of_tet=np.zeros(len(grid.tets), int),
-        lumen=grid.faces(2, 0),
-        held=np.arange(len(vertices)) if rigid else ends,
-        kept=1.0,
-    )
+    return _vessel(dataclasses.replace(grid, vertices=vertices), rigid=rigid)
 
 
 def straight(*, bore: float, length: float, rigid: bool = True) -> Body:
     """A straight tube about z from the origin."""
     grid = tube(bore=bore, outer=1.3 * bore, length=length, around=16, through=1, along=40)
-    ends = np.concatenate([grid.side(0, 0), grid.side(0, 1)])
-    return Body(
-        vertices=grid.vertices,
-        tets=grid.tets,
-        laws=(SOFT,),
-        law_of_tet=np.zeros(len(grid.tets), int),
-        lumen=grid.faces(2, 0),
-        held=np.arange(len(grid.vertices)) if rigid else ends,
-        kept=1.0,
-    )
+    return _vessel(grid, rigid=rigid)
+
+
+def _vessel(grid: Grid, *, rigid: bool) -> Body:
+    body = vessel(grid)
+    return dataclasses.replace(body, held=np.arange(len(grid.vertices)) if rigid else body.held, kept=1.0)
 
 
 def wire(
