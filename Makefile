@@ -1,6 +1,8 @@
 # Each target does all of its own set-up: `make demo` and `make test` work in a fresh clone, without a display or a GPU.
 PYTHON ?= python3
 VENV ?= .venv
+# How many tests run at a time; a file's tests share what they make, so they stay together.
+JOBS ?= 2
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
@@ -10,10 +12,10 @@ demo: $(INSTALLED)
 	$(BIN)/vesalius demo --overwrite -o demo-output
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow and not patients"
+	$(BIN)/python -m pytest -m "not slow and not patients" -n $(JOBS) --dist loadfile
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n $(JOBS) --dist loadfile
 
 test-patients: $(INSTALLED)
 	$(BIN)/python -m pytest -m patients

@@ -113,13 +113,13 @@ def measure(thousands: int) -> dict[str, Any]:
     model = build_model(vessel(grid, soft), on_axis(design, balloon, length_mm=24.0, lumen_mm=5.0).body)
     warm = new_state(model)
     for pressure in (1.0, 4.5):
-        ImplicitSolver(model).step(warm, Command(blood_pressure=13.3e3, balloon_pressure=pressure * ATMOSPHERE))
+        ImplicitSolver(model).step(warm, Command(blood_pressure=13.3e3, balloons={"balloon": pressure * ATMOSPHERE}))
     state, solver = new_state(model), ImplicitSolver(model)
     clock = timed_solver(solver)
     newton = iterations = 0
     residual = 0.0
     for pressure in PRESSURES:
-        report = solver.step(state, Command(blood_pressure=13.3e3, balloon_pressure=pressure * ATMOSPHERE))
+        report = solver.step(state, Command(blood_pressure=13.3e3, balloons={"balloon": pressure * ATMOSPHERE}))
         newton, iterations = newton + report.newton_steps, iterations + report.linear_iterations
         residual = report.residual
     pressing = int(state.traction.any(axis=1).sum())

@@ -38,7 +38,7 @@ class Procedure:
         times = [0.0, *(key.time_s for key in self.keyframes)]
         pressures = [0.0, *(key.balloon_atm for key in self.keyframes)]
         pressure = float(np.interp(time_s, times, pressures))
-        return Command(blood_pressure=self.blood_pressure_pa, balloon_pressure=ATMOSPHERE * pressure)
+        return Command(blood_pressure=self.blood_pressure_pa, balloons={"balloon": ATMOSPHERE * pressure})
 
     def phase(self, time_s: float) -> str:
         """The phase that a tick ending at `time_s` belongs to."""

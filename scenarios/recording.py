@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sim.command import Command
     from sim.solvers.settings import TickReport
 
-FORMAT = 1
+FORMAT = 2
 """Version of the files' layout."""
 
 
@@ -93,7 +93,7 @@ class Recording:
         about = self.ticks[tick - 1]
         displacement = arrays["displacement"].astype(float)
         device = arrays["device"]
-        pressure = float(about["command"]["balloon_pressure"]) / ATMOSPHERE
+        pressure = float(about["command"]["balloons"]["balloon"]) / ATMOSPHERE
         return Frame(
             tick=tick,
             time_s=about["time_s"],

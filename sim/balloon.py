@@ -20,11 +20,14 @@ class GuidedBalloon:
         Points of the catheter's axis [m], shape (q, 3).
     chart_radius, chart_pressure
         Free outer radius [m] against pressure [Pa], both increasing, shape (c,). Beyond the last row the last slope goes on.
+    shoulder
+        Length over which it closes at each end of the axis [m], as half an ellipse does.
     """
 
     axis: np.ndarray
     chart_radius: np.ndarray
     chart_pressure: np.ndarray
+    shoulder: float = 0.0
 
     def free_radius(self, pressure: float) -> float:
         """Radius of the balloon in air [m] at `pressure` [Pa]."""
@@ -46,6 +49,47 @@ class GuidedBalloon:
         """∫ (P − P_c(s))⁺ s ds from each radius to the free radius [N]: potential per radian and length of axis."""
         free = self.free_radius(pressure)
         return self._swept(pressure, np.array([free])) - self._swept(pressure, np.minimum(radius, free))
+
+    def work_table(self, pressure: float) -> np.ndarray:
+        """For kernels, in which Pₗ is `pressure` and r goes up to the free radius: rows (r, P_c(r), ∫₀^r (Pₗ − P_c) s ds).
+
+        [m], [Pa], [N], shape (k, 3); between rows P_c is linear.
+        """
+        chart_radius, _ = _extended(self.chart_radius, self.chart_pressure)
+        free = self.free_radius(pressure)
+        radius = np.concatenate([[0.0], chart_radius[chart_radius < free], [free]])
+        return np.stack([radius, self.wall_pressure(radius), self._swept(pressure, radius)], 1)
+
+    def share_at(self, station: np.ndarray) -> np.ndarray:
+        """Radius at each station along the axis [m] over that between the shoulders; nought beyond its ends."""
+        length = float(np.linalg.norm(np.diff(self.axis, axis=0), axis=1).sum())
+        to_end = np.minimum(station, length - station)
+        closing = 1.0 - np.clip(to_end / max(self.shoulder, 1e-9), 0.0, 1.0)
+        return np.where(to_end > 0.0, np.sqrt(1.0 - closing**2), 0.0)
+
+    def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Nearest place of the axis, which goes straight on beyond its ends, to each point [m], shape (n, 3).
+
+        Returns those places [m], the axis' directions there, both shape (n, 3), and the stations along it [m], shape (n,).
+        """
+        start, edge = self.axis[:-1], np.diff(self.axis, axis=0)
+        length = np.linalg.norm(edge, axis=1)
+        along = np.einsum("nqi,qi->nq", points[:, None] - start[None], edge) / length**2
+        low = np.where(np.arange(len(edge)) == 0, -np.inf, 0.0)
+        high = np.where(np.arange(len(edge)) == len(edge) - 1, np.inf, 1.0)
+        along = np.clip(along, low, high)
+        foot = start[None] + along[:, :, None] * edge[None]
+        nearest = np.argmin(np.linalg.norm(points[:, None] - foot, axis=2), axis=1)
+        rows = np.arange(len(points))
+        directions = edge / length[:, None]
+        # Directions are blended between the middles of the axis' pieces, so that they turn smoothly along it.
+        place = np.clip(nearest + along[rows, nearest] - 0.5, 0.0, len(edge) - 1.0)
+        below = np.minimum(place.astype(int), max(len(edge) - 2, 0))
+        above = np.minimum(below + 1, len(edge) - 1)
+        part = (place - below)[:, None]
+        tangent = (1.0 - part) * directions[below] + part * directions[above]
+        station = np.concatenate([[0.0], np.cumsum(length)])[nearest] + along[rows, nearest] * length[nearest]
+        return foot[rows, nearest], tangent / np.linalg.norm(tangent, axis=1, keepdims=True), station
 
     def _swept(self, pressure: float, upper: np.ndarray) -> np.ndarray:
         """∫₀^upper (P − P_c(s)) s ds [N], exact since P_c is linear between the chart's rows."""

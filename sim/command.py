@@ -96,8 +96,8 @@ class Command:
     ----------
     blood_pressure
         In the lumen [Pa].
-    balloon_pressure
-        In the balloon [Pa].
+    balloons
+        Pressure in named balloons [Pa]; those not named are folded.
     gravity
         Acceleration [m/s²].
     pressures
@@ -113,13 +113,13 @@ class Command:
     """
 
     blood_pressure: float = 0.0
-    balloon_pressure: float = 0.0
     gravity: Vector = (0.0, 0.0, 0.0)
     pressures: Mapping[str, float] = dataclasses.field(default_factory=dict)
     tractions: Mapping[str, Vector] = dataclasses.field(default_factory=dict)
     moves: Mapping[str, Motion] = dataclasses.field(default_factory=dict)
     activation: float = 0.0
     drives: Mapping[str, Drive] = dataclasses.field(default_factory=dict)
+    balloons: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         drives = {name: one if isinstance(one, Drive) else Drive(**one) for name, one in self.drives.items()}
@@ -129,6 +129,7 @@ class Command:
         object.__setattr__(self, "tractions", {name: _vector(one) for name, one in self.tractions.items()})
         object.__setattr__(self, "moves", moves)
         object.__setattr__(self, "drives", drives)
+        object.__setattr__(self, "balloons", dict(self.balloons))
 
     def blended(self, other: "Command", share: float) -> "Command":
         """A command `share` of the way from this one to another."""
@@ -139,15 +140,14 @@ class Command:
         def vector(a: Vector, b: Vector) -> Vector:
             return (between(a[0], b[0]), between(a[1], b[1]), between(a[2], b[2]))
 
+        def named(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
+            return {name: between(a.get(name, 0.0), b.get(name, 0.0)) for name in {**a, **b}}
+
         nought = (0.0, 0.0, 0.0)
         return Command(
             blood_pressure=between(self.blood_pressure, other.blood_pressure),
-            balloon_pressure=between(self.balloon_pressure, other.balloon_pressure),
             gravity=vector(self.gravity, other.gravity),
-            pressures={
-                name: between(self.pressures.get(name, 0.0), other.pressures.get(name, 0.0))
-                for name in {**self.pressures, **other.pressures}
-            },
+            pressures=named(self.pressures, other.pressures),
             tractions={
                 name: vector(self.tractions.get(name, nought), other.tractions.get(name, nought))
                 for name in {**self.tractions, **other.tractions}
@@ -161,6 +161,7 @@ class Command:
                 name: self.drives.get(name, drive).blended(drive, share)
                 for name, drive in {**self.drives, **other.drives}.items()
             },
+            balloons=named(self.balloons, other.balloons),
         )
 
 

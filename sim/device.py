@@ -50,6 +50,28 @@ class Sleeve:
 
 
 @dataclasses.dataclass(frozen=True)
+class Mounted:
+    """A balloon that presses on the wall, and on nodes of rods that lie upon it.
+
+    Attributes
+    ----------
+    name
+        Whom a Command's pressure speaks to.
+    balloon
+        Its axis and chart.
+    share
+        Area of the balloon that each node bears, per unit of radius, shape (n,) [m·rad]; nought for nodes that are not on it.
+    gap
+        Distance of those nodes from the strut's inner face [m].
+    """
+
+    name: str
+    balloon: GuidedBalloon
+    share: np.ndarray
+    gap: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
 class DeviceBody:
     """Devices as numpy arrays: what a model is made from.
 
@@ -65,12 +87,8 @@ class DeviceBody:
         Distance of each point's outer face from the rod's middle line [m], shape (s,).
     drag
         Resistance of each node against moving [N·s/m], shape (n,): the flow of fluid into the balloon and friction, in one.
-    balloon
-        The balloon under a stent; None without one.
-    balloon_share
-        Area of the balloon that each node bears, per unit of radius, shape (n,) [m·rad].
-    balloon_gap
-        Distance of each node from the strut's inner face [m].
+    balloons
+        Balloons, under stents or alone.
     feeds
         Rods that hands push.
     sleeves
@@ -83,9 +101,7 @@ class DeviceBody:
     sample_along: np.ndarray
     sample_radius: np.ndarray
     drag: np.ndarray
-    balloon: GuidedBalloon | None = None
-    balloon_share: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
-    balloon_gap: float = 0.0
+    balloons: tuple[Mounted, ...] = ()
     feeds: tuple[Feed, ...] = ()
     sleeves: tuple[Sleeve, ...] = ()
 

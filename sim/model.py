@@ -1,6 +1,7 @@
 """Model: everything that stays the same while the clock runs."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import taichi as ti
@@ -127,13 +128,10 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
     corner_first, corners = corner_table(body.tets, vertex_count)
     lumen_first, lumen_triangles = inverse_table(body.lumen, vertex_count)
     neighbour_first, neighbours = neighbour_table(body.lumen, vertex_count)
-    samples, nodes = (device.sample_nodes, device.node_count) if device else (np.zeros((0, 2), int), 0)
-    node_first, node_samples = inverse_table(samples, nodes)
     stiffness = np.array([law.volume_stiffness for law in materials.laws])
     (spring, dashpot), origin = _supports(body), body.vertices.mean(0)
     return Model(
         body=body,
-        device=device,
         origin=origin,
         materials=materials,
         vertex_count=vertex_count,
@@ -141,8 +139,6 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
         entry_count=len(pattern.row),
         upper_count=len(pattern.upper),
         lumen_count=len(body.lumen),
-        sample_count=len(samples),
-        node_count=nodes,
         skin=np.unique(boundary_faces(body.tets)) if body.obstacles else np.zeros(0, int),
         rest=put(body.vertices - origin, vec3),
         mass=put(_masses(body, volume), ti.f32),
@@ -174,13 +170,29 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
         lumen_triangles=put(lumen_triangles, ti.i32),
         neighbour_first=put(neighbour_first, ti.i32),
         neighbours=put(neighbours, ti.i32),
-        sample_nodes=put(samples, ivec2),
-        sample_along=put(device.sample_along if device else np.zeros(0), ti.f32),
-        node_first=put(node_first, ti.i32),
-        node_samples=put(node_samples, ti.i32),
         vertex_stiffness=_vertex_stiffness(body, edges_inverse, volume),
         mean_edge=_mean_edge(body),
+        **_device_tables(device),
     )
+
+
+def with_device(model: Model, device: DeviceBody | None) -> Model:
+    """The same tissue with another device, or with none; the tissue's tables are shared."""
+    return dataclasses.replace(model, **_device_tables(device))
+
+
+def _device_tables(device: DeviceBody | None) -> dict[str, Any]:
+    samples, nodes = (device.sample_nodes, device.node_count) if device else (np.zeros((0, 2), int), 0)
+    node_first, node_samples = inverse_table(samples, nodes)
+    return {
+        "device": device,
+        "sample_count": len(samples),
+        "node_count": nodes,
+        "sample_nodes": put(samples, ivec2),
+        "sample_along": put(device.sample_along if device else np.zeros(0), ti.f32),
+        "node_first": put(node_first, ti.i32),
+        "node_samples": put(node_samples, ti.i32),
+    }
 
 
 def _materials(body: Body) -> Materials:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.device import DeviceBody, Feed, Sleeve
+from sim.balloon import GuidedBalloon
+from sim.device import DeviceBody, Feed, Mounted, Sleeve
 from sim.rods.builders import straight_wire
 from sim.rods.laws import Law
 from sim.rods.network import Pose, RodNetwork
@@ -70,18 +71,38 @@ def fed_wire(name: str, shape: WireShape, *, entry: np.ndarray, direction: np.nd
     )
 
 
+def bare_balloon(name: str, balloon: GuidedBalloon) -> DeviceBody:
+    """A balloon without a stent, which presses on the wall alone; its catheter is its axis."""
+    none = np.zeros(0, int)
+    rods = RodNetwork(0, np.zeros((0, 2), int), np.zeros((0, 2, 4)), np.zeros(0), np.zeros((0, 6)), (), none, (), none)
+    return DeviceBody(
+        rods=rods,
+        pose=Pose(np.zeros((0, 3)), np.zeros((0, 4))),
+        sample_nodes=np.zeros((0, 2), int),
+        sample_along=np.zeros(0),
+        sample_radius=np.zeros(0),
+        drag=np.zeros(0),
+        balloons=(Mounted(name, balloon, np.zeros(0)),),
+    )
+
+
 def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, float]] = ()) -> DeviceBody:
     """Several devices as one; `sleeves` name an inner and an outer feed and their clearance [m].
 
     Raises
     ------
     ValueError
-        If two of them have balloons, two feeds one name, or a sleeve names a feed that is not there.
+        If two balloons or two feeds share a name, or a sleeve names a feed that is not there.
     """
     first = np.concatenate([[0], np.cumsum([one.node_count for one in devices])])
-    balloons = [one.balloon for one in devices if one.balloon]
-    if len(balloons) > 1:
-        raise ValueError(f"{len(balloons)} devices have a balloon; one at a time can be inflated.")
+    total = int(first[-1])
+    balloons = tuple(
+        dataclasses.replace(mounted, share=_padded(mounted.share, start, total))
+        for one, start in zip(devices, first, strict=False)
+        for mounted in one.balloons
+    )
+    if len({one.name for one in balloons}) < len(balloons):
+        raise ValueError(f"Two balloons share a name among {', '.join(one.name for one in balloons)}; give each its own.")
     feeds = tuple(
         dataclasses.replace(feed, nodes=feed.nodes + start)
         for one, start in zip(devices, first, strict=False)
@@ -94,7 +115,6 @@ def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, fl
         for name in (inner, outer):
             if name not in named:
                 raise ValueError(f"A sleeve names {name!r}, but the tray holds {', '.join(named) or 'nothing'}.")
-    shares = [one.balloon_share if len(one.balloon_share) else np.zeros(one.node_count) for one in devices]
     return DeviceBody(
         rods=_merged([one.rods for one in devices]),
         pose=Pose(
@@ -104,12 +124,16 @@ def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, fl
         sample_along=np.concatenate([one.sample_along for one in devices]),
         sample_radius=np.concatenate([one.sample_radius for one in devices]),
         drag=np.concatenate([one.drag for one in devices]),
-        balloon=balloons[0] if balloons else None,
-        balloon_share=np.concatenate(shares),
-        balloon_gap=max(one.balloon_gap for one in devices),
+        balloons=balloons,
         feeds=feeds,
         sleeves=tuple(Sleeve(named[inner].nodes, named[outer].nodes, gap) for inner, outer, gap in sleeves),
     )
+
+
+def _padded(share: np.ndarray, start: int, total: int) -> np.ndarray:
+    whole = np.zeros(total)
+    whole[start : start + len(share)] = share
+    return whole
 
 
 def _merged(networks: Sequence[RodNetwork]) -> RodNetwork:

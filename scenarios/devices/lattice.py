@@ -10,7 +10,7 @@ from meshing.errors import InputError
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import StentDesign
 from sim.balloon import GuidedBalloon
-from sim.device import DeviceBody
+from sim.device import DeviceBody, Mounted
 from sim.rods.builders import Strand, join
 from sim.rods.laws import Elastoplastic
 from sim.rods.sections import Section, rectangular
@@ -118,15 +118,7 @@ def device_body(lattice: Lattice, design: StentDesign, balloon: Balloon, axis_mm
     `axis_mm` is the balloon's axis [mm], shape (q, 3); `drag` the resistance of a crown with its struts against moving
     [N·s/m], which stands in for the slow flow of fluid into the balloon and for friction.
     """
-    around = 2 * design.crowns
-    pressures = np.linspace(0.0, balloon.highest_pressure_atm, 41)
-    pressures = np.union1d(pressures, [balloon.unfolding_pressure_atm, balloon.nominal_pressure_atm])
-    axis = axis_mm * 1e-3
-    guided = GuidedBalloon(
-        axis=axis,
-        chart_radius=0.5e-3 * np.asarray(balloon.diameter(pressures)),
-        chart_pressure=ATMOSPHERE * pressures,
-    )
+    around, axis = 2 * design.crowns, axis_mm * 1e-3
     pairs, along = lattice.samples()
     x = lattice.nodes * 1e-3
     section, metal = _section(design), _metal(design)
@@ -140,9 +132,23 @@ def device_body(lattice: Lattice, design: StentDesign, balloon: Balloon, axis_mm
         sample_along=along,
         sample_radius=np.full(len(pairs), design.half_thickness_mm * 1e-3),
         drag=drag * around * np.maximum(borne, 1e-3 / around),
-        balloon=guided,
-        balloon_share=design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * borne,
-        balloon_gap=design.half_thickness_mm * 1e-3,
+        balloons=(
+            Mounted(
+                "balloon", guided(balloon, axis_mm), design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * borne, design.half_thickness_mm * 1e-3
+            ),
+        ),
+    )
+
+
+def guided(balloon: Balloon, axis_mm: np.ndarray) -> GuidedBalloon:
+    """A balloon along an axis [mm], shape (q, 3), for the engine, in SI units."""
+    pressures = np.linspace(0.0, balloon.highest_pressure_atm, 41)
+    pressures = np.union1d(pressures, [balloon.unfolding_pressure_atm, balloon.nominal_pressure_atm])
+    return GuidedBalloon(
+        axis=axis_mm * 1e-3,
+        chart_radius=0.5e-3 * np.asarray(balloon.diameter(pressures)),
+        chart_pressure=ATMOSPHERE * pressures,
+        shoulder=1e-3 * max(balloon.overhang_mm, 0.5),
     )
 
 

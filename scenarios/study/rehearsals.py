@@ -328,13 +328,17 @@ def _keep_unloaded(found: "Unloaded", file: Path) -> None:
 
 
 def _model(case: "Case", unloaded: "Unloaded", key: str) -> "Model":
-    """The engine's tables of wall and device; the last one is kept, for runs that differ in the inflation alone."""
-    from sim.model import build_model
+    """The engine's tables of wall and device; the last wall's are kept, and the last device's on it."""
+    from sim.model import build_model, with_device
 
     whole = _digest(key, case.device, case.lattice.nodes, case.balloon_axis)
     if whole not in _MODELS:
+        wall = next((model for of, model in _MODELS.items() if of == key), None)
+        if wall is None:
+            wall = build_model(unloaded.body)
         _MODELS.clear()
-        _MODELS[whole] = build_model(unloaded.body, case.device_body())
+        _MODELS[key] = wall
+        _MODELS[whole] = with_device(wall, case.device_body())
     return _MODELS[whole]
 
 

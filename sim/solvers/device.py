@@ -42,8 +42,9 @@ class DeviceStep:
         self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None
         self._parts: list[Any] = [SleevePart(one, state.device_position) for one in device.sleeves]
         self._parts += [GuidePart(feed, origin) for feed in device.feeds]
-        if device.balloon:
-            self._parts.append(BalloonPart(device, origin, state.device_position, command.balloon_pressure))
+        for one in device.balloons:
+            if one.share.any():
+                self._parts.append(BalloonPart(one, origin, state.device_position, command.balloons.get(one.name, 0.0)))
 
     def evaluate(self, pose: Pose) -> tuple[float, np.ndarray]:
         """Energy [J] and its slope [N, N·m], shape (n, 6), at a pose relative to the model's origin; nought where held.

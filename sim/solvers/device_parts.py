@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from sim.device import DeviceBody, Feed, Sleeve
+from sim.device import Feed, Mounted, Sleeve
 
 GUIDE_STIFFNESS = 1e4
 """Of a guide against a node that leaves its line [N/m]: a newton moves it by a tenth of a millimetre."""
@@ -33,11 +33,11 @@ class NodeBlocks:
 class BalloonPart:
     """A balloon that presses struts away from its axis: see `sim.balloon`."""
 
-    def __init__(self, device: DeviceBody, origin: np.ndarray, position: np.ndarray, pressure: float):
-        assert device.balloon is not None
-        self._balloon, self._pressure = device.balloon, pressure
-        self._share, self._gap = device.balloon_share, device.balloon_gap
-        self._centre, self._tangent = _nearest_on_axis(device.balloon.axis - origin, position)
+    def __init__(self, mounted: Mounted, origin: np.ndarray, position: np.ndarray, pressure: float):
+        self._balloon, self._pressure = mounted.balloon, pressure
+        self._share, self._gap = mounted.share, mounted.gap
+        centre, self._tangent, _ = mounted.balloon.nearest(position + origin)
+        self._centre = centre - origin
 
     def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
@@ -146,24 +146,3 @@ def _nearest_edges(points: np.ndarray, line: np.ndarray) -> np.ndarray:
     """Number of the element of a line nearest to each point."""
     middle = 0.5 * (line[1:] + line[:-1])
     return np.argmin(np.linalg.norm(points[:, None] - middle[None], axis=2), axis=1)
-
-
-def _nearest_on_axis(axis: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Nearest point of an axis, a polyline that goes straight on beyond its ends, and its direction at each position."""
-    start, edge = axis[:-1], np.diff(axis, axis=0)
-    length2 = np.einsum("qi,qi->q", edge, edge)
-    along = np.einsum("nqi,qi->nq", positions[:, None] - start[None], edge) / length2
-    low = np.where(np.arange(len(edge)) == 0, -np.inf, 0.0)
-    high = np.where(np.arange(len(edge)) == len(edge) - 1, np.inf, 1.0)
-    along = np.clip(along, low, high)
-    foot = start[None] + along[:, :, None] * edge[None]
-    nearest = np.argmin(np.linalg.norm(positions[:, None] - foot, axis=2), axis=1)
-    rows = np.arange(len(positions))
-    directions = edge / np.sqrt(length2)[:, None]
-    # Directions are blended between the middles of the axis' pieces, so that they turn smoothly along it.
-    place = np.clip(nearest + along[rows, nearest] - 0.5, 0.0, len(edge) - 1.0)
-    below = np.minimum(place.astype(int), max(len(edge) - 2, 0))
-    above = np.minimum(below + 1, len(edge) - 1)
-    part = (place - below)[:, None]
-    tangent = (1.0 - part) * directions[below] + part * directions[above]
-    return foot[rows, nearest], tangent / np.linalg.norm(tangent, axis=1, keepdims=True)

@@ -159,7 +159,7 @@ class ImplicitSolver:
         self._system.begin(state, rest)
         last = self._last_moves(state)
         pose, deepest = state.device_pose, 0.0
-        if m.device:
+        if m.device and m.node_count:
             self._device = DeviceStep(m.device, m.origin, state, command, h or 1e3)
             self._touching.position_before.from_numpy(pose.position)
         stages = self._stages(state, command, last)

@@ -24,6 +24,11 @@ def check_command(model: Model, command: Command) -> None:
         if name not in movable:
             known = ", ".join(sorted(movable)) or "none"
             raise ModelError(f"There is nothing called {name!r} to move; patches and obstacles: {known}.")
+    balloons = [one.name for one in model.device.balloons] if model.device else []
+    for name in command.balloons:
+        if name not in balloons:
+            there = ", ".join(balloons) or "none"
+            raise ModelError(f"The command inflates {name!r}, but the balloons there are: {there}.")
 
 
 def dead_loads(model: Model, command: Command) -> np.ndarray:

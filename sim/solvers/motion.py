@@ -23,6 +23,13 @@ def copy(count: int, source: Vec3ds, target_out: Vec3ds):
 
 
 @ti.kernel
+def copy_blocks(count: int, source: Mat3s, target_out: Mat3s):
+    """Copy 3 × 3 blocks."""
+    for v in range(count):
+        target_out[v] = source[v]
+
+
+@ti.kernel
 def stop(count: int, velocity_out: Vec3s):
     """Make all velocities nought: Taichi's own filling of an array of vectors is compiled anew at each call."""
     for v in range(count):

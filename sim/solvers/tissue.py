@@ -11,6 +11,7 @@ from sim.chunks import partial_length
 from sim.command import Command
 from sim.model import Model
 from sim.solvers import assembly, motion
+from sim.solvers.inflated import Inflated
 from sim.solvers.loads import dead_loads
 from sim.state import State
 
@@ -30,6 +31,7 @@ class Tissue:
         self._rim, self._dead, self._pull = (zeros(n, vec3) for _ in range(3))
         self._all = put(np.ones(n), ti.f32)
         self._own, self._element_stress = zeros(n, mat3), zeros(m.tet_count, mat3)
+        self._inflated, self._own_now = Inflated(m), zeros(n, mat3)
         self._blocks = zeros(10 * m.tet_count, mat3)
         self._area = put(np.zeros((m.tet_count, 4, 3)), vec3)
         self._change = zeros(m.tet_count, ti.f64)
@@ -60,6 +62,8 @@ class Tissue:
         )  # fmt: skip
         self._prepare_materials(state, command, h)
         self._scale = self._least_force(command)
+        if command.balloons:
+            self._inflated.begin(state.displacement.to_numpy(), state.device_position + m.origin, command)
 
     def _prepare_materials(self, state: State, command: Command, h: float | None) -> None:
         """Factor of each law and what elements bear besides: active, viscous and relaxing stress."""
@@ -119,6 +123,7 @@ class Tissue:
         energy += motion.vertex_energy(m.vertex_count, self._own, self._pull, self.before, u, self._partial)
         if self._presses:
             energy -= pressure.pressure_energy(m.loaded.count, m.loaded.triangles, self._load, m.rest, u, self._partial)
+        energy += self._inflated.energy(u, self._partial)
         return energy
 
     def rim_work(self, start: Array, state: State) -> float:
@@ -145,6 +150,7 @@ class Tissue:
                 n, m.loaded.first, m.loaded.triangles_of, m.loaded.triangles, self._load, m.rest, u, m.free, self.force,
                 self._rim,
             )  # fmt: skip
+        self._inflated.add_force(u, self.force)
         motion.add_vertex_force(n, self._own, self._pull, self.before, u, m.free, self.force)
         return elastic
 
@@ -197,9 +203,14 @@ class Tissue:
             m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
             p.of_corner, self._pocket_pressure, self._extra, u, int(whole), self._blocks, self._area,
         )  # fmt: skip
+        own = self._own
+        if self._inflated.presses:
+            own = self._own_now
+            motion.copy_blocks(m.vertex_count, self._own, own)
+            self._inflated.add_stiffness(u, own)
         assembly.gather_stiffness(
             m.upper_count, m.upper, m.mirror, m.row, m.column, m.entry_first, m.entry_blocks, self._blocks, m.loaded.edges,
-            m.loaded.triangles, self._load, m.rest, u, m.free, self._own, self.matrix,
+            m.loaded.triangles, self._load, m.rest, u, m.free, own, self.matrix,
         )  # fmt: skip
         pockets.pocket_slopes(p.entry_count, p.entry_first, p.entry_corners, p.column, m.free, self._area, self.slope)
 

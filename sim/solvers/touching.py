@@ -36,7 +36,7 @@ class Touching:
         self._searched = zeros(m.vertex_count, vec3d)
         self.count = self._capacity = 0
         self._keys = np.zeros((0, 5), np.int64)
-        self._entered = Entered(m) if m.device else None
+        self._entered = Entered(m) if m.device and m.sample_count else None
         self._watched = settings.contact_reach
         if m.device and m.device.feeds:
             self._watched = max(self._watched, 2.0 * float(m.device.rods.rest_length.max()))

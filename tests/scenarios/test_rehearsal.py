@@ -65,7 +65,7 @@ def test_a_rerun_tells_where_a_recording_was_tampered_with(recorded: Recording, 
     shutil.copytree(recorded.folder, copy)
     lines = (copy / "recording" / "ticks.jsonl").read_text().splitlines()
     row = json.loads(lines[8])
-    row["command"]["balloon_pressure"] *= 1.001
+    row["command"]["balloons"]["balloon"] *= 1.001
     lines[8] = json.dumps(row)
     (copy / "recording" / "ticks.jsonl").write_text("\n".join(lines) + "\n")
     result = rerun(copy)

@@ -28,15 +28,16 @@ def scene(name: str) -> Model:
     return build_model(vessel(grid, soft), on_axis(design, balloon, length_mm=20.0, lumen_mm=2e3 * tight).body)
 
 
-def command(tick: int) -> Command:
-    """What is asked in a tick: blood comes at once, the balloon fills."""
-    return Command(blood_pressure=10.0e3, balloon_pressure=(2.0 + 0.25 * tick) * ATMOSPHERE)
+def command(model: Model, tick: int) -> Command:
+    """What is asked in a tick: blood comes at once, the balloon fills if there is one."""
+    balloons = model.device.balloons if model.device else ()
+    return Command(blood_pressure=10.0e3, balloons={one.name: (2.0 + 0.25 * tick) * ATMOSPHERE for one in balloons})
 
 
 def go_on(solver: ImplicitSolver, state: State, *, until: int) -> None:
     """Tick from where `state` is."""
     while state.tick < until:
-        solver.step(state, command(state.tick))
+        solver.step(state, command(solver.model, state.tick))
 
 
 def main(name: str, path: str) -> None:

@@ -10,7 +10,6 @@ from scenarios.catalogue import find
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import StentDesign
 from scenarios.devices.lattice import ATMOSPHERE, Lattice, device_body, place
-from sim.balloon import GuidedBalloon
 from sim.device import DeviceBody
 from sim.rods.network import Pose, RodNetwork
 from tests.scenarios.shapes import straight_path
@@ -41,7 +40,9 @@ def on_axis(
     """A stent placed about the z axis of a straight vessel of a length and lumen diameter, by default in its middle."""
     path = straight_path(length_mm, radius=0.5 * lumen_mm)
     lattice = place(design, path, station_mm=0.5 * length_mm if middle_mm is None else middle_mm)
-    body = device_body(lattice, design, balloon, path.points, drag=DRAG)
+    middle = 0.5 * length_mm if middle_mm is None else middle_mm
+    covered = np.clip(middle + balloon.length_mm * np.linspace(-0.5, 0.5, 41), 0.0, length_mm)
+    body = device_body(lattice, design, balloon, path.at(covered)[0], drag=DRAG)
     return Placed(design, balloon, lattice, body)
 
 
@@ -68,9 +69,7 @@ def loose_points(points: np.ndarray, *, half_thickness: float) -> DeviceBody:
     rods = RodNetwork(
         count, np.zeros((0, 2), int), np.zeros((0, 2, 4)), np.zeros(0), np.zeros((0, 6)), (), none, (), none
     )
-    chart = GuidedBalloon(np.array([[0.0, 0, 0], [0, 0, 1e-2]]), np.array([1e-4, 2e-4]), np.array([0.0, ATMOSPHERE]))
     return DeviceBody(
         rods=rods, pose=Pose(points, np.tile([1.0, 0.0, 0.0, 0.0], (count, 1))), sample_nodes=np.stack([nodes, nodes], 1),
-        sample_along=np.zeros(count), sample_radius=np.full(count, half_thickness), drag=np.full(count, DRAG), balloon=chart,
-        balloon_share=np.zeros(count),
+        sample_along=np.zeros(count), sample_radius=np.full(count, half_thickness), drag=np.full(count, DRAG),
     )  # fmt: skip

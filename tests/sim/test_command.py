@@ -11,7 +11,7 @@ from sim.command import Command, Motion
 QUARTER = Motion(translation=(1.0, 0.0, 0.0), rotation=(0.0, 0.0, 0.5 * np.pi), centre=(2.0, 0.0, 0.0))
 FULL = Command(
     blood_pressure=13.3e3,
-    balloon_pressure=8.1e5,
+    balloons={"balloon": 8.1e5},
     gravity=(0.1, 0.2, -9.81),
     pressures={"outside": -500.0},
     tractions={"end": (0.0, 62.5e3, 0.0)},
@@ -28,15 +28,15 @@ def test_a_motion_turns_about_its_centre_and_then_shifts():
     assert Motion.from_numbers(QUARTER.numbers()) == QUARTER
 
 
-@pytest.mark.parametrize("command", [FULL, Command(), Command(blood_pressure=1.0, balloon_pressure=2.0)])
+@pytest.mark.parametrize("command", [FULL, Command(), Command(blood_pressure=1.0, balloons={"balloon": 2.0})])
 def test_a_command_comes_back_from_a_recording(command):
     kept = json.loads(json.dumps(dataclasses.asdict(command)))
     assert Command(**kept) == command
 
 
 def test_a_recording_from_before_there_were_other_loads_is_still_read():
-    kept = json.loads('{"blood_pressure": 5.0, "balloon_pressure": 6.0}')
-    assert Command(**kept) == Command(blood_pressure=5.0, balloon_pressure=6.0)
+    kept = json.loads('{"blood_pressure": 5.0, "balloons": {"balloon": 6.0}}')
+    assert Command(**kept) == Command(blood_pressure=5.0, balloons={"balloon": 6.0})
 
 
 def test_arrays_may_stand_for_vectors():

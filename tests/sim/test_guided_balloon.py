@@ -70,7 +70,7 @@ def on_balloon() -> tuple[DeviceStep, State, Pose]:
     device = on_axis(design, balloon, length_mm=20.0, lumen_mm=6.0).body
     model = build_model(vessel(tube(bore=6e-3, outer=7e-3, length=20e-3, around=8, through=1, along=4)), device)
     state = new_state(model)
-    step = DeviceStep(device, model.origin, state, Command(balloon_pressure=4.0 * ATMOSPHERE), 0.05)
+    step = DeviceStep(device, model.origin, state, Command(balloons={"balloon": 4.0 * ATMOSPHERE}), 0.05)
     rng = np.random.default_rng(0)
     # Wider than crimped, though no wider than its balloon at four atmospheres, and with trembling crowns.
     wide = Pose(state.device_position * np.array([1.05, 1.05, 1.0]), state.device_rotation)
@@ -98,8 +98,7 @@ def test_the_balloon_pushes_with_its_pressure_on_its_area(on_balloon):
     push = (empty.evaluate(state.device_pose)[1] - step.evaluate(state.device_pose)[1])[:, :3]
     outward = y * np.array([1.0, 1.0, 0.0]) / np.linalg.norm(y[:, :2], axis=1)[:, None]
     radius = 0.5e-3 * design.crimped_bore_mm
-    assert device.balloon
-    carried = device.balloon.wall_pressure(np.array([radius]))[0]
+    carried = device.balloons[0].balloon.wall_pressure(np.array([radius]))[0]
     expected = (4.0 * ATMOSPHERE - carried) * 2.0 * np.pi * radius * design.length_mm * 1e-3
     assert np.einsum("ni,ni->", push, outward) == pytest.approx(expected, rel=2e-3)
 

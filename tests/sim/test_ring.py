@@ -80,7 +80,7 @@ class InAir:
 
     def to(self, atm: float, *, ticks: int) -> None:
         for _ in range(ticks):
-            self.solver.step(self.state, Command(balloon_pressure=atm * ATMOSPHERE))
+            self.solver.step(self.state, Command(balloons={"balloon": atm * ATMOSPHERE}))
 
     def radii(self) -> np.ndarray:
         """Distance of each crown from the axis [m]."""
@@ -90,7 +90,7 @@ class InAir:
     def bore_mm(self) -> float:
         """Of all struts, each by its length; crowns alone stand a little wider."""
         radius = np.linalg.norm((self.state.device_position + self.model.origin)[:, :2], axis=1)
-        return 2e3 * float(np.average(radius, weights=self.placed.body.balloon_share) - self.placed.body.balloon_gap)
+        return 2e3 * float(np.average(radius, weights=self.placed.body.balloons[0].share) - self.placed.body.balloons[0].gap)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def straight(request) -> tuple[str, Model, list[str], State]:
     state, solver, digests = new_state(model), ImplicitSolver(model), []
     middle = state
     for tick in range(TICKS):
-        solver.step(state, command(tick))
+        solver.step(state, command(model, tick))
         digests.append(state.digest())
         if state.tick == STOP:
             middle = state.copy()
@@ -42,7 +42,7 @@ def test_a_rerun_is_equal_to_the_bit(straight):
     _, model, digests, _ = straight
     state, solver = new_state(model), ImplicitSolver(model)
     for tick in range(TICKS):
-        solver.step(state, command(tick))
+        solver.step(state, command(model, tick))
         assert state.digest() == digests[tick]
 
 
@@ -58,14 +58,14 @@ def test_a_fresh_solver_each_tick_goes_on_as_the_old_one(straight):
     _, model, digests, _ = straight
     state = new_state(model)
     for tick in range(TICKS):
-        ImplicitSolver(model).step(state, command(tick))
+        ImplicitSolver(model).step(state, command(model, tick))
         assert state.digest() == digests[tick]
 
 
 def test_a_solver_that_worked_on_another_state_goes_on_the_same(straight):
     _, model, digests, middle = straight
     solver, other = ImplicitSolver(model), new_state(model)
-    solver.step(other, command(TICKS))
+    solver.step(other, command(model, 2))
     state = middle.copy()
     go_on(solver, state, until=TICKS)
     assert state.digest() == digests[-1]

@@ -52,7 +52,7 @@ def ring_diameters(placed: Placed, y: np.ndarray, body: Body, points: np.ndarray
         first, last = first[across], last[across]
         along = (height - first[:, 2]) / (last[:, 2] - first[:, 2])
         crossing = first + along[:, None] * (last - first)
-        outer = np.linalg.norm(crossing[:, :2], axis=1).mean() + placed.body.balloon_gap
+        outer = np.linalg.norm(crossing[:, :2], axis=1).mean() + placed.body.balloons[0].gap
         rows.append((2e3 * outer, 1e3 * section_diameter(points, body.lumen, height)))
     return np.array(rows)
 
@@ -95,11 +95,11 @@ def driven() -> Driven:
     depths: list[float] = []
 
     def tick(atm: float) -> np.ndarray:
-        report = solver.step(state, Command(balloon_pressure=atm * ATMOSPHERE, blood_pressure=BLOOD))
+        report = solver.step(state, Command(balloons={"balloon": atm * ATMOSPHERE}, blood_pressure=BLOOD))
         assert report.inverted == 0
         points = body.vertices + state.displacement.to_numpy()
         samples = strut_points(placed, state.device_position + model.origin)
-        depths.append(placed.body.balloon_gap - float(clearance(samples, points, body.lumen).min()))
+        depths.append(placed.body.balloons[0].gap - float(clearance(samples, points, body.lumen).min()))
         return points
 
     for atm in PATH:
@@ -110,7 +110,7 @@ def driven() -> Driven:
         points = tick(atm)
         rows = ring_diameters(placed, state.device_position + model.origin, body, points)
         atm += (DRIVEN_MM - float(rows[:, 0].mean())) / (balloon.compliance_per_atm * balloon.nominal_diameter_mm)
-    return Driven(rows, np.array(depths), placed.body.balloon_gap)
+    return Driven(rows, np.array(depths), placed.body.balloons[0].gap)
 
 
 def test_the_stent_is_at_six_millimetres(driven):

@@ -9,6 +9,7 @@ from scipy.optimize import root_scalar
 
 from sim.body import Body, Support
 from sim.command import Command
+from sim.device import DeviceBody
 from sim.materials.material import Material
 from sim.model import Model, build_model
 from sim.solvers.implicit import ImplicitSolver
@@ -26,6 +27,7 @@ def made_of(
     held: np.ndarray | None = None,
     frames: np.ndarray | None = None,
     surfaces: Mapping[str, np.ndarray] | None = None,
+    lumen: np.ndarray = NOTHING,
     **more,
 ) -> Body:
     """A body of this shape; `held` tells which vertices do not move, shape (n,), and `more` is Body's."""
@@ -34,7 +36,7 @@ def made_of(
         tets=solid.tets,
         laws=laws,
         law_of_tet=np.zeros(len(solid.tets), int) if law_of_tet is None else law_of_tet,
-        lumen=NOTHING,
+        lumen=lumen,
         held=np.flatnonzero(held) if held is not None else np.zeros(0, int),
         frames=frames,
         surfaces=surfaces or {},
@@ -66,9 +68,9 @@ class Bench:
     linear_iterations: int = 0
 
     @staticmethod
-    def of(body: Body, settings: Settings | None = None) -> "Bench":
-        """A bench with the body at rest on it."""
-        model = build_model(body)
+    def of(body: Body, settings: Settings | None = None, device: DeviceBody | None = None) -> "Bench":
+        """A bench with the body at rest on it, and a device if one is given."""
+        model = build_model(body, device)
         return Bench(model, ImplicitSolver(model, settings), new_state(model))
 
     def settle(self, command: Command) -> np.ndarray:
