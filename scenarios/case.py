@@ -14,7 +14,7 @@ from meshing.files import read_mesh, write_mesh
 from meshing.tetmesh import TetMesh
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import Alloy, Device, StentDesign
-from scenarios.devices.lattice import Lattice, device_body
+from scenarios.devices.lattice import Dilation, Lattice, device_body
 from scenarios.tissues import Tissue
 from sim.body import Body
 from sim.device import DeviceBody
@@ -51,6 +51,8 @@ class Case:
         Where the middle of the stent is along the path.
     blood_pressure_pa
         Pressure of the blood, under which the vessel was imaged [Pa].
+    dilations
+        Balloons without a stent, in the order of their use.
     notes
         What a reader of the results should know of how the case was made.
     source
@@ -68,6 +70,7 @@ class Case:
     blood_pressure_pa: float
     notes: tuple[str, ...]
     source: Mapping[str, Any]
+    dilations: tuple[Dilation, ...] = ()
 
     @property
     def stent(self) -> StentDesign:
@@ -111,7 +114,9 @@ class Case:
 
     def device_body(self) -> DeviceBody:
         """The stent on its balloon for the engine, in metres."""
-        return device_body(self.lattice, self.stent, self.balloon, self.balloon_axis, drag=DEVICE_DRAG)
+        return device_body(
+            self.lattice, self.stent, self.balloon, self.balloon_axis, drag=DEVICE_DRAG, dilations=self.dilations
+        )
 
     def save(self, folder: FilePath) -> None:
         """Write the case to a folder: `mesh.vtu`, `case.json`, `arrays.npz`."""
@@ -126,11 +131,15 @@ class Case:
             "blood_pressure_pa": self.blood_pressure_pa,
             "notes": list(self.notes),
             "source": dict(self.source),
+            "dilations": [
+                {name: value for name, value in dataclasses.asdict(one).items() if name != "axis_mm"} for one in self.dilations
+            ],
         }
         (folder / "case.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
         arrays = {f"path_{field.name}": getattr(self.path, field.name) for field in dataclasses.fields(Path)}
         for name in ("nodes", "struts", "bridges", "node_ring", "strut_ring"):
             arrays[f"lattice_{name}"] = getattr(self.lattice, name)
+        arrays |= {f"dilation_axis_{number}": one.axis_mm for number, one in enumerate(self.dilations)}
         np.savez(folder / "arrays.npz", balloon_axis=self.balloon_axis, **arrays)  # pyright: ignore[reportArgumentType]
 
 
@@ -161,6 +170,10 @@ def load_case(folder: FilePath) -> Case:
             blood_pressure_pa=about["blood_pressure_pa"],
             notes=tuple(about["notes"]),
             source=about["source"],
+            dilations=tuple(
+                Dilation(**{**row, "balloon": _balloon(row["balloon"])}, axis_mm=arrays[f"dilation_axis_{number}"])
+                for number, row in enumerate(about["dilations"])
+            ),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
@@ -174,7 +187,10 @@ def _tissue(row: dict[str, Any]) -> Tissue:
 
 
 def _device(row: dict[str, Any]) -> Device:
-    stent, balloon = dict(row["stent"]), dict(row["balloon"])
+    stent = dict(row["stent"])
     stent["alloy"] = Alloy(**stent["alloy"])
-    balloon["chart"] = tuple(tuple(pair) for pair in balloon["chart"])
-    return Device(**{**row, "stent": StentDesign(**stent), "balloon": Balloon(**balloon)})
+    return Device(**{**row, "stent": StentDesign(**stent), "balloon": _balloon(row["balloon"])})
+
+
+def _balloon(row: dict[str, Any]) -> Balloon:
+    return Balloon(**{**row, "chart": tuple(tuple(pair) for pair in row["chart"])})

@@ -1,19 +1,18 @@
 """The devices that come with the program: found by name, or by the size nearest to an artery's."""
 
-import difflib
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
 from meshing.errors import InputError
 from scenarios.assets import find_asset
 from scenarios.devices.balloon import Balloon
+from scenarios.devices.balloon_table import BalloonFamily, PlainBalloon, balloons_of
 from scenarios.devices.design import STEEPEST_STRUT_DEG, Alloy, Device, StentDesign
+from scenarios.devices.names import first_of_nearest_families, nearest_names, of_name, plain_word, size_of, wire_word
 from scenarios.devices.sheet import Entry, label_of
 from scenarios.devices.wire_table import WireFamily, wires_of
 from scenarios.devices.wires import Wire
@@ -22,7 +21,7 @@ from scenarios.tables import Number, Row, Tag, read_table
 LANDING_MARGIN_MM = 2.5
 """How far a stent is to reach beyond the lesion at each end, from memory and unverified; said wherever it is used."""
 
-KINDS = ("stent", "guidewire", "catheter", "sheath")
+KINDS = ("stent", "balloon", "guidewire", "catheter", "sheath")
 """What a device may be."""
 
 _BALLOON_NUMBERS = ("nominal_pressure", "rated_burst_pressure", "compliance", "unfolding_pressure", "overhang")
@@ -34,7 +33,7 @@ class _Count(Row):
     tag: Tag
 
 
-class _Sizes(Row):
+class Sizes(Row):
     value: tuple[float, ...] = Field(min_length=1)
     source: str
     tag: Tag
@@ -50,8 +49,8 @@ class _Alloy(Row):
 
 
 class _Design(Row):
-    diameters: _Sizes
-    lengths: _Sizes
+    diameters: Sizes
+    lengths: Sizes
     crowns: _Count
     bridges: _Count
     strut_width: Number
@@ -87,6 +86,7 @@ class _DeviceTable(Row):
     sources: dict[str, str]
     alloys: dict[str, _Alloy]
     families: tuple[_Family, ...]
+    balloons: tuple[BalloonFamily, ...] = ()
     wires: tuple[WireFamily, ...] = ()
 
     @model_validator(mode="after")
@@ -100,7 +100,8 @@ class _DeviceTable(Row):
                 key = getattr(getattr(row, name), "source", None)
                 if key is not None and key not in self.sources:
                     raise ValueError(f"the source {key!r} of {name} is not among {', '.join(self.sources)}")
-        for name, key in (pair for family in self.wires for design in family.designs for pair in design.source_keys()):
+        others = (*self.balloons, *self.wires)
+        for name, key in (pair for family in others for design in family.designs for pair in design.source_keys()):
             if key not in self.sources:
                 raise ValueError(f"the source {key!r} of {name} is not among {', '.join(self.sources)}")
         return self
@@ -150,6 +151,13 @@ def wires() -> tuple[Wire, ...]:
 
 
 @cache
+def balloons() -> tuple[PlainBalloon, ...]:
+    """Give every balloon without a stent that comes with the program, in the order of the catalogue."""
+    table = _own_table()
+    return tuple(balloon for family in table.balloons for balloon in balloons_of(family, table.sources))
+
+
+@cache
 def devices() -> tuple[Device, ...]:
     """Give every device that comes with the program, in the order of the catalogue."""
     return read_devices(find_asset("devices.toml"))
@@ -162,12 +170,6 @@ def families(among: Sequence[Device] | None = None) -> dict[str, tuple[Device, .
     return {name: tuple(device for device in chosen if device.stent.family == name) for name in names}
 
 
-class _Size(NamedTuple):
-    family: str
-    diameter: float
-    length: float
-
-
 def find(name: str, among: Sequence[Device] | None = None) -> Device:
     """Find a device by its name, such as "balloon-expandable 8x30"; case, spaces, hyphens and a closing "mm" do not matter.
 
@@ -177,15 +179,23 @@ def find(name: str, among: Sequence[Device] | None = None) -> Device:
         InputError: there is no such device; the message lists the nearest.
     """
     chosen = devices() if among is None else among
-    size = _parse(name)
-    if size is not None:
-        for device in chosen:
-            same_size = math.isclose(device.stent.diameter_mm, size.diameter) and math.isclose(
-                device.stent.length_mm, size.length
-            )
-            if same_size and size.family in ("", _word(device.stent.family)):
-                return device
-    raise InputError(f"There is no device {name!r}; the nearest are: {', '.join(_nearest_names(name, size, chosen))}.")
+    found = of_name(name, [device.stent for device in chosen])
+    if found is None:
+        near = nearest_names(name, [device.stent for device in chosen])
+        raise InputError(f"There is no device {name!r}; the nearest are: {', '.join(near)}.")
+    return next(device for device in chosen if device.stent is found)
+
+
+def find_balloon(name: str) -> PlainBalloon:
+    """Find a balloon without a stent by its name, such as "non-compliant balloon 8x20", or by its size alone.
+
+    Raises:
+        InputError: there is no such balloon; the message lists the nearest.
+    """
+    found = of_name(name, balloons())
+    if found is None:
+        raise InputError(f"There is no balloon {name!r}; the nearest are: {', '.join(nearest_names(name, balloons()))}.")
+    return found
 
 
 def find_wire(name: str, among: Sequence[Wire] | None = None) -> Wire:
@@ -197,18 +207,18 @@ def find_wire(name: str, among: Sequence[Wire] | None = None) -> Wire:
         InputError: there is no such wire; the message lists the nearest.
     """
     chosen = wires() if among is None else among
-    asked = _wire_word(name)
+    asked = wire_word(name)
     for wire in chosen:
-        family, own = _wire_word(wire.family), _wire_word(wire.name)
+        family, own = wire_word(wire.family), wire_word(wire.name)
         rest = asked.removeprefix(family)
         if asked == own or (rest != asked and rest[:1] in ("", " ") and set(rest.split()) <= set(own.split())):
             return wire
-    near = ", ".join(_first_of_nearest_families(asked, {wire.family: wire.name for wire in reversed(chosen)}))
+    near = ", ".join(first_of_nearest_families(asked, {wire.family: wire.name for wire in reversed(chosen)}))
     raise InputError(f"There is no wire or catheter {name!r}; the nearest are: {near}.")
 
 
-def find_any(name: str) -> Device | Wire:
-    """Find a stent, guidewire, catheter or sheath by its name.
+def find_any(name: str) -> Device | PlainBalloon | Wire:
+    """Find a stent, balloon, guidewire, catheter or sheath by its name; a size alone is a stent's.
 
     Raises:
         InputError: there is none; the message lists the nearest.
@@ -216,21 +226,25 @@ def find_any(name: str) -> Device | Wire:
     try:
         return find_wire(name)
     except InputError:
-        if _parse(name) is not None or _word(name) in {_word(family) for family in families()}:
+        balloon = of_name(name, balloons())
+        if balloon is not None and (size := size_of(name)) and size.family:
+            return balloon
+        if size_of(name) is not None or plain_word(name) in {plain_word(family) for family in families()}:
             return find(name)
         firsts = {device.stent.family: device.name for device in reversed(devices())}
+        firsts |= {balloon.family: balloon.name for balloon in reversed(balloons())}
         firsts |= {wire.family: wire.name for wire in reversed(wires())}
-        near = ", ".join(_first_of_nearest_families(_wire_word(name), firsts))
+        near = ", ".join(first_of_nearest_families(wire_word(name), firsts))
         raise InputError(f"There is no device {name!r}; the nearest are: {near}.") from None
 
 
-def data_sheet(device: Device | Wire) -> tuple[Entry, ...]:
+def data_sheet(device: Device | PlainBalloon | Wire) -> tuple[Entry, ...]:
     """Give every number of a device of the catalogue with its unit, range, source and tag, in the order of the table.
 
     Raises:
         InputError: the stent is not in the catalogue.
     """
-    if isinstance(device, Wire):
+    if isinstance(device, Wire | PlainBalloon):
         return device.sheet
     table = _own_table()
     for family in table.families:
@@ -263,7 +277,7 @@ def nearest(
     chosen = list(devices() if among is None else among)
     if family is not None:
         known = list(dict.fromkeys(device.stent.family for device in chosen))
-        chosen = [device for device in chosen if _word(device.stent.family) == _word(family)]
+        chosen = [device for device in chosen if plain_word(device.stent.family) == plain_word(family)]
         if not chosen:
             raise InputError(f"There is no family {family!r}; there are: {', '.join(known)}.")
     if longest_mm is not None:
@@ -389,46 +403,3 @@ def _worked_out(device: Device) -> tuple[Entry, ...]:
         Entry("rings", (stent.rings,), "", "As many as fit in the length with the ring gap, crimped", "C"),
         Entry("bore at rated burst", (balloon.largest_diameter_mm,), "mm", "The balloon's diameter by its compliance", "C"),
     )
-
-
-def _wire_word(name: str) -> str:
-    """A wire's name without case, hyphens and the words of its unit: "0.035 in" and "0.035", "6 French" and "6F" are one."""
-    word = re.sub(r"(\d)\s*(?:french|fr|f)\b", r"\1f", _word(name))
-    word = re.sub(r"(?<![\d.])\.(\d)", r"0.\1", word)
-    return re.sub(r"(\d)\s*(?:inches|inch|in|\")(?=\s|$)", r"\1", word)
-
-
-def _first_of_nearest_families(word: str, firsts: Mapping[str, str]) -> list[str]:
-    """The first name of each of the families, at most four, that hold the word or else are written much like it."""
-    families_by_word = {_wire_word(family): family for family in reversed(list(firsts))}
-    held = [family for family in families_by_word if word and word in family]
-    near = held or difflib.get_close_matches(re.sub(r"\s\S*\d\S*", "", word), families_by_word, n=4, cutoff=0.4)
-    return [firsts[families_by_word[family]] for family in (near or list(families_by_word))[:4]]
-
-
-def _parse(name: str) -> _Size | None:
-    match = re.fullmatch(r"(.*?)\s*(\d+(?:\.\d+)?)\s*(?:mm)?\s*[x×*]\s*(\d+(?:\.\d+)?)\s*(?:mm)?", name.strip(), re.IGNORECASE)
-    return _Size(_word(match[1]), float(match[2]), float(match[3])) if match else None
-
-
-def _word(name: str) -> str:
-    return " ".join(name.casefold().replace("-", " ").replace("_", " ").split())
-
-
-def _nearest_names(name: str, size: _Size | None, chosen: Sequence[Device]) -> list[str]:
-    known = {_word(device.stent.family): device.stent.family for device in chosen}
-    if size is None:
-        near = difflib.get_close_matches(_word(name), known, n=1, cutoff=0.5)
-        group = [device for device in chosen if not near or _word(device.stent.family) == near[0]]
-        per_family = {device.stent.family: device for device in reversed(group)}
-        return [device.name for device in reversed(per_family.values())] if not near else [device.name for device in group[:4]]
-    near = difflib.get_close_matches(size.family, known, n=1, cutoff=0.5)
-    group = [device for device in chosen if not near or _word(device.stent.family) == near[0]]
-    ordered = sorted(
-        group,
-        key=lambda device: (
-            abs(device.stent.diameter_mm - size.diameter) / size.diameter
-            + 0.3 * abs(device.stent.length_mm - size.length) / size.length
-        ),
-    )
-    return [device.name for device in ordered[:4]]

@@ -154,7 +154,7 @@ def _outcome(recording: "Recording", findings: Findings, profiles: dict[str, Pro
         mesh=dict(header.get("mesh", {})),
         run=dict(header.get("run", {})),
         profiles=profiles,
-        notes=tuple(dict.fromkeys(own + findings.notes)),
+        notes=tuple(dict.fromkeys(own + recording.events + findings.notes)),
     )
 
 

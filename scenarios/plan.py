@@ -22,7 +22,7 @@ from scenarios import catalogue
 from scenarios.assets import assets_folder
 from scenarios.case import MMHG, Case
 from scenarios.devices.design import Device
-from scenarios.devices.lattice import place
+from scenarios.devices.lattice import Dilation, place
 from scenarios.measures.lumen import Lesion, Profile, find_lesion, profile_along
 from scenarios.tables import read_toml
 from scenarios.tissues import Tissue, find_tissue
@@ -143,13 +143,15 @@ def plan_case(
     branch: int | None = None,
     thickness_mm: float | None = None,
     blood_pressure_mmhg: float = MEAN_ARTERIAL_MMHG,
+    predilate: str | None = None,
+    postdilate: str | None = None,
     progress: Progress | None = None,
 ) -> Case:
     """Make a case: the vessel, the device (by name, or the catalogue's nearest size), and where it goes.
 
     Without `at_mm` the middle of the stent goes to the narrowest place of the path: where the lumen is narrowest against the
     healthy vessel, or in plain figures where nothing is narrowed by `LEAST_LESION`. `branch` counts the ways through a
-    branching vessel, the longest first.
+    branching vessel, the longest first. `predilate` and `postdilate` name balloons as `Survey.case` takes them.
 
     Raises
     ------
@@ -161,7 +163,9 @@ def plan_case(
         source, labels=labels, units=units, thickness_mm=thickness_mm, progress=lambda part, text: tell(0.9 * part, text)
     )
     tell(0.9, "device")
-    case = survey(vessel, branch=branch).case(device=device, at_mm=at_mm, blood_pressure_mmhg=blood_pressure_mmhg)
+    case = survey(vessel, branch=branch).case(
+        device=device, at_mm=at_mm, blood_pressure_mmhg=blood_pressure_mmhg, predilate=predilate, postdilate=postdilate
+    )
     tell(1.0, "")
     return case
 
@@ -184,11 +188,15 @@ class Survey:
         offset_mm: float = 0.0,
         blood_pressure_mmhg: float = MEAN_ARTERIAL_MMHG,
         tissues: Mapping[str, Tissue] | None = None,
+        predilate: str | None = None,
+        postdilate: str | None = None,
     ) -> Case:
         """Make a case: the device (by name, or the nearest size `among` some, else the catalogue), and where it goes.
 
         The place is found as in `plan_case`. `offset_mm` moves the device from that place along the path, away from its root
-        where positive; `tissues` stand in for those of the program, by the name of the mesh's label.
+        where positive; `tissues` stand in for those of the program, by the name of the mesh's label. `predilate` and
+        `postdilate` name a balloon of the catalogue, opened at the same place before the stent and within it: "8x20@14" is
+        taken to 14 atm, without a pressure to its nominal one.
 
         Raises
         ------
@@ -219,6 +227,11 @@ class Survey:
             blood_pressure_pa=blood_pressure_mmhg * MMHG,
             notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, *moved, sizing, *cut))),
             source={"input": vessel.input, "mesh": self._quality(wall)},
+            dilations=tuple(
+                _dilation(name, asked, guide, station, in_stent=name == "postdilation")
+                for name, asked in (("predilation", predilate), ("postdilation", postdilate))
+                if asked is not None
+            ),
         )
 
     def _quality(self, wall: TetMesh) -> dict[str, Any]:
@@ -319,6 +332,18 @@ def _guide(path: Path, smoothing_mm: float) -> Path:
 
 def _reach(guide: Path, station: float, length: float) -> tuple[float, float]:
     return max(station - 0.5 * length, 0.0), min(station + 0.5 * length, guide.length)
+
+
+def _dilation(name: str, asked: str, guide: Path, station: float, *, in_stent: bool) -> Dilation:
+    """A balloon of the catalogue, by its name and perhaps "@" and a pressure [atm], about a station of the guide [mm]."""
+    called, at, pressure = asked.partition("@")
+    chosen = catalogue.find_balloon(called.strip())
+    try:
+        pressure_atm = float(pressure) if at else None
+    except ValueError:
+        raise InputError(f"The {name} {asked!r} has no pressure in atm after its @; write it as {called.strip()}@8.") from None
+    axis = guide.at(np.linspace(*_reach(guide, station, chosen.balloon.length_mm), 81))[0]
+    return Dilation(name, chosen.name, chosen.balloon, axis, in_stent, pressure_atm)
 
 
 def _input(path: FilePath, labels: Sequence[str], notes: Sequence[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from meshing.errors import InputError
 from scenarios.case import Case, load_case
 from scenarios.devices.lattice import ATMOSPHERE
-from scenarios.procedure import Keyframe, Procedure
+from scenarios.procedure import STENT, Keyframe, Procedure
 from sim.body import Body
 from sim.readings import first_principal_stress
 
@@ -31,7 +32,7 @@ class Frame:
     Attributes
     ----------
     tick, time_s, phase
-        When: number of ticks done, time [s], and one of "before", "inflating", "inflated", "deflating", "after".
+        When: number of ticks done, time [s], and the procedure's phase, such as "before", "inflated", "after".
     vertices
         The wall's vertices, shape (n, 3).
     device
@@ -73,7 +74,14 @@ class Recording:
     def procedure(self) -> Procedure:
         """What was to be done."""
         about = self.header["procedure"]
-        return Procedure(tuple(Keyframe(**key) for key in about["keyframes"]), about["blood_pressure_pa"])
+        return Procedure(
+            tuple(Keyframe(**key) for key in about["keyframes"]), about["blood_pressure_pa"], about["rated_burst_atm"]
+        )
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """What happened, in sentences."""
+        return tuple(event for row in self.ticks for event in row["events"])
 
     def frame(self, index: int) -> Frame:
         """The sampled state of a number, counted from 0; negative numbers count from the end.
@@ -93,7 +101,7 @@ class Recording:
         about = self.ticks[tick - 1]
         displacement = arrays["displacement"].astype(float)
         device = arrays["device"]
-        pressure = float(about["command"]["balloons"]["balloon"]) / ATMOSPHERE
+        pressure = float(about["command"]["balloons"][STENT]) / ATMOSPHERE
         return Frame(
             tick=tick,
             time_s=about["time_s"],
@@ -204,8 +212,17 @@ class Recorder:
             raise InputError(f"The recording cannot be written to {folder} ({error.strerror or error}).") from error
         return Recorder(folder, header)
 
-    def tick(self, rehearsal: "Rehearsal", command: "Command", report: "TickReport", *, phase: str, sampled: bool) -> None:
-        """Write one tick, with its state if it is sampled."""
+    def tick(
+        self,
+        rehearsal: "Rehearsal",
+        command: "Command",
+        report: "TickReport",
+        *,
+        phase: str,
+        sampled: bool,
+        events: Sequence[str] = (),
+    ) -> None:
+        """Write one tick, with what happened in it, and its state if it is sampled."""
         state = rehearsal.state
         if sampled:
             _write_arrays(
@@ -219,6 +236,7 @@ class Recorder:
             "time_s": round(rehearsal.time_s, 9),
             "phase": phase,
             "command": dataclasses.asdict(command),
+            "events": list(events),
             "digest": state.digest(),
             **dataclasses.asdict(report),
         }

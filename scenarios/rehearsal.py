@@ -14,7 +14,7 @@ import numpy as np
 from meshing.errors import InputError
 from meshing.provenance import versions_of
 from scenarios.case import MMHG, Case
-from scenarios.procedure import Procedure, single_inflation
+from scenarios.procedure import Procedure, procedure_of
 from scenarios.recording import FORMAT, Recorder, Recording, load_recording
 from sim import backend
 from sim.arrays import put, vec3d
@@ -134,7 +134,7 @@ def rehearse(
     tell = progress or (lambda fraction, text: None)
     started = time.perf_counter()
     name = backend.start(backend_name)
-    plan = procedure or single_inflation(case.balloon, blood_pressure_pa=case.blood_pressure_pa)
+    plan = procedure or procedure_of(case)
     tell(0.0, "shape without blood pressure")
     found = unloaded or without_pressure(case, progress=lambda part: tell(0.08 * part, "shape without blood pressure"))
     note = (
@@ -163,9 +163,10 @@ def _run(rehearsal: Rehearsal, recorder: Recorder, tell: Progress) -> float:
         phase = plan.phase(tick * dt)
         tell(0.08 + 0.92 * (tick - 1) / tick_count, f"{phase}, {tick * dt:.1f} of {plan.duration_s:.1f} s")
         command, report = rehearsal.advance()
+        events = plan.events((tick - 1) * dt, tick * dt)
         first = time.perf_counter() if tick == 1 else first
         last_of_phase = tick == tick_count or plan.phase((tick + 1) * dt) != phase
-        recorder.tick(rehearsal, command, report, phase=phase, sampled=last_of_phase or tick % FRAME_EVERY == 0)
+        recorder.tick(rehearsal, command, report, phase=phase, sampled=last_of_phase or tick % FRAME_EVERY == 0, events=events)
     tell(1.0, "")
     return first
 

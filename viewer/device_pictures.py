@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from meshing.centrelines import Path as VesselPath
+from scenarios.devices.balloon_table import PlainBalloon
 from scenarios.devices.design import Device
 from scenarios.devices.wires import Wire
 from scenarios.limits import LIMITS_OF_USE
@@ -24,9 +25,14 @@ STIFFNESS_MAP = "viridis"
 SOFTEST, STIFFEST = 0.1, 10_000.0
 
 
-def picture_of_device(device: Device | Wire, path: str | Path) -> Path:
+def picture_of_device(device: Device | PlainBalloon | Wire, path: str | Path) -> Path:
     """Draw a device of the catalogue as .png; gives the path."""
-    figure = _wire_figure(device) if isinstance(device, Wire) else _stent_figure(device)
+    if isinstance(device, PlainBalloon):
+        from viewer.balloon_pictures import balloon_figure
+
+        figure = balloon_figure(device)
+    else:
+        figure = _wire_figure(device) if isinstance(device, Wire) else _stent_figure(device)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DOTS_PER_INCH, facecolor=palette.BACKGROUND, metadata={"Comment": LIMITS_OF_USE})
@@ -78,7 +84,7 @@ def _stent_figure(device: Device) -> Any:
     head, gap, foot = 0.62, 0.42, 0.5
     height = head + sum(inches) + 2 * gap + foot
     figure = Figure(figsize=(WIDTH_INCHES, height))
-    _head(figure, device.name, device.description)
+    head(figure, device.name, device.description)
     level = height - head
     for (nodes, bars), title, own_mm, own in zip(shapes, titles, high_mm, inches, strict=True):
         level -= gap
@@ -88,8 +94,8 @@ def _stent_figure(device: Device) -> Any:
         image = _stent_image(nodes, bars, stent.half_thickness_mm, wide_mm=wide_mm, high_mm=own_mm)
         axes.imshow(image, interpolation="lanczos", extent=(0.0, wide_mm, 0.0, own_mm))
         axes.set_axis_off()
-    _scale_bar(figure, mm_per_inch=wide_mm / (WIDTH_INCHES - 0.6), level_inches=0.3)
-    _foot(figure)
+    scale_bar(figure, mm_per_inch=wide_mm / (WIDTH_INCHES - 0.6), level_inches=0.3)
+    foot(figure)
     return figure
 
 
@@ -131,7 +137,7 @@ def _wire_figure(wire: Wire) -> Any:
     head, between, below, foot = 1.2, 0.95, 3.1, 0.85
     height = head + drawn + between + below + foot
     figure = Figure(figsize=(WIDTH_INCHES, height))
-    _head(figure, wire.name, wire.description)
+    head(figure, wire.name, wire.description)
     for inches, line in zip((0.8, 1.02), _sizes(wire, shown), strict=True):
         figure.text(0.3 / WIDTH_INCHES, 1 - inches / height, line, fontsize=9.5, color=palette.INK, va="center")
     axes = figure.add_axes((0.45 / WIDTH_INCHES, 1 - (head + drawn) / height, 1 - 0.9 / WIDTH_INCHES, drawn / height))
@@ -143,8 +149,8 @@ def _wire_figure(wire: Wire) -> Any:
     axes.set_axis_off()
     lower = figure.add_axes((0.95 / WIDTH_INCHES, foot / height, 1 - 1.3 / WIDTH_INCHES, below / height))
     _draw_stiffness(lower, wire)
-    _scale_bar(figure, mm_per_inch=mm_per_inch, level_inches=height - head - drawn - 0.2)
-    _foot(figure)
+    scale_bar(figure, mm_per_inch=mm_per_inch, level_inches=height - head - drawn - 0.2)
+    foot(figure)
     return figure
 
 
@@ -224,13 +230,14 @@ def _draw_stiffness(axes: Any, wire: Wire) -> None:
     axes.set_title(words + "; shaded: range, where known", fontsize=9.5, color=palette.FAINT_INK, loc="left")
 
 
-def _head(figure: Any, name: str, description: str) -> None:
+def head(figure: Any, name: str, description: str) -> None:
+    """Write a device's name and description above its picture."""
     height = figure.get_size_inches()[1]
     figure.text(0.3 / WIDTH_INCHES, 1 - 0.28 / height, name, fontsize=13, weight="bold", color=palette.INK, va="center")
     figure.text(0.3 / WIDTH_INCHES, 1 - 0.53 / height, description, fontsize=9, color=palette.FAINT_INK, va="center")
 
 
-def _scale_bar(figure: Any, *, mm_per_inch: float, level_inches: float) -> None:
+def scale_bar(figure: Any, *, mm_per_inch: float, level_inches: float) -> None:
     """A bar of a round number of millimetres at the left, so high above the picture's foot."""
     from matplotlib.lines import Line2D
 
@@ -242,6 +249,7 @@ def _scale_bar(figure: Any, *, mm_per_inch: float, level_inches: float) -> None:
     figure.text((begin + inches + 0.1) / WIDTH_INCHES, level, f"{length} mm", va="center", fontsize=9.5, color=palette.INK)
 
 
-def _foot(figure: Any) -> None:
+def foot(figure: Any) -> None:
+    """Write the limits of use below a picture."""
     height = figure.get_size_inches()[1]
     figure.text(0.98, 0.14 / height, LIMITS_OF_USE, ha="right", va="center", fontsize=7.5, color=palette.FAINT_INK)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -112,11 +113,46 @@ def place(design: StentDesign, path: Path, *, station_mm: float) -> Lattice:
     )
 
 
-def device_body(lattice: Lattice, design: StentDesign, balloon: Balloon, axis_mm: np.ndarray, *, drag: float) -> DeviceBody:
+@dataclasses.dataclass(frozen=True)
+class Dilation:
+    """A balloon without a stent that opens the vessel before the stent, or the stent after.
+
+    Attributes
+    ----------
+    name
+        Of the dilation: "predilation", "postdilation".
+    balloon_name, balloon
+        The balloon, from the catalogue.
+    axis_mm
+        Its axis, shoulders included, shape (q, 3).
+    in_stent
+        Whether it lies within the stent, once that is open.
+    pressure_atm
+        That is asked of it; None for its nominal one.
+    """
+
+    name: str
+    balloon_name: str
+    balloon: Balloon
+    axis_mm: np.ndarray
+    in_stent: bool
+    pressure_atm: float | None = None
+
+
+def device_body(
+    lattice: Lattice,
+    design: StentDesign,
+    balloon: Balloon,
+    axis_mm: np.ndarray,
+    *,
+    drag: float,
+    dilations: Sequence[Dilation] = (),
+) -> DeviceBody:
     """The mechanics of a placed stent on its balloon, in SI units; free of stress as it is placed.
 
-    `axis_mm` is the balloon's axis [mm], shape (q, 3); `drag` the resistance of a crown with its struts against moving
-    [N·s/m], which stands in for the slow flow of fluid into the balloon and for friction.
+    `axis_mm` is the balloon's axis [mm], shape (q, 3); `dilations` are other balloons in the same vessel; `drag` the resistance
+    of a crown with its struts against moving [N·s/m], which stands in for the slow flow of fluid into the balloon and for
+    friction.
     """
     around, axis = 2 * design.crowns, axis_mm * 1e-3
     pairs, along = lattice.samples()
@@ -125,18 +161,21 @@ def device_body(lattice: Lattice, design: StentDesign, balloon: Balloon, axis_mm
     rods, pose = join(x, [Strand(nodes, _strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
     # The balloon is borne by rings, each node by the length of strut about it.
     borne = _tributary(lattice)
+    share = design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * borne
+    half = design.half_thickness_mm * 1e-3
+    mounted = [Mounted("balloon", guided(balloon, axis_mm), share, half)]
+    for one in dilations:
+        chart = guided(one.balloon, one.axis_mm)
+        upon = (chart.share_at(chart.nearest(x)[2]) > 0.0) & one.in_stent
+        mounted.append(Mounted(one.name, chart, np.where(upon, share, 0.0), half))
     return DeviceBody(
         rods=rods,
         pose=pose,
         sample_nodes=pairs,
         sample_along=along,
-        sample_radius=np.full(len(pairs), design.half_thickness_mm * 1e-3),
+        sample_radius=np.full(len(pairs), half),
         drag=drag * around * np.maximum(borne, 1e-3 / around),
-        balloons=(
-            Mounted(
-                "balloon", guided(balloon, axis_mm), design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * borne, design.half_thickness_mm * 1e-3
-            ),
-        ),
+        balloons=tuple(mounted),
     )
 
 

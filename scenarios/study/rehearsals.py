@@ -223,11 +223,13 @@ def tissues_of(parameters: Mapping[str, Value]) -> dict[str, Tissue]:
 
 def procedure_of(case: "Case", parameters: Mapping[str, Value]) -> "Procedure":
     """One inflation with the pressure and the times that are given."""
-    from scenarios.procedure import single_inflation
+    from scenarios import procedure
 
     times: Any = {name: parameters[f"inflation.{name}"] for name in PHASE_TIMES}
     pressure: Any = parameters["inflation.pressure_atm"]
-    return single_inflation(case.balloon, blood_pressure_pa=case.blood_pressure_pa, pressure_atm=pressure, **times)
+    if pressure is not None:
+        case.balloon.diameter(pressure)
+    return procedure.procedure_of(case, pressure_atm=pressure, **times)
 
 
 def settings_of(parameters: Mapping[str, Value]) -> "Settings":

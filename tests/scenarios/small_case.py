@@ -7,7 +7,7 @@ from meshing.tetmesh import TetMesh
 from scenarios.case import Case
 from scenarios.catalogue import find
 from scenarios.devices.lattice import place
-from scenarios.procedure import Procedure, single_inflation
+from scenarios.procedure import Procedure, procedure_of
 from scenarios.tissues import find_tissue
 from tests.sim.tubes import stenosed, tube
 
@@ -54,6 +54,4 @@ def small_case(*, at_mm: float = 0.5 * LENGTH_MM) -> Case:
 
 def short_procedure(case: Case) -> Procedure:
     """A quick inflation, 20 ticks in all."""
-    return single_inflation(
-        case.balloon, blood_pressure_pa=case.blood_pressure_pa, settle_s=0.1, inflate_s=0.5, hold_s=0.1, deflate_s=0.2, rest_s=0.1
-    )
+    return procedure_of(case, settle_s=0.1, inflate_s=0.5, hold_s=0.1, deflate_s=0.2, rest_s=0.1)

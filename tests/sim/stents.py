@@ -9,7 +9,7 @@ from meshing.centrelines import Path
 from scenarios.catalogue import find
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import StentDesign
-from scenarios.devices.lattice import ATMOSPHERE, Lattice, device_body, place
+from scenarios.devices.lattice import Lattice, device_body, place
 from sim.device import DeviceBody
 from sim.rods.network import Pose, RodNetwork
 from tests.scenarios.shapes import straight_path

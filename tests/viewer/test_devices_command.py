@@ -29,12 +29,12 @@ def test_one_kind_is_listed_alone(kind):
     assert answer.exit_code == 0
     for wire in wires():
         assert (wire.name in answer.output) == (wire.kind == kind)
-    assert ("rated burst" in answer.output) == (kind == "stent")
+    assert ("rated burst" in answer.output) == (kind in ("stent", "balloon"))
     assert said("devices", "list", "--kind", kind).output == answer.output
 
 
 def test_an_unknown_kind_is_told_with_those_there_are():
-    answer = said("devices", "--kind", "balloon")
+    answer = said("devices", "--kind", "pacemaker")
     assert answer.exit_code == 2
     assert all(kind in answer.stderr for kind in KINDS)
 
@@ -51,6 +51,7 @@ def test_the_help_names_the_commands():
         ("heavy duty", ("heavy duty 0.035 J", "12.95", "11.4 to 14.5", "Harrison 2011", "N·mm²", "J radius")),
         ("lunderquist extra stiff 0.035 straight", ("158.4", "V", "Harrison 2011", "straight")),
         ("crossover sheath 7F", ("bend's angle", "140", "bore", "from 1000")),
+        ("non-compliant balloon 8x20", ("rated burst pressure", "0.002 to 0.003", "Amstutz 2023", "shoulder share")),
         ("8x30", ("balloon-expandable 8x30", "rated burst pressure", "Young's modulus", "243", "FDA summary P110011")),
     ],
 )

@@ -14,6 +14,7 @@ class Kind(str, Enum):
     """What a device may be."""
 
     STENT = "stent"
+    BALLOON = "balloon"
     GUIDEWIRE = "guidewire"
     CATHETER = "catheter"
     SHEATH = "sheath"
@@ -48,6 +49,8 @@ def list_devices(
             continue
         if one == "stent":
             _list_stents(console)
+        elif one == "balloon":
+            _list_balloons(console)
         else:
             _list_wires(console, one)
 
@@ -61,7 +64,7 @@ def show(
 ) -> None:
     """Show every number of a device with its range and its source, and draw it.
 
-    A stent is drawn crimped and open; a wire, catheter or sheath as it lies when nothing holds it, with its stiffness along it.
+    A stent is drawn crimped and open; a balloon with its chart; a wire, catheter or sheath as it lies when nothing holds it, with its stiffness along it.
 
     Examples:
 
@@ -123,6 +126,27 @@ def _list_stents(console: Any) -> None:
         console.print(f'For example: --device "{first.name}"\n', highlight=False)
 
 
+def _list_balloons(console: Any) -> None:
+    from rich.table import Table
+
+    from scenarios import catalogue
+
+    for family in dict.fromkeys(one.family for one in catalogue.balloons()):
+        members = [one for one in catalogue.balloons() if one.family == family]
+        table = Table(title=f"{family}: {members[0].description}", title_justify="left", caption=f"Vessels: {members[0].vessel}")
+        for column in ("diameter in mm", "nominal atm", "rated burst atm"):
+            table.add_column(column, justify="right")
+        table.add_column("lengths in mm")
+        by_diameter: dict[tuple[float, float, float], list[str]] = {}
+        for one in members:
+            key = (one.diameter_mm, one.balloon.nominal_pressure_atm, one.balloon.rated_burst_pressure_atm)
+            by_diameter.setdefault(key, []).append(f"{one.length_mm:g}")
+        for key, lengths in by_diameter.items():
+            table.add_row(*(f"{value:g}" for value in key), "  ".join(lengths))
+        console.print(table)
+        console.print(f'For example: --predilate "{members[0].name}"\n', highlight=False)
+
+
 def _list_wires(console: Any, kind: str) -> None:
     """One table of all wires of a kind, with what tells them apart."""
     from rich.table import Table
@@ -148,7 +172,7 @@ devices_app = typer.Typer(
     name="devices", cls=DevicesGroup, rich_markup_mode="rich",
     help="List the devices there are, or show one: its numbers, their sources, and a picture.\n\n"
     "[cyan]vesalius devices[/] lists them all, [cyan]vesalius devices --kind guidewire[/] those of a kind: "
-    "stent, guidewire, catheter or sheath.",
+    "stent, balloon, guidewire, catheter or sheath.",
 )  # fmt: skip
 for command, named in ((list_devices, "list"), (show, "show")):
     devices_app.command(name=named, cls=PlainCommand)(command)

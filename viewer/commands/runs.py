@@ -60,6 +60,20 @@ def rehearse(
         float | None,
         typer.Option(metavar="ATM", help="Inflation pressure in atm; without it, the balloon's nominal one.", show_default=False),
     ] = None,
+    predilate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BALLOON[@ATM]", help="Open the vessel first with this balloon, at this pressure or its nominal one.",
+            show_default=False,
+        ),
+    ] = None,
+    postdilate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BALLOON[@ATM]", help="Open the stent further with this balloon, at this pressure or its nominal one.",
+            show_default=False,
+        ),
+    ] = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
     backend: BackendOption = Backend.auto,
@@ -75,6 +89,8 @@ def rehearse(
 
       [cyan]vesalius rehearse ct_labels.nii.gz --label 52 --label 65 --at 120 --device "balloon-expandable 8x30" -o patient[/]
 
+      [cyan]vesalius rehearse iliac --predilate "5x20" --postdilate "non-compliant balloon 8x20@14" -o out[/]
+
       [cyan]vesalius rehearse carotid.stl --units mm --branch 1 -o carotid[/]
     """
     choices = {
@@ -82,6 +98,8 @@ def rehearse(
         "device": device,
         "at_mm": at,
         "branch": branch,
+        "predilate": predilate,
+        "postdilate": postdilate,
         "thickness_mm": thickness,
         "units": units and units.value,
     }
@@ -124,7 +142,7 @@ def _rehearse(
 
     from scenarios.outcome import assess
     from scenarios.plan import plan_case
-    from scenarios.procedure import single_inflation
+    from scenarios.procedure import procedure_of
     from scenarios.rehearsal import rehearse as run
     from sim.solvers.settings import DivergedError
     from viewer.commands.inputs import tell_notes
@@ -136,7 +154,7 @@ def _rehearse(
     prepare_folder(output, overwrite=overwrite)
     with progress_of("Plan", console) as progress:
         case = plan_case(source, progress=progress, **choices)
-    procedure = single_inflation(case.balloon, blood_pressure_pa=case.blood_pressure_pa, pressure_atm=pressure_atm)
+    procedure = procedure_of(case, pressure_atm=pressure_atm)
     tell_notes(console, case.notes)
     planned_s = time.monotonic() - began
     try:
