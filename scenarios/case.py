@@ -83,34 +83,8 @@ class Case:
         return self.device.balloon
 
     def body(self) -> Body:
-        """The wall for the engine, in metres: held at its ends, the lumen's triangles wound out of the blood.
-
-        Raises
-        ------
-        InputError
-            If a label of the mesh has no tissue.
-        """
-        labels = np.unique(self.mesh.labels)
-        missing = [int(label) for label in labels if int(label) not in self.tissues]
-        if missing:
-            raise InputError(
-                f"Label {missing[0]} ({self.mesh.label_names.get(missing[0], 'unnamed')}) has no tissue; give one for each label."
-            )
-        laws = [
-            StableNeoHookean.from_young(one.young_modulus, one.poisson_ratio, one.density)
-            for one in (self.tissues[int(label)] for label in labels)
-        ]
-        ends = [faces for name, faces in self.mesh.face_sets.items() if name.startswith("end")]
-        return Body(
-            vertices=self.mesh.vertices * 1e-3,
-            tets=self.mesh.tets,
-            laws=laws,
-            law_of_tet=np.searchsorted(labels, self.mesh.labels),
-            lumen=self.mesh.face_sets["lumen"][:, ::-1],
-            held=np.unique(np.concatenate([faces.ravel() for faces in ends])),
-            # Under a stent's struts single tets turn inside out where only pockets hold their volume.
-            kept=1.0,
-        )
+        """The wall for the engine, see `wall_body`."""
+        return wall_body(self.mesh, self.tissues)
 
     def device_body(self) -> DeviceBody:
         """The stent on its balloon for the engine, in metres."""
@@ -143,6 +117,37 @@ class Case:
         np.savez(folder / "arrays.npz", balloon_axis=self.balloon_axis, **arrays)  # pyright: ignore[reportArgumentType]
 
 
+def wall_body(mesh: TetMesh, tissues: Mapping[int, Tissue]) -> Body:
+    """A wall for the engine, in metres: held at its ends, the lumen's triangles wound out of the blood.
+
+    Raises
+    ------
+    InputError
+        If a label of the mesh has no tissue.
+    """
+    labels = np.unique(mesh.labels)
+    missing = [int(label) for label in labels if int(label) not in tissues]
+    if missing:
+        raise InputError(
+            f"Label {missing[0]} ({mesh.label_names.get(missing[0], 'unnamed')}) has no tissue; give one for each label."
+        )
+    laws = [
+        StableNeoHookean.from_young(one.young_modulus, one.poisson_ratio, one.density)
+        for one in (tissues[int(label)] for label in labels)
+    ]
+    ends = [faces for name, faces in mesh.face_sets.items() if name.startswith("end")]
+    return Body(
+        vertices=mesh.vertices * 1e-3,
+        tets=mesh.tets,
+        laws=laws,
+        law_of_tet=np.searchsorted(labels, mesh.labels),
+        lumen=mesh.face_sets["lumen"][:, ::-1],
+        held=np.unique(np.concatenate([faces.ravel() for faces in ends])),
+        # Under a stent's struts single tets turn inside out where only pockets hold their volume.
+        kept=1.0,
+    )
+
+
 def load_case(folder: FilePath) -> Case:
     """Read a case that was saved.
 
@@ -159,7 +164,7 @@ def load_case(folder: FilePath) -> Case:
             name=about["name"],
             mesh=read_mesh(folder / "mesh.vtu"),
             path=Path(**{field.name: arrays[f"path_{field.name}"] for field in dataclasses.fields(Path)}),
-            tissues={int(label): _tissue(row) for label, row in about["tissues"].items()},
+            tissues={int(label): tissue_from(row) for label, row in about["tissues"].items()},
             device=_device(about["device"]),
             lattice=Lattice(
                 **{name: arrays[f"lattice_{name}"] for name in ("nodes", "struts", "bridges", "node_ring", "strut_ring")},
@@ -181,7 +186,8 @@ def load_case(folder: FilePath) -> Case:
         raise InputError(f"The case in {folder} cannot be read ({error}); make it again with `vesalius rehearse`.") from error
 
 
-def _tissue(row: dict[str, Any]) -> Tissue:
+def tissue_from(row: dict[str, Any]) -> Tissue:
+    """A tissue from the words and numbers that it was saved as."""
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
     return Tissue(**values)
 

@@ -226,7 +226,7 @@ class Survey:
             station_mm=station,
             blood_pressure_pa=blood_pressure_mmhg * MMHG,
             notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, *moved, sizing, *cut))),
-            source={"input": vessel.input, "mesh": self._quality(wall)},
+            source={"input": vessel.input, "mesh": self.quality(wall)},
             dilations=tuple(
                 _dilation(name, asked, guide, station, in_stent=name == "postdilation")
                 for name, asked in (("predilation", predilate), ("postdilation", postdilate))
@@ -234,7 +234,11 @@ class Survey:
             ),
         )
 
-    def _quality(self, wall: TetMesh) -> dict[str, Any]:
+    def lesion(self) -> Lesion:
+        """The narrowing to which a device goes where no place is named."""
+        return _lesion(self.vessel, self.path, self.profile, None)[0]
+
+    def quality(self, wall: TetMesh) -> dict[str, Any]:
         """How good a wall is; that of the whole vessel is measured once."""
         if wall is not self.vessel.wall:
             return _plain(dataclasses.asdict(assess(wall)))

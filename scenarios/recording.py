@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from meshing.errors import InputError
 from scenarios.case import Case, load_case
 from scenarios.devices.lattice import ATMOSPHERE
+from scenarios.passage.passage import Passage, load_passage
 from scenarios.procedure import STENT, Keyframe, Procedure
 from sim.body import Body
 from sim.readings import first_principal_stress
@@ -60,13 +61,13 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """A recording on disk; sampled states are read when they are asked for."""
+    """A recording on disk, of a `Case` or a `Passage`; sampled states are read when they are asked for."""
 
     folder: Path
     header: dict[str, Any]
     ticks: list[dict[str, Any]]
     frame_ticks: list[int]
-    case: Case
+    case: Any
     body: Body
     first_displacement: np.ndarray
 
@@ -101,14 +102,14 @@ class Recording:
         about = self.ticks[tick - 1]
         displacement = arrays["displacement"].astype(float)
         device = arrays["device"]
-        pressure = float(about["command"]["balloons"][STENT]) / ATMOSPHERE
+        pressure = float(about["command"]["balloons"].get(STENT, 0.0)) / ATMOSPHERE
         return Frame(
             tick=tick,
             time_s=about["time_s"],
             phase=about["phase"],
             vertices=(self.body.vertices + displacement) * 1e3,
             device=device * 1e3,
-            balloon_radius=_balloon_radius(self.case, device * 1e3, pressure),
+            balloon_radius=_balloon_radius(self.case, device * 1e3, pressure) if isinstance(self.case, Case) else np.zeros(0),
             balloon_pressure_atm=pressure,
             stress=first_principal_stress(self.body, displacement) * 1e-3,
             contact_force=arrays["contact_force"].astype(float),
@@ -150,7 +151,7 @@ def load_recording(folder: Path) -> Recording:
     ticks = _read_ticks(inside / "ticks.jsonl")
     known = {row["tick"] for row in ticks}
     frames = sorted(int(path.stem) for path in (inside / "frames").glob("*.npz") if path.stem.isdigit())
-    case = load_case(inside / "case")
+    case = _load_case(inside / "case")
     try:
         with np.load(inside / "rest.npz") as file:
             rest, displacement = file["vertices"], file["displacement"]
@@ -165,6 +166,14 @@ def load_recording(folder: Path) -> Recording:
         body=dataclasses.replace(case.body(), vertices=rest),
         first_displacement=displacement,
     )
+
+
+def _load_case(folder: Path) -> Case | Passage:
+    try:
+        kind = json.loads((folder / "case.json").read_text(encoding="utf-8")).get("kind", "case")
+    except (OSError, ValueError) as error:
+        raise InputError(f"The case in {folder} cannot be read ({error}); make it again.") from error
+    return load_passage(folder) if kind == "passage" else load_case(folder)
 
 
 def _read_ticks(path: Path) -> list[dict[str, Any]]:
@@ -192,7 +201,7 @@ class Recorder:
         self._most_inverted = 0
 
     @staticmethod
-    def start(folder: Path, case: Case, header: dict[str, Any], *, body: Body, displacement: np.ndarray) -> "Recorder":
+    def start(folder: Path, case: Case | Passage, header: dict[str, Any], *, body: Body, displacement: np.ndarray) -> "Recorder":
         """Begin a recording in `folder/recording`: the case, the shape without pressure, the header.
 
         Raises
@@ -221,8 +230,9 @@ class Recorder:
         phase: str,
         sampled: bool,
         events: Sequence[str] = (),
+        senses: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write one tick, with what happened in it, and its state if it is sampled."""
+        """Write one tick, with what happened and what was felt in it, and its state if it is sampled."""
         state = rehearsal.state
         if sampled:
             _write_arrays(
@@ -237,6 +247,7 @@ class Recorder:
             "phase": phase,
             "command": dataclasses.asdict(command),
             "events": list(events),
+            **({"senses": dict(senses)} if senses else {}),
             "digest": state.digest(),
             **dataclasses.asdict(report),
         }

@@ -14,6 +14,7 @@ import numpy as np
 from meshing.errors import InputError
 from meshing.provenance import versions_of
 from scenarios.case import MMHG, Case
+from scenarios.passage.passage import Passage
 from scenarios.procedure import Procedure, procedure_of
 from scenarios.recording import FORMAT, Recorder, Recording, load_recording
 from sim import backend
@@ -34,25 +35,25 @@ Progress = Callable[[float, str], None]
 
 
 class Rehearsal:
-    """A case with its solver, ticking; `advance` is the only place where time passes.
+    """A case or a passage with its solver, ticking; `advance` is the only place where time passes.
 
     Attributes
     ----------
     case, procedure, model, state, solver
-        What is rehearsed, what is to be done, and the engine at work on it.
+        What is rehearsed, what is to be done where that is known beforehand, and the engine at work on it.
     body
         The wall in its shape without blood pressure [m].
     """
 
     def __init__(
         self,
-        case: Case,
-        procedure: Procedure,
+        case: Case | Passage,
         *,
         body: Body,
         displacement: np.ndarray,
         settings: Settings,
         model: Model | None = None,
+        procedure: Procedure | None = None,
     ):
         self.case = case
         self.procedure = procedure
@@ -79,11 +80,7 @@ class Rehearsal:
                 "not; it can be played, but not run again. Rehearse the case anew."
             )
         return cls(
-            recording.case,
-            recording.procedure,
-            body=recording.body,
-            displacement=recording.first_displacement,
-            settings=Settings(**settings),
+            recording.case, body=recording.body, displacement=recording.first_displacement, settings=Settings(**settings)
         )
 
     @property
@@ -97,12 +94,14 @@ class Rehearsal:
         return self.state.tick * self.dt
 
     def advance(self, command: Command | None = None) -> tuple[Command, TickReport]:
-        """Let one tick pass under the procedure's command, or under one that is given."""
-        asked = command or self.procedure((self.state.tick + 1) * self.dt)
+        """Let one tick pass under a command, or under the procedure's where none is given."""
+        if command is None and self.procedure is None:
+            raise ValueError("This rehearsal has no procedure; give a command for the tick.")
+        asked = command or self.procedure((self.state.tick + 1) * self.dt)  # pyright: ignore[reportOptionalCall]
         return asked, self.solver.step(self.state, asked)
 
 
-def without_pressure(case: Case, *, progress: Callable[[float], None] | None = None) -> Unloaded:
+def without_pressure(case: Case | Passage, *, progress: Callable[[float], None] | None = None) -> Unloaded:
     """The shape of a case's wall without blood pressure, found on the backend that has been started."""
     return unload(case.body(), blood_pressure=case.blood_pressure_pa, tolerance=1e-3 * UNLOADING_TOLERANCE_MM, progress=progress)
 
@@ -143,21 +142,23 @@ def rehearse(
     )
     case = dataclasses.replace(case, notes=(*case.notes, note))
     rehearsal = Rehearsal(
-        case, plan, body=found.body, displacement=found.displacement, settings=settings or Settings(), model=model
+        case, body=found.body, displacement=found.displacement, settings=settings or Settings(), model=model, procedure=plan
     )
-    header = _header(case, plan, rehearsal, name, unloading_error_mm=found.error * 1e3)
+    header = header_of(case, rehearsal, name, unloading_error_mm=found.error * 1e3)
+    header["procedure"] = dataclasses.asdict(plan)
+    header["run"] |= {"device": case.device.name, "station_mm": case.station_mm}
     recorder = Recorder.start(folder, case, header, body=found.body, displacement=found.displacement)
     try:
-        first_tick_at = _run(rehearsal, recorder, tell)
+        first_tick_at = _run(rehearsal, plan, recorder, tell)
         recorder.finish(wall_clock_s=time.perf_counter() - started, first_tick_s=first_tick_at - started)
     finally:
         recorder.close()
     return load_recording(folder)
 
 
-def _run(rehearsal: Rehearsal, recorder: Recorder, tell: Progress) -> float:
+def _run(rehearsal: Rehearsal, plan: Procedure, recorder: Recorder, tell: Progress) -> float:
     """Let all ticks of the procedure pass; returns when the first one was done, on the clock of `time.perf_counter` [s]."""
-    plan, dt, first = rehearsal.procedure, rehearsal.dt, math.nan
+    dt, first = rehearsal.dt, math.nan
     tick_count = round(plan.duration_s / dt)
     for tick in range(1, tick_count + 1):
         phase = plan.phase(tick * dt)
@@ -171,21 +172,19 @@ def _run(rehearsal: Rehearsal, recorder: Recorder, tell: Progress) -> float:
     return first
 
 
-def _header(case: Case, plan: Procedure, rehearsal: Rehearsal, name: str, *, unloading_error_mm: float) -> dict[str, Any]:
+def header_of(case: Case | Passage, rehearsal: Rehearsal, name: str, *, unloading_error_mm: float) -> dict[str, Any]:
+    """The header of a recording that begins: what it is made from, the settings, and on what it runs."""
     return {
         "format": FORMAT,
         "complete": False,
         "input": dict(case.source.get("input", {})),
         "mesh": dict(case.source.get("mesh", {})),
-        "procedure": dataclasses.asdict(plan),
         "settings": dataclasses.asdict(rehearsal.solver.settings),
         "run": {
             "versions": versions_of(("taichi", "numpy", "scipy", "vesalius")),
             "backend": name,
             "machine": f"{platform.machine()} {platform.system()}",
             "dt_s": rehearsal.dt,
-            "device": case.device.name,
-            "station_mm": case.station_mm,
             "blood_pressure_mmhg": case.blood_pressure_pa / MMHG,
             "unloading_error_mm": unloading_error_mm,
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
