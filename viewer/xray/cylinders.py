@@ -146,20 +146,23 @@ def add_cylinders(cylinders: Cylinders, carm: CArm, layers: Layers, *, rays: int
 
 
 @ti.func
-def inside_tube(start, axis, ray, radius: ti.f64):
-    """Where a ray from the source is inside an endless cylinder, as two depths; the second is less where it is not."""
-    across = ray - ray.dot(axis) * axis
-    offset = start - start.dot(axis) * axis
-    square = across.dot(across)
+def inside_tube(offset, far: ti.f64, axis, ray, radius: ti.f64):
+    """Where a ray from the source is inside an endless cylinder, as two depths; the second is less where it is not.
+
+    `offset` leads from the source squarely to the axis, `far` is its square.
+    """
+    along = ray.dot(axis)
+    square = ray.dot(ray) - along * along
     first, last = ti.f64(1.0), ti.f64(-1.0)
-    if square < 1e-16:
-        if offset.norm_sqr() < radius * radius:
+    if square < 1e-13:
+        if far < radius * radius:
             first, last = ti.f64(0.0), ti.f64(1e6)
     else:
-        middle = offset.dot(across) / square
-        apart = (offset - middle * across).norm_sqr()
-        if apart < radius * radius:
-            half = ti.sqrt((radius * radius - apart) / square)
+        inverse = 1.0 / square
+        middle = offset.dot(ray) * inverse
+        left = radius * radius - (far - middle * middle * square)
+        if left > 0.0:
+            half = ti.sqrt(left * inverse)
             first, last = middle - half, middle + half
     return ti.Vector([first, last])
 
@@ -196,35 +199,37 @@ def sums_of_cylinders(
     for s in range(count):
         start, end, radius, bore = ends[2 * s], ends[2 * s + 1], radii[s], bores[s]
         axis = (end - start).normalized(1e-300)
+        offset = start - start.dot(axis) * axis
+        far = offset.norm_sqr()
         scale, middle = camera[12], camera[13]
         # A mitred end reaches at most a radius beyond its node, since no wire turns there by more than a right angle.
-        reach = 1.5 * radius * scale / (ti.min(start[2], end[2]) - 1.5 * radius) + 1.0
+        shadow = radius * scale / (ti.min(start[2], end[2]) - 1.5 * radius)
+        reach, band = 1.5 * shadow + 0.75, 1.05 * shadow + 0.75
         column_a, row_a = middle + scale * start[0] / start[2], middle - scale * start[1] / start[2]
         column_b, row_b = middle + scale * end[0] / end[2], middle - scale * end[1] / end[2]
         left, right = ti.max(ti.min(column_a, column_b) - reach, 0.0), ti.min(ti.max(column_a, column_b) + reach, pixels - 1.0)
         top, bottom = ti.max(ti.min(row_a, row_b) - reach, 0.0), ti.min(ti.max(row_a, row_b) + reach, pixels - 1.0)
         fall, aside = row_b - row_a, column_b - column_a
-        share = 1.0 / ti.cast(rays * rays, ti.f64)
+        narrow, step = 1.0 / scale, 1.0 / ti.cast(rays, ti.f64)
         for row in range(ti.cast(ti.ceil(top), ti.i32), ti.cast(ti.floor(bottom), ti.i32) + 1):
             first, last = left, right
             if ti.abs(fall) > 0.5:
                 centre = column_a + (row - row_a) * aside / fall
-                wide = reach * ti.sqrt(fall * fall + aside * aside) / ti.abs(fall) + 1.0
+                wide = band * ti.sqrt(fall * fall + aside * aside) / ti.abs(fall)
                 first, last = ti.max(left, centre - wide), ti.min(right, centre + wide)
             for column in range(ti.cast(ti.ceil(first), ti.i32), ti.cast(ti.floor(last), ti.i32) + 1):
                 total = ti.f64(0.0)
                 for ray_number in range(rays * rays):
-                    down = (ti.cast(ray_number // rays, ti.f64) + 0.5) / rays - 0.5
-                    over = (ti.cast(ray_number % rays, ti.f64) + 0.5) / rays - 0.5
-                    ray = ti.Vector([(column + over - middle) / scale, (middle - row - down) / scale, 1.0], ti.f64)
-                    span = inside_tube(start, axis, ray, radius)
+                    down, over = (ray_number // rays + 0.5) * step - 0.5, (ray_number % rays + 0.5) * step - 0.5
+                    ray = ti.Vector([(column + over - middle) * narrow, (middle - row - down) * narrow, 1.0], ti.f64)
+                    span = inside_tube(offset, far, axis, ray, radius)
                     if span[1] > span[0]:
                         span = kept(kept(span, cuts[2 * s], start, ray, 1.0), cuts[2 * s + 1], end, ray, -1.0)
                         total += ti.max(span[1] - span[0], 0.0)
                         if bore > 0.0:
-                            hollow = inside_tube(start, axis, ray, bore)
+                            hollow = inside_tube(offset, far, axis, ray, bore)
                             if hollow[1] > hollow[0]:
                                 hollow = kept(kept(hollow, cuts[2 * s], start, ray, 1.0), cuts[2 * s + 1], end, ray, -1.0)
                                 total -= ti.max(hollow[1] - hollow[0], 0.0)
                 if total > 0.0:
-                    ti.atomic_add(sums_out[layer_start + row * pixels + column], ti.cast(ti.round(total * share / UNIT_MM), ti.i64))
+                    ti.atomic_add(sums_out[layer_start + row * pixels + column], ti.cast(ti.round(total * step * step / UNIT_MM), ti.i64))
