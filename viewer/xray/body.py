@@ -104,10 +104,10 @@ def _trunk(grid: tuple[np.ndarray, ...], centre: np.ndarray, random: np.random.G
     shape = tuple(one.size for one in grid)
     water = np.where(out < 1.0, np.where(out > 0.86, 0.92, 1.03), 0.0) * np.ones(shape)
     water *= 1.0 + 0.035 * _grain(shape, random, 5.0)
-    for _ in range(16):
-        place = centre + random.uniform(-1.0, 1.0, 3) * (110.0, 14.0, 140.0) + (0.0, -48.0, 0.0)
-        sizes = random.uniform(7.0, 20.0, 3)
-        water *= 1.0 - 0.9 * _ellipsoid(grid, place, sizes, soft=2.5)
+    for _ in range(26):
+        place = centre + random.uniform(-1.0, 1.0, 3) * (115.0, 16.0, 140.0) + (0.0, -48.0, 0.0)
+        sizes = random.uniform(5.0, 17.0, 3)
+        water *= 1.0 - 0.75 * _ellipsoid(grid, place, sizes, soft=4.0)
     return water
 
 
@@ -136,7 +136,8 @@ def _add_pelvis(bone: np.ndarray, grid: tuple[np.ndarray, ...], at: tuple[float,
     wide, thick = 54.0 * (1.0 - 0.72 * down), 15.0 * (1.0 - 0.6 * down)
     bent = y - 14.0 - 26.0 * np.sin(np.pi * 0.8 * down)
     inward = (1.0 - (np.abs(x / wide) ** 3.0 + np.abs(bent / thick) ** 3.0) ** (1 / 3.0)) * thick
-    inward = np.minimum(np.minimum(inward, 16.0 - z), z + 95.0)
+    # The wings of the sacrum fall away from its plate for the last disc.
+    inward = np.minimum(np.minimum(inward, 16.0 - 0.012 * np.maximum(np.abs(x) - 22.0, 0.0) ** 2 - z), z + 95.0)
     sacrum = np.clip(inward / VOXEL_MM + 0.5, 0.0, 1.0) * np.where(inward < 2.2, 0.65, 0.16)
     for row in range(4):
         for side in (-1.0, 1.0):
@@ -164,11 +165,13 @@ def _ellipsoid(grid: tuple[np.ndarray, ...], centre: np.ndarray, sizes: np.ndarr
 
 
 def _grain(shape: tuple[int, ...], random: np.random.Generator, reach: float) -> np.ndarray:
-    """Smooth noise of spread one, `reach` voxels wide."""
+    """Smooth noise of spread one, about `reach` voxels wide."""
     from scipy import ndimage
 
-    noise = ndimage.gaussian_filter(random.standard_normal(shape).astype(np.float32), reach, mode="wrap")
-    return noise / noise.std()
+    few = tuple(int(size / reach) + 2 for size in shape)
+    noise = ndimage.gaussian_filter(random.standard_normal(few).astype(np.float32), 0.8, mode="wrap")
+    fine = ndimage.zoom(noise, [size / count for size, count in zip(shape, few, strict=True)], order=1, grid_mode=True, mode="nearest")
+    return fine / fine.std()
 
 
 def _ellipse(labels: LabelMap) -> np.ndarray:

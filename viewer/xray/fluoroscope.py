@@ -17,7 +17,7 @@ from viewer.xray.attenuation import Beam, beam_of, find_material
 from viewer.xray.carm import CArm
 from viewer.xray.chords import Layers, add_surface
 from viewer.xray.cylinders import RAYS, Cylinders, add_cylinders
-from viewer.xray.dose import Dose
+from viewer.xray.dose import PULSE_KERMA_UGY, Dose
 from viewer.xray.picture import Developer
 from viewer.xray.surfaces import Surface
 from viewer.xray.volume import Marcher, Patient
@@ -109,6 +109,7 @@ class Fluoroscope:
         tube_kv: int = 80,
         pulses_per_s: float = 15.0,
         noise: bool = True,
+        kerma_ugy: float = PULSE_KERMA_UGY,
         seed: int = 1,
         rays: int = RAYS,
     ) -> None:
@@ -126,6 +127,8 @@ class Fluoroscope:
             7.5, 15 or 30.
         noise
             Whether photons are counted; without, the picture is what endless exposure would give.
+        kerma_ugy
+            Air kerma at the detector in a pulse [µGy]: `dose.PULSE_KERMA_UGY` for fluoroscopy, `ACQUISITION_KERMA_UGY` for a DSA.
         seed
             Decides the noise together with a frame's number.
         rays
@@ -141,7 +144,7 @@ class Fluoroscope:
         self.patient, self.noise, self.seed, self.rays = patient, noise, seed, rays
         self.beam: Beam = beam_of(tube_kv)
         self.pulses_per_s = pulses_per_s
-        self.dose = Dose()
+        self.dose = Dose(kerma_ugy)
         self._carm = carm
         self._marchers: dict[bool, Marcher] = {}
         self._backgrounds: dict[bool, _Background] = {}

@@ -100,7 +100,7 @@ def capped(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.
         joined = sparse.coo_matrix((np.ones(len(rim)), (rim[:, 0], rim[:, 1])), (len(vertices), len(vertices)))
         hole = np.unique(connected_components(joined, directed=False)[1][rim[:, 0]], return_inverse=True)[1]
         starts = vertices[rim[:, 0]]
-        lengths = np.linalg.norm(vertices[rim[:, 1]] - starts, axis=1)
+        lengths = np.linalg.norm(vertices[rim[:, 1]] - starts, axis=1) + 1e-12
         middles = 0.5 * (vertices[rim[:, 1]] + starts)
         total = np.bincount(hole, weights=lengths)
         centres = np.stack([np.bincount(hole, weights=lengths * middles[:, k]) / total for k in range(3)], axis=1)
