@@ -82,9 +82,11 @@ def made_up_trunk(points: np.ndarray, *, region: Region) -> Patient:
     top = float(points[:, 2].max()) if region == "pelvis" else centre[2]
     lowest = -1 if region == "pelvis" else -6
     for level in range(lowest, 7):
-        _add_vertebra(bone, grid, (spine[0], spine[1], top + 4.0 + 36.0 * level))
+        at = (spine[0], spine[1], top + 4.0 + 36.0 * level)
+        _add_vertebra(*_about(bone, grid, at, (54.0, 68.0, 26.0)), at)
     if region == "pelvis":
-        _add_pelvis(bone, grid, (spine[0], spine[1], top - 68.0))
+        at = (spine[0], spine[1], top - 68.0)
+        _add_pelvis(*_about(bone, grid, at, (150.0, 120.0, 100.0)), at)
     grain = _grain(bone.shape, random, 1.5)
     bone = (bone * (1.0 + 0.12 * grain)).astype(np.float32)
     return Patient((water * (1.0 - 0.6 * bone)).astype(np.float32), bone, affine, (MADE_UP,))
@@ -107,7 +109,8 @@ def _trunk(grid: tuple[np.ndarray, ...], centre: np.ndarray, random: np.random.G
     for _ in range(26):
         place = centre + random.uniform(-1.0, 1.0, 3) * (115.0, 16.0, 140.0) + (0.0, -48.0, 0.0)
         sizes = random.uniform(5.0, 17.0, 3)
-        water *= 1.0 - 0.75 * _ellipsoid(grid, place, sizes, soft=4.0)
+        near, part = _about(water, grid, tuple(place), (26.0, 26.0, 26.0))
+        near *= 1.0 - 0.75 * _ellipsoid(part, place, sizes, soft=4.0)
     return water
 
 
@@ -152,6 +155,15 @@ def _add_pelvis(bone: np.ndarray, grid: tuple[np.ndarray, ...], at: tuple[float,
         shell = np.where(np.abs(far - 0.97) * 88.0 > 3.0, 0.6, 0.14)
         kept = (side * out[0] > 6.0) & (out[2] < 62.0 - 0.004 * (out[1] + 10.0) ** 2) & (out[2] > -70.0) & (out[1] > -35.0)
         _join(bone, plate * shell * kept)
+
+
+def _about(
+    bone: np.ndarray, grid: tuple[np.ndarray, ...], at: tuple[float, ...], reach: tuple[float, ...]
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """The part of the voxels within reach of a place along each axis [mm], and its grid."""
+    kept = [np.flatnonzero(np.abs(one.ravel() - place) <= far) for one, place, far in zip(grid, at, reach, strict=True)]
+    part = tuple(slice(int(one[0]), int(one[-1]) + 1) if len(one) else slice(0, 0) for one in kept)
+    return bone[part], (grid[0][part[0]], grid[1][:, part[1]], grid[2][:, :, part[2]])
 
 
 def _join(bone: np.ndarray, part: np.ndarray) -> None:
