@@ -36,10 +36,12 @@ MATERIALS = (
     ("iodine", (), 0.001, {"I": 1.0}, "C", "1 mg of iodine in 1 ml, beside the fluid that carries it"),
     ("nitinol", ("NiTi",), 6.45, {"Ni": 0.5588, "Ti": 0.4412}, "C", "Equal atoms of nickel and titanium, 6.45 g/cm3"),
     ("cobalt-chromium L605", ("L605",), 9.1,
-     {"Co": 0.51, "Cr": 0.20, "W": 0.15, "Ni": 0.10, "Fe": 0.025, "Mn": 0.015}, "M", "Middle of ASTM F90, from memory, unverified"),
+     {"Co": 0.51, "Cr": 0.20, "W": 0.15, "Ni": 0.10, "Fe": 0.025, "Mn": 0.015}, "M",
+     "Middle of ASTM F90, from memory, unverified"),
     ("MP35N", (), 8.43, {"Co": 0.35, "Ni": 0.35, "Cr": 0.20, "Mo": 0.10}, "M", "Nominal of ASTM F562, from memory, unverified"),
     ("stainless steel 316L", ("316L", "steel"), 7.95,
-     {"Fe": 0.65, "Cr": 0.175, "Ni": 0.13, "Mo": 0.025, "Mn": 0.015, "Si": 0.005}, "M", "Middle of ASTM F138, from memory, unverified"),
+     {"Fe": 0.65, "Cr": 0.175, "Ni": 0.13, "Mo": 0.025, "Mn": 0.015, "Si": 0.005}, "M",
+     "Middle of ASTM F138, from memory, unverified"),
     ("platinum-chromium", ("PtCr",), 9.9, {"Fe": 0.37, "Pt": 0.33, "Cr": 0.18, "Ni": 0.09, "Mo": 0.03}, "M", MEMORY),
     ("platinum", ("Pt",), 21.45, {"Pt": 1.0}, "C", "The element, 21.45 g/cm3"),
     ("tantalum", ("Ta",), 16.65, {"Ta": 1.0}, "C", "The element, 16.65 g/cm3"),
@@ -83,14 +85,14 @@ def main() -> None:
     """Write the table."""
     filters = ", ".join(f"{thickness:g} mm {name}" for name, thickness in FILTERS_MM)
     lines = [
-        "# X-rays: how much materials attenuate, and what leaves the tube. Made by `python benchmarks/xray_table.py`; not by hand.",
+        "# X-rays: how much materials attenuate, and what leaves the tube. Made by `python benchmarks/xray_table.py`.",
         "#",
         "# tag  V  read in the source that is named",
         "#      C  worked out from the numbers that are named",
         "#      M  from memory, not checked against a source: a starting value, to be replaced by one's own; do not cite it",
         "#",
-        "# A tag speaks of composition and density. mass_attenuation is μ/ρ with coherent scatter [cm²/g] at energies_kev. Iodine",
-        "# stands at 1 mg/ml, so that a length of it in mm is an integral of concentration [mg/ml · mm].",
+        "# A tag speaks of composition and density. mass_attenuation is μ/ρ with coherent scatter [cm²/g] at energies_kev.",
+        "# Iodine stands at 1 mg/ml, so that a length of it in mm is an integral of concentration [mg/ml · mm].",
         "",
         f'attenuation_source = "Elam, Ravel, Sieber 2002, doi:10.1016/S0969-806X(01)00227-4, by xraydb {version("xraydb")}; '
         'mixtures by shares of mass"',
@@ -100,12 +102,25 @@ def main() -> None:
     ]
     for name, also, density, shares, tag, source in MATERIALS:
         other = ", ".join(f'"{one}"' for one in also)
-        lines += ["", "[[materials]]", f'name = "{name}"', f"also = [{other}]", f"density = {density:g}  # g/cm3", f'tag = "{tag}"']
+        lines += [
+            "",
+            "[[materials]]",
+            f'name = "{name}"',
+            f"also = [{other}]",
+            f"density = {density:g}  # g/cm3",
+            f'tag = "{tag}"',
+        ]
         lines += [f'source = "{source}"', "mass_shares = { " + ", ".join(f"{k} = {v:g}" for k, v in shares.items()) + " }"]
         lines += [f"mass_attenuation = {listed(mass_attenuation(shares))}"]
     for tube_kv in TUBE_VOLTAGES_KV:
         share, layer = photons(tube_kv)
-        lines += ["", "[[spectra]]", f"tube_kv = {tube_kv}", f"half_value_layer_mm_al = {layer:.4g}", f"photons = {listed(share)}"]
+        lines += [
+            "",
+            "[[spectra]]",
+            f"tube_kv = {tube_kv}",
+            f"half_value_layer_mm_al = {layer:.4g}",
+            f"photons = {listed(share)}",
+        ]
     FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{FILE.name}: {len(MATERIALS)} materials, {len(TUBE_VOLTAGES_KV)} spectra")
 

@@ -8,9 +8,7 @@ import typer
 
 def xray(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that a rehearsal wrote.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE.png", help="Picture to write.", show_default=False)
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.png", help="Picture to write.", show_default=False)],
     lao: Annotated[float, typer.Option(metavar="DEG", help="Primary angle: LAO is positive, RAO negative.")] = 0.0,
     cra: Annotated[float, typer.Option(metavar="DEG", help="Secondary angle: CRA is positive, CAU negative.")] = 0.0,
     square: Annotated[

@@ -27,7 +27,7 @@ def subtracted(mask: Frame, live: Frame) -> np.ndarray:
     """
     if mask.carm != live.carm:
         raise InputError(
-            f"The mask was taken at {mask.label} and the picture at {live.label}, or with another table or field; take a new mask."
+            f"The mask was taken at {mask.label} and the picture at {live.label}, or with another table or field; take a new one."
         )
     return live.depth - mask.depth
 

@@ -25,7 +25,9 @@ class Gantry:
     field_mm: tuple[float, float]
 
 
-ANYWHERE = Gantry("a C-arm without limits of angle", (-180.0, 180.0), (-90.0, 90.0), (600.0, 1500.0), (300.0, 1200.0), (20.0, 600.0))
+ANYWHERE = Gantry(
+    "a C-arm without limits of angle", (-180.0, 180.0), (-90.0, 90.0), (600.0, 1500.0), (300.0, 1200.0), (20.0, 600.0)
+)
 FLOOR_MOUNTED = Gantry("a floor-mounted C-arm", (-117.0, 105.0), (-50.0, 45.0), (890.0, 1190.0), (700.0, 740.0), (100.0, 420.0))
 """After what 3D Slicer's virtual catheter laboratory lists for one; the field from memory, unverified."""
 
@@ -79,7 +81,9 @@ class CArm:
             if not low <= value <= high:
                 raise InputError(f"{label} is {value:g}{unit}; {arm.name} goes from {low:g} to {high:g}{unit}.")
         if self.sid_mm <= self.sod_mm:
-            raise InputError(f"The detector, {self.sid_mm:g} mm from the source, must lie beyond the isocentre at {self.sod_mm:g} mm.")
+            raise InputError(
+                f"The detector, {self.sid_mm:g} mm from the source, must lie beyond the isocentre at {self.sod_mm:g} mm."
+            )
         if not 16 <= self.pixels <= 4096:
             raise InputError(f"The detector has {self.pixels} pixels a side; ask for 16 to 4096.")
 
@@ -151,7 +155,7 @@ def angles_of(direction: np.ndarray) -> tuple[float, float]:
 
 
 def foreshortening(axis: np.ndarray, lao_deg: float, cra_deg: float) -> float:
-    """Share of the length of an axis (3,) (LPS) that is lost in a view: 1 − sin of the angle between them, 0 when seen squarely."""
+    """Share of the length of an axis (3,) (LPS) that is lost in a view: 1 − sin of the angle between, 0 when seen squarely."""
     along = float(CArm(lao_deg, cra_deg).axes[2] @ np.asarray(axis, float)) / float(np.linalg.norm(axis))
     return 1.0 - math.sqrt(max(1.0 - along * along, 0.0))
 
@@ -191,6 +195,8 @@ def coplanar_secondary(normal: np.ndarray, lao_deg: float | np.ndarray) -> np.nd
     """
     x, y, z = np.asarray(normal, float) / np.linalg.norm(normal)
     if abs(z) < 1e-9:
-        raise InputError("The plane stands upright in the patient: it is seen edge-on at one primary angle, whatever the secondary.")
+        raise InputError(
+            "The plane stands upright in the patient: it is seen edge-on at one primary angle, whatever the secondary."
+        )
     a = np.radians(lao_deg)
     return np.degrees(np.arctan((y * np.cos(a) - x * np.sin(a)) / z))

@@ -107,11 +107,18 @@ def add_surface(surface: Surface, carm: CArm, layers: Layers, *, counts: Array |
     project(vertex_count, surface.vertices, camera_numbers(carm), corners, nearness, outside)
     if outside[0]:
         raise InputError(
-            f"The surface of {surface.material} reaches to the X-ray source or behind it ({outside[0]} of {vertex_count} vertices "
+            f"The surface of {surface.material} reaches to the X-ray source or behind it ({outside[0]} of {vertex_count} corners "
             f"are nearer than {NEAREST_MM:g} mm to its plane or far beside the field); shift the table or widen the distance."
         )
     sums_of_triangles(
-        len(surface.triangles), carm.pixels, layer * carm.pixels**2, surface.triangles, surface.weights, corners, nearness, layers.sums
+        len(surface.triangles),
+        carm.pixels,
+        layer * carm.pixels**2,
+        surface.triangles,
+        surface.weights,
+        corners,
+        nearness,
+        layers.sums,
     )
     if counts is not None:
         counts_of_triangles(len(surface.triangles), carm.pixels, surface.triangles, corners, counts)
@@ -222,7 +229,9 @@ def counts_of_triangles(triangle_count: ti.i32, pixels: ti.i32, triangles: IVec3
             sign = 1
         if turn != 0:
             for row in range(first_centre(ti.min(a[1], b[1], c[1])), ti.min(ti.max(a[1], b[1], c[1]) >> 8, pixels - 1) + 1):
-                for column in range(first_centre(ti.min(a[0], b[0], c[0])), ti.min(ti.max(a[0], b[0], c[0]) >> 8, pixels - 1) + 1):
+                for column in range(
+                    first_centre(ti.min(a[0], b[0], c[0])), ti.min(ti.max(a[0], b[0], c[0]) >> 8, pixels - 1) + 1
+                ):
                     x, y = ti.cast(column, ti.i64) * SUBPIXELS, ti.cast(row, ti.i64) * SUBPIXELS
                     inside = edge(a, b, x, y) + tie(a, b) >= 0 and edge(b, c, x, y) + tie(b, c) >= 0
                     if inside and edge(c, a, x, y) + tie(c, a) >= 0:
@@ -232,5 +241,3 @@ def counts_of_triangles(triangle_count: ti.i32, pixels: ti.i32, triangles: IVec3
 def empty_counts(pixels: int) -> Array:
     """Counts of a picture, all zero, shape (pixels²,)."""
     return zeros(pixels * pixels, ti.i32)
-
-

@@ -1,12 +1,13 @@
 """Contrast agent carried along a tree of vessels by the blood, and washed out by it.
 
-In each branch the blood flows as a plug, Q through the trunk and the share φ of it through a branch. With y = ∫ A ds / φ, summed
-along the way from where the agent is injected, and W(t) the volume that has flowed there, the concentration is c(y, t) = C(W(t) − y):
-what is injected moves on unchanged, whatever the areas, and no numerical spreading widens it. The agent first mixes in a small
-volume V at the catheter's tip, dC/dW = (C_in − C) / V, which gives the puff its tail. Everything has a closed form, and the mass in
-all branches plus the mass that has left through their ends is what was injected, to rounding.
+In each branch the blood flows as a plug, Q through the trunk and the share φ of it through a branch. With y = ∫ A ds / φ,
+summed along the way from where the agent is injected, and W(t) the volume that has flowed there, the concentration is
+c(y, t) = C(W(t) − y): what is injected moves on unchanged, whatever the areas, and no numerical spreading widens it. The agent
+first mixes in a small volume V at the catheter's tip, dC/dW = (C_in − C) / V, which gives the puff its tail. Everything has a
+closed form, and the mass in all branches plus what has left through their ends is what was injected, to rounding.
 
-While agent is injected at the rate r it adds to the flow, Q + r, and its concentration in it is c₀ r / (Q + r). None goes upstream.
+While agent is injected at the rate r it adds to the flow, Q + r, and its concentration in it is c₀ r / (Q + r). None goes
+upstream.
 """
 
 import dataclasses
@@ -124,7 +125,9 @@ class DyedTree:
     def inject(self, puff: Puff) -> None:
         """Inject once more; not before the last one has ended."""
         if self.puffs and puff.start_s < self.puffs[-1].end_s:
-            raise InputError(f"An injection at {puff.start_s:g} s would begin before the last one ends at {self.puffs[-1].end_s:g} s.")
+            raise InputError(
+                f"An injection at {puff.start_s:g} s would begin before the last one ends at {self.puffs[-1].end_s:g} s."
+            )
         self.puffs.append(puff)
 
     def flowed_ml(self, time_s: float) -> float:

@@ -1,9 +1,9 @@
 """How much metal or plastic a ray meets in wires, catheters, struts and markers: cylinders, one for each segment, exactly.
 
-A segment ends at a plane through its node. Where two segments of one wire meet, that plane halves the angle between them, so that
-neither gap nor overlap is left; where a wire turns by more than a right angle, as at a stent's crown, or three segments meet, ends
-are cut square. There what overlaps on the inner side of the bend counts twice and a wedge on the outer side is missing: the two are
-of one volume, so a device keeps its mass, and only lengths within about a radius of such a node are off.
+A segment ends at a plane through its node. Where two segments of one wire meet, that plane halves the angle between them, so
+that neither gap nor overlap is left; where a wire turns by more than a right angle, as at a stent's crown, or three segments
+meet, ends are cut square. There what overlaps on the inner side of the bend counts twice and a wedge on the outer side is
+missing: the two are of one volume, so a device keeps its mass, and only lengths within about a radius of such a node are off.
 """
 
 import dataclasses
@@ -232,4 +232,6 @@ def sums_of_cylinders(
                                 hollow = kept(kept(hollow, cuts[2 * s], start, ray, 1.0), cuts[2 * s + 1], end, ray, -1.0)
                                 total -= ti.max(hollow[1] - hollow[0], 0.0)
                 if total > 0.0:
-                    ti.atomic_add(sums_out[layer_start + row * pixels + column], ti.cast(ti.round(total * step * step / UNIT_MM), ti.i64))
+                    ti.atomic_add(
+                        sums_out[layer_start + row * pixels + column], ti.cast(ti.round(total * step * step / UNIT_MM), ti.i64)
+                    )

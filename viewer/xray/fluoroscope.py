@@ -1,8 +1,8 @@
 """The fluoroscope: a C-arm with its tube and detector, and the pictures it takes of what lies in its beam.
 
-    scope = Fluoroscope(CArm(lao_deg=20, isocentre=middle), patient)
-    frame = scope.frame(Contents(surfaces, cylinders), time_s=0.4)
-    frame.image          # (512, 512) float32, 0 black to 1 white; no window needed
+scope = Fluoroscope(CArm(lao_deg=20, isocentre=middle), patient)
+frame = scope.frame(Contents(surfaces, cylinders), time_s=0.4)
+frame.image          # (512, 512) float32, 0 black to 1 white; no window needed
 """
 
 import dataclasses
@@ -140,7 +140,9 @@ class Fluoroscope:
             If there is no such pulse rate or voltage.
         """
         if pulses_per_s not in PULSE_RATES:
-            raise InputError(f"The pulse rate is {pulses_per_s:g} per second; take {', '.join(f'{one:g}' for one in PULSE_RATES)}.")
+            raise InputError(
+                f"The pulse rate is {pulses_per_s:g} per second; take {', '.join(f'{one:g}' for one in PULSE_RATES)}."
+            )
         self.patient, self.noise, self.seed, self.rays = patient, noise, seed, rays
         self.beam: Beam = beam_of(tube_kv)
         self.pulses_per_s = pulses_per_s
@@ -274,4 +276,3 @@ class Fluoroscope:
         transmission = float(primary[middle, middle].mean())
         bins, still = (bins * scale).astype(np.float32), (still * scale).astype(np.float32)
         return _Background(put(bins.ravel(), ti.f32), put(still.ravel(), ti.f32), transmission, self._reference)
-

@@ -1,4 +1,4 @@
-"""What a rehearsal puts into the beam: its stent, calcium and balloon, with the wire and shaft they came on, and dye in its lumen.
+"""What a rehearsal puts into the beam: stent, calcium and balloon, the wire and shaft they came on, and dye in the lumen.
 
 A rehearsal knows neither its guidewire nor its shaft: these are drawn where they must have lain, along the centreline, and go on
 straight beyond it. The vessel's wall is as dark as what surrounds it and is left out.
@@ -94,7 +94,9 @@ class RehearsalInBeam:
     def _stent_of(case: Any) -> Cylinders:
         lattice, design = case.lattice, getattr(case, "stent", None)
         if design is None:
-            return Cylinders.of_bars(lattice.nodes, lattice.bars, radius=lattice.half_thickness_mm, material="cobalt-chromium L605")
+            return Cylinders.of_bars(
+                lattice.nodes, lattice.bars, radius=lattice.half_thickness_mm, material="cobalt-chromium L605"
+            )
         # A round strut of the same cross-section.
         radius = math.sqrt(design.strut_width_mm * design.strut_thickness_mm / math.pi)
         return Cylinders.of_bars(lattice.nodes, lattice.bars, radius=radius, material=design.alloy.name)

@@ -7,8 +7,8 @@ import numpy as np
 
 from meshing.errors import InputError
 from scenarios.limits import LIMITS_OF_USE
-from viewer.xray.body import body_of
 from viewer.xray.angiography import averaged, dsa
+from viewer.xray.body import body_of
 from viewer.xray.carm import FLOOR_MOUNTED, CArm, squarest_view
 from viewer.xray.contrast import Puff
 from viewer.xray.dose import ACQUISITION_KERMA_UGY, PULSE_KERMA_UGY

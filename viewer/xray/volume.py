@@ -44,7 +44,9 @@ class Patient:
 
     def __post_init__(self) -> None:
         if self.water.shape != self.bone.shape or self.water.ndim != 3 or min(self.water.shape) < 2:
-            raise InputError(f"Water has {self.water.shape} voxels and bone {self.bone.shape}; give both one volume of 2 or more a side.")
+            raise InputError(
+                f"Water has {self.water.shape} voxels and bone {self.bone.shape}; give both one volume of 2 or more a side."
+            )
 
     def halved(self) -> "Patient":
         """The same at half the resolution, for while the C-arm moves."""

@@ -6,11 +6,15 @@ import numpy as np
 
 
 def geodesic_sphere(parts: int, radius_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """An icosahedron whose faces are divided into parts² triangles, on a sphere: vertices (n, 3) [mm], triangles (20 parts², 3)."""
+    """An icosahedron with faces divided into parts² triangles, on a sphere: vertices (n, 3) [mm], triangles (20 parts², 3)."""
     golden = (1.0 + 5.0**0.5) / 2.0
     corners = np.array([p for a in (-1, 1) for b in (-golden, golden) for p in ((0, a, b), (a, b, 0), (b, 0, a))], float)
     apart = np.linalg.norm(corners[:, None] - corners, axis=2)
-    faces = [f for f in itertools.combinations(range(12), 3) if all(abs(apart[p, q] - 2.0) < 1e-9 for p, q in zip(f, f[1:] + f[:1]))]
+    faces = [
+        f
+        for f in itertools.combinations(range(12), 3)
+        if all(abs(apart[p, q] - 2.0) < 1e-9 for p, q in zip(f, f[1:] + f[:1], strict=True))
+    ]
     points, triangles = [], []
     for a, b, c in (corners[list(face)] for face in faces):
         if np.linalg.det([a, b, c]) < 0.0:
@@ -32,11 +36,12 @@ def geodesic_sphere(parts: int, radius_mm: float) -> tuple[np.ndarray, np.ndarra
 
 
 def tube(radius_mm: float, length_mm: float, *, around: int = 96, along: int = 60) -> tuple[np.ndarray, np.ndarray]:
-    """An open tube about the z axis from 0 to a length: vertices (around · (along + 1), 3) [mm], triangles with outward normals."""
+    """An open tube about the z axis, from 0 to a length: vertices (around (along + 1), 3) [mm], triangles facing outwards."""
     angle = np.arange(around) * 2.0 * np.pi / around
     z = np.linspace(0.0, length_mm, along + 1)
     points = np.stack(
-        [np.tile(radius_mm * np.cos(angle), along + 1), np.tile(radius_mm * np.sin(angle), along + 1), np.repeat(z, around)], axis=1
+        [np.tile(radius_mm * np.cos(angle), along + 1), np.tile(radius_mm * np.sin(angle), along + 1), np.repeat(z, around)],
+        axis=1,
     )
     number = np.arange(len(points)).reshape(along + 1, around)
     beside = np.roll(number, -1, axis=1)

@@ -18,7 +18,11 @@ PUBLISHED = {
 def wedge(name: str, steps, *, behind: float, tube_kv: int) -> float:
     """Largest relative error of transmission over a step wedge behind water [mm]."""
     beam = beam_of(tube_kv)
-    lengths = {name: np.array(steps, float)} if name == "water" else {name: np.array(steps, float), "water": behind + np.zeros(len(steps))}
+    lengths = (
+        {name: np.array(steps, float)}
+        if name == "water"
+        else {name: np.array(steps, float), "water": behind + np.zeros(len(steps))}
+    )
     fine = beam.transmission(lengths, fine=True)
     return float(np.abs(beam.transmission(lengths) / fine - 1.0).max())
 

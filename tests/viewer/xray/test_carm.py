@@ -43,7 +43,12 @@ def projected(points: np.ndarray, carm: CArm) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("lao", "cra", "beam", "up"),
-    [(0, 0, (0, -1, 0), (0, 0, 1)), (90, 0, (1, 0, 0), (0, 0, 1)), (0, 90, (0, 0, 1), (0, 1, 0)), (-90, 0, (-1, 0, 0), (0, 0, 1))],
+    [
+        (0, 0, (0, -1, 0), (0, 0, 1)),
+        (90, 0, (1, 0, 0), (0, 0, 1)),
+        (0, 90, (0, 0, 1), (0, 1, 0)),
+        (-90, 0, (-1, 0, 0), (0, 0, 1)),
+    ],
 )
 def test_the_detector_lies_where_dicom_says(lao, cra, beam, up):
     axes = CArm(lao, cra).axes

@@ -39,7 +39,11 @@ def many_poses(sphere: Surface, count: int) -> tuple[float, float, int]:
     layers = Layers.empty(("water",), 512)
     worst, relative, unbalanced = 0.0, 0.0, 0
     for _ in range(count):
-        carm = CArm(*random.uniform((-180, -90), (180, 90)), isocentre=tuple(random.uniform(-30, 30, 3)), field_mm=random.uniform(120, 300))
+        carm = CArm(
+            *random.uniform((-180, -90), (180, 90)),
+            isocentre=tuple(random.uniform(-30, 30, 3)),
+            field_mm=random.uniform(120, 300),
+        )
         counts = empty_counts(512)
         layers.clear()
         add_surface(sphere, carm, layers, counts=counts)
@@ -152,7 +156,7 @@ def test_what_is_wrong_with_a_surface_is_said():
 
 def test_what_reaches_behind_the_source_is_refused():
     vertices, triangles = box((-10, -20, -30), (10, 800, 30))
-    with pytest.raises(InputError, match="water reaches to the X-ray source or behind it .4 of 8 vertices"):
+    with pytest.raises(InputError, match=r"water reaches to the X-ray source or behind it .4 of 8 corners"):
         lengths_of(Surface.closed(vertices, triangles, material="water"), CArm())
 
 

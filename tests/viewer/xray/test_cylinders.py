@@ -89,7 +89,9 @@ def test_a_bent_wire_has_neither_gap_nor_overlap_at_its_joints():
 def test_the_crowns_of_a_stent_keep_its_mass():
     nodes, bars = zigzag()
     stent = Cylinders.of_bars(nodes, bars, radius=0.1, material="cobalt-chromium L605")
-    turns = [mass_of(stent, CArm(lao, cra, sid_mm=1500.0, sod_mm=1200.0, field_mm=40.0)) for lao, cra in ((0, 0), (35, 20), (80, -30))]
+    turns = [
+        mass_of(stent, CArm(lao, cra, sid_mm=1500.0, sod_mm=1200.0, field_mm=40.0)) for lao, cra in ((0, 0), (35, 20), (80, -30))
+    ]
     print(f"ring of a stent: {min(turns):.4f} to {max(turns):.4f} of its mass")
     assert np.allclose(turns, 1.0, atol=0.02)
 
