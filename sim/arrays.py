@@ -73,6 +73,11 @@ def put(values: np.ndarray, kind: Any) -> Array:
     return array
 
 
+def lent(values: np.ndarray) -> Any:
+    """The same numpy array, for a kernel to read or write in its place: no copy on a CPU, one there and back on a GPU."""
+    return values
+
+
 def zeros(count: int, kind: Any) -> Array:
     """An array of zeros on the backend, of at least one element."""
     return put(np.zeros((max(count, 1), *_trailing(kind))), kind)

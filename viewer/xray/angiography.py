@@ -44,7 +44,7 @@ def averaged(frames: Iterable[Frame]) -> Frame:
         raise InputError("There is no picture to average; take some first.")
     if any(one.carm != several[0].carm for one in several):
         raise InputError("Pictures from several places of the C-arm cannot be averaged; take new ones.")
-    image = np.mean([one.image for one in several], axis=0, dtype=np.float64).astype(np.float32)
+    image = np.stack([one.image for one in several]).mean(axis=0, dtype=np.float64).astype(np.float32)
     last = several[-1]
     return Frame(image, last.carm, last.number, last.time_s, last.moving)
 

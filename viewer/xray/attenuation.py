@@ -2,7 +2,9 @@
 
 import dataclasses
 import difflib
+from collections.abc import Mapping
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 
@@ -145,7 +147,7 @@ class Beam:
             self._fitted[found.name] = found.at(self.bin_energies) if exact else self._fit(found)
         return self._fitted[found.name]
 
-    def transmission(self, lengths: dict[str, float | np.ndarray], *, fine: bool = False) -> np.ndarray:
+    def transmission(self, lengths: Mapping[str, Any], *, fine: bool = False) -> np.ndarray:
         """Share of the signal that passes lengths of materials [mm], numbers or arrays of one shape; `fine`: the quadrature."""
         depth = 0.0
         for name, length in lengths.items():

@@ -182,9 +182,8 @@ def _grain(shape: tuple[int, ...], random: np.random.Generator, reach: float) ->
 
     few = tuple(int(size / reach) + 2 for size in shape)
     noise = ndimage.gaussian_filter(random.standard_normal(few).astype(np.float32), 0.8, mode="wrap")
-    fine = ndimage.zoom(
-        noise, [size / count for size, count in zip(shape, few, strict=True)], order=1, grid_mode=True, mode="nearest"
-    )
+    factors = [size / count for size, count in zip(shape, few, strict=True)]
+    fine = np.asarray(ndimage.zoom(noise, factors, order=1, grid_mode=True, mode="nearest"))
     return fine / fine.std()
 
 

@@ -20,7 +20,7 @@ import taichi as ti
 
 from meshing.errors import InputError
 from sim import backend
-from sim.arrays import Array, Doubles, Ints, IVec2s, IVec3s, Longs, Vec3ds, zeros
+from sim.arrays import Array, Doubles, Ints, IVec2s, IVec3s, Longs, Vec3ds, lent, zeros
 from viewer.xray.carm import CArm
 from viewer.xray.surfaces import Surface
 
@@ -104,7 +104,7 @@ def add_surface(surface: Surface, carm: CArm, layers: Layers, *, counts: Array |
     corners = np.empty((vertex_count, 2), np.int32)
     nearness = np.empty(vertex_count, np.float64)
     outside = np.zeros(1, np.int32)
-    project(vertex_count, surface.vertices, camera_numbers(carm), corners, nearness, outside)
+    project(vertex_count, lent(surface.vertices), lent(camera_numbers(carm)), lent(corners), lent(nearness), lent(outside))
     if outside[0]:
         raise InputError(
             f"The surface of {surface.material} reaches to the X-ray source or behind it ({outside[0]} of {vertex_count} corners "
@@ -114,14 +114,14 @@ def add_surface(surface: Surface, carm: CArm, layers: Layers, *, counts: Array |
         len(surface.triangles),
         carm.pixels,
         layer * carm.pixels**2,
-        surface.triangles,
-        surface.weights,
-        corners,
-        nearness,
+        lent(surface.triangles),
+        lent(surface.weights),
+        lent(corners),
+        lent(nearness),
         layers.sums,
     )
     if counts is not None:
-        counts_of_triangles(len(surface.triangles), carm.pixels, surface.triangles, corners, counts)
+        counts_of_triangles(len(surface.triangles), carm.pixels, lent(surface.triangles), lent(corners), counts)
 
 
 @ti.kernel

@@ -14,7 +14,7 @@ import numpy as np
 import taichi as ti
 
 from meshing.errors import InputError
-from sim.arrays import Doubles, Longs, Vec3ds
+from sim.arrays import Doubles, Longs, Vec3ds, lent
 from viewer.xray.carm import CArm
 from viewer.xray.chords import NEAREST_MM, UNIT_MM, Layers, camera_numbers
 
@@ -141,7 +141,8 @@ def add_cylinders(cylinders: Cylinders, carm: CArm, layers: Layers, *, rays: int
     cuts = np.ascontiguousarray((cylinders.cuts() @ carm.axes.T).reshape(-1, 3))
     sums_of_cylinders(
         len(cylinders.bars), carm.pixels, layers.number(cylinders.material) * carm.pixels**2, rays,
-        np.ascontiguousarray(used.reshape(-1, 3)), cuts, cylinders.radius, cylinders.bore, camera_numbers(carm), layers.sums,
+        lent(np.ascontiguousarray(used.reshape(-1, 3))), lent(cuts), lent(cylinders.radius), lent(cylinders.bore),
+        lent(camera_numbers(carm)), layers.sums,
     )  # fmt: skip
 
 
@@ -211,13 +212,13 @@ def sums_of_cylinders(
         top, bottom = ti.max(ti.min(row_a, row_b) - reach, 0.0), ti.min(ti.max(row_a, row_b) + reach, pixels - 1.0)
         fall, aside = row_b - row_a, column_b - column_a
         narrow, step = 1.0 / scale, 1.0 / ti.cast(rays, ti.f64)
-        for row in range(ti.cast(ti.ceil(top), ti.i32), ti.cast(ti.floor(bottom), ti.i32) + 1):
+        for row in range(ti.cast(ti.ceil(top), ti.i32), ti.cast(ti.floor(bottom), ti.i32) + 1):  # pyright: ignore[reportArgumentType]
             first, last = left, right
             if ti.abs(fall) > 0.5:
                 centre = column_a + (row - row_a) * aside / fall
                 wide = band * ti.sqrt(fall * fall + aside * aside) / ti.abs(fall)
                 first, last = ti.max(left, centre - wide), ti.min(right, centre + wide)
-            for column in range(ti.cast(ti.ceil(first), ti.i32), ti.cast(ti.floor(last), ti.i32) + 1):
+            for column in range(ti.cast(ti.ceil(first), ti.i32), ti.cast(ti.floor(last), ti.i32) + 1):  # pyright: ignore[reportArgumentType]
                 total = ti.f64(0.0)
                 for ray_number in range(rays * rays):
                     down, over = (ray_number // rays + 0.5) * step - 0.5, (ray_number % rays + 0.5) * step - 0.5

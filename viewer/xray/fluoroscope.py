@@ -32,7 +32,7 @@ SCATTER_REACH_MM = 25.0
 """Spread of scattered light on the detector, one standard deviation [mm]; chosen, unverified."""
 
 BLUR_PIXELS = 0.6
-"""Spread of the detector's light, one standard deviation; chosen, unverified."""
+"""Spread of the detector's light, one standard deviation; at most 0.7, since it reaches but one pixel; chosen, unverified."""
 
 CONTRAST = 0.30
 """Change of grey for a change of the signal by a factor e."""
@@ -255,9 +255,9 @@ class Fluoroscope:
             if moving not in self._marchers:
                 self._marchers[moving] = Marcher(self.patient.halved() if moving else self.patient)
             coarse = pixels // 2 if moving else pixels
-            lengths = self._marchers[moving].lengths(self._carm, pixels=coarse)
+            lengths = np.stack(self._marchers[moving].lengths(self._carm, pixels=coarse))
             if moving:
-                lengths = tuple(ndimage.zoom(one, pixels / coarse, order=1, grid_mode=True, mode="nearest") for one in lengths)
+                lengths = _enlarged(lengths, pixels)
             water, bone = (self.beam.attenuation(name) for name in ("water", "cortical bone"))
             depths = np.multiply.outer(water, lengths[0]) + np.multiply.outer(bone, lengths[1])
             bins = weights[:, None, None] * np.exp(-depths.astype(np.float32))
@@ -266,7 +266,7 @@ class Fluoroscope:
         rough = primary[: pixels // step * step, : pixels // step * step]
         rough = rough.reshape(pixels // step, step, pixels // step, step).mean(axis=(1, 3))
         spread = ndimage.gaussian_filter(rough, SCATTER_REACH_MM / (self._carm.pixel_mm * step), mode="nearest")
-        veil = SCATTER * ndimage.zoom(spread, pixels / spread.shape[0], order=1, grid_mode=True, mode="nearest")
+        veil = SCATTER * _enlarged(spread[None], pixels)[0]
         still = primary + (veil if self.patient is not None else 0.0)
         middle = slice(pixels // 3, pixels - pixels // 3)
         if self._reference is None:
@@ -276,3 +276,11 @@ class Fluoroscope:
         transmission = float(primary[middle, middle].mean())
         bins, still = (bins * scale).astype(np.float32), (still * scale).astype(np.float32)
         return _Background(put(bins.ravel(), ti.f32), put(still.ravel(), ti.f32), transmission, self._reference)
+
+
+def _enlarged(images: np.ndarray, pixels: int) -> np.ndarray:
+    """Images (n, m, m) drawn larger, shape (n, pixels, pixels)."""
+    from scipy import ndimage
+
+    factor = pixels / images.shape[1]
+    return np.asarray(ndimage.zoom(images, (1.0, factor, factor), order=1, grid_mode=True, mode="nearest"))

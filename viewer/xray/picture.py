@@ -3,7 +3,7 @@
 import numpy as np
 import taichi as ti
 
-from sim.arrays import Array, Doubles, Floats, Longs, put, zeros
+from sim.arrays import Array, Doubles, Floats, Longs, lent, put, zeros
 from viewer.xray.attenuation import BIN_COUNT, Beam
 from viewer.xray.carm import CArm
 from viewer.xray.chords import UNIT_MM, Layers, camera_numbers
@@ -22,10 +22,11 @@ class Developer:
         from scipy.special import ndtri
 
         self.beam, self.pixels = beam, pixels
-        self.signal, self.counted, self.halfway, self.image = (zeros(pixels * pixels, ti.f32) for _ in range(4))
+        self.signal, self.counted, self.image = (zeros(pixels * pixels, ti.f32) for _ in range(3))
         self._quantiles = put(ndtri((np.arange(QUANTILE_COUNT) + 0.5) / QUANTILE_COUNT), ti.f32)
-        taps = np.exp(-0.5 * (np.arange(-2, 3) / max(blur_pixels, 1e-6)) ** 2)
-        self._taps = put(taps / taps.sum(), ti.f32)
+        # Of a narrow bell no more than the nearest neighbours see anything.
+        bell = float(np.exp(-0.5 / max(blur_pixels, 0.05) ** 2))
+        self._aside = bell / (1.0 + 2.0 * bell)
 
     def attenuations(self, layers: Layers) -> np.ndarray:
         """μ of each layer in each bin, shape (layers · bins,), float32 [1/mm]."""
@@ -38,7 +39,7 @@ class Developer:
         shape (pixels²,). Scatter is that of the patient alone.
         """
         compose(
-            len(layers.materials), self.pixels, self.attenuations(layers), background, still, camera_numbers(carm),
+            len(layers.materials), self.pixels, lent(self.attenuations(layers)), background, still, lent(camera_numbers(carm)),
             layers.sums, self.signal,
         )  # fmt: skip
 
@@ -49,7 +50,7 @@ class Developer:
         contrast: change of grey for a change of the signal by a factor e, about a half at signal 1.
         """
         count(self.pixels * self.pixels, photons, np.uint32(seed), np.uint32(number), self.signal, self._quantiles, self.counted)
-        blur(self.pixels, contrast, self.counted, self._taps, self.halfway, self.image)
+        blur(self.pixels, contrast, self._aside, self.counted, self.image)
         return self.image.to_numpy().reshape(self.pixels, self.pixels)
 
 
@@ -133,21 +134,35 @@ def count(
             counted_out[pixel] = signal[pixel]
 
 
+@ti.func
+def logarithm(value: ti.f32) -> ti.f32:
+    """ln of a positive number to 1e-5, from its exponent and a series in its mantissa; a third of the cost of the library's."""
+    bits = ti.bit_cast(value, ti.i32)
+    exponent = ti.cast((bits >> 23) - 127, ti.f32)
+    mantissa = ti.bit_cast((bits & 0x7FFFFF) | 0x3F800000, ti.f32)
+    if mantissa > 1.4142135:
+        mantissa *= 0.5
+        exponent += 1.0
+    # ln m = 2 artanh((m − 1) / (m + 1)), whose argument is below 0.172.
+    x = (mantissa - 1.0) / (mantissa + 1.0)
+    square = x * x
+    return 0.6931472 * exponent + 2.0 * x * (1.0 + square * (1.0 / 3.0 + square * (0.2 + square * (1.0 / 7.0))))
+
+
 @ti.kernel
-def blur(pixels: ti.i32, contrast: ti.f32, counted: Floats, taps: Floats, halfway: Floats, image_out: Floats):
-    """The detector's light spreads to its neighbours; then the logarithm of the signal becomes grey."""
-    ti.loop_config(block_dim=4096)
-    for pixel in range(pixels * pixels):
-        column, total = pixel % pixels, ti.f32(0.0)
-        for k in ti.static(range(5)):
-            near = ti.min(ti.max(column + k - 2, 0), pixels - 1)
-            total += taps[k] * counted[pixel - column + near]
-        halfway[pixel] = total
-    ti.loop_config(block_dim=4096)
-    for pixel in range(pixels * pixels):
-        row, total = pixel // pixels, ti.f32(0.0)
-        for k in ti.static(range(5)):
-            near = ti.min(ti.max(row + k - 2, 0), pixels - 1)
-            total += taps[k] * halfway[pixel + (near - row) * pixels]
-        grey = 0.5 + contrast * ti.log(ti.max(total, 1e-6))
-        image_out[pixel] = ti.min(ti.max(grey, 0.0), 1.0)
+def blur(pixels: ti.i32, contrast: ti.f32, aside: ti.f32, counted: Floats, image_out: Floats):
+    """The detector's light spreads to its neighbours, `aside` of it along each axis; then the signal's logarithm becomes grey."""
+    middle = 1.0 - 2.0 * aside
+    ti.loop_config(block_dim=8)
+    for row in range(pixels):
+        above, below = ti.max(row - 1, 0) * pixels, ti.min(row + 1, pixels - 1) * pixels
+        here = row * pixels
+        # Sums over three rows, of the column before, this one and the next.
+        this = middle * counted[here] + aside * (counted[above] + counted[below])
+        before = this
+        for column in range(pixels):
+            beyond = ti.min(column + 1, pixels - 1)
+            after = middle * counted[here + beyond] + aside * (counted[above + beyond] + counted[below + beyond])
+            grey = 0.5 + contrast * logarithm(ti.max(middle * this + aside * (before + after), 1e-6))
+            image_out[here + column] = ti.min(ti.max(grey, 0.0), 1.0)
+            before, this = this, after

@@ -49,8 +49,8 @@ def xray_still(
     case = recording.case
     if square:
         lao_deg, cra_deg = squarest_view(segment_axis(case), near=(lao_deg, cra_deg), gantry=FLOOR_MOUNTED)
-    middle = tuple(float(value) for value in case.path.at(float(case.station_mm))[0])
-    carm = CArm(lao_deg, cra_deg, isocentre=middle, field_mm=field_mm, gantry=FLOOR_MOUNTED)
+    x, y, z = (float(value) for value in case.path.at(float(case.station_mm))[0])
+    carm = CArm(lao_deg, cra_deg, isocentre=(x, y, z), field_mm=field_mm, gantry=FLOOR_MOUNTED)
     patient = body_of(case, labels)
     kerma = ACQUISITION_KERMA_UGY if subtract else PULSE_KERMA_UGY
     scope, beam = Fluoroscope(carm, patient, tube_kv=tube_kv, kerma_ugy=kerma), RehearsalInBeam(case)

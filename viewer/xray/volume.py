@@ -11,7 +11,7 @@ import taichi as ti
 
 from meshing.errors import InputError
 from sim import backend
-from sim.arrays import Array, Doubles, Floats, Vec2s, put, vec2
+from sim.arrays import Array, Doubles, Floats, Vec2s, lent, put, vec2
 from viewer.xray.attenuation import find_material
 from viewer.xray.carm import CArm
 
@@ -114,7 +114,7 @@ class Marcher:
         turned = self.to_voxels[:3, :3] @ np.stack([right * slope, -up * slope, beam], axis=1)
         numbers = np.concatenate([start, turned.T.ravel(), self.shape, [0.5 * (pixels - 1)]])
         water, bone = np.zeros(pixels * pixels, np.float32), np.zeros(pixels * pixels, np.float32)
-        march(pixels, numbers, self.voxels, water, bone)
+        march(pixels, lent(numbers), self.voxels, lent(water), lent(bone))
         slants = carm.slants()
         return water.reshape(pixels, pixels) * slants, bone.reshape(pixels, pixels) * slants
 
@@ -157,7 +157,7 @@ def march(pixels: ti.i32, numbers: Doubles, voxels: Vec2s, water_out: Floats, bo
         else:
             last = ti.min(last, start[0])
         total = ti.Vector([0.0, 0.0], ti.f32)
-        for layer in range(ti.cast(ti.ceil(first), ti.i32), ti.cast(ti.floor(last), ti.i32) + 1):
+        for layer in range(ti.cast(ti.ceil(first), ti.i32), ti.cast(ti.floor(last), ti.i32) + 1):  # pyright: ignore[reportArgumentType]
             p, q = at_p + layer * slope_p, at_q + layer * slope_q
             low_p = ti.min(ti.max(ti.cast(ti.floor(p), ti.i32), 0), size[1] - 2)
             low_q = ti.min(ti.max(ti.cast(ti.floor(q), ti.i32), 0), size[2] - 2)
