@@ -190,7 +190,7 @@ def main() -> None:
             print(" | ".join(row), flush=True)
             rows.append(row)
     text = [
-        "Parts of an X-ray picture, by `python benchmarks/xray.py`; run it again on your own machine. Medians, compilation left out.",
+        "Parts of an X-ray picture, by `python benchmarks/xray.py`; run it again on your own machine. Medians, compiled before.",
         "", *about, "", "| what | demanded | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows),
     ]  # fmt: skip
     if not options.no_file:
