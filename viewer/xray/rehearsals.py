@@ -4,6 +4,7 @@ A rehearsal knows neither its guidewire nor its shaft: these are drawn where the
 straight beyond it. The vessel's wall is as dark as what surrounds it and is left out.
 """
 
+import dataclasses
 import math
 from typing import Any
 
@@ -31,6 +32,35 @@ FLOW_ML_S = 6.0
 """Blood through an artery of the leg's root [mL/s]; usual, from memory, unverified."""
 
 WIRE_MATERIALS = {"guidewire": "stainless steel 316L", "catheter": "PEBAX with barium", "sheath": "PEBAX with barium"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Moment:
+    """Where things of a running rehearsal are: what `RehearsalInBeam.contents` takes, as it takes a recording's frame.
+
+    Attributes
+    ----------
+    vertices, device
+        The wall's vertices, shape (n, 3), and the stent's nodes, shape (k, 3) [mm].
+    balloon_radius
+        The balloon's outer radius at each point of the case's balloon axis, 0 where it is folded away, shape (q,) [mm].
+    """
+
+    vertices: np.ndarray
+    device: np.ndarray
+    balloon_radius: np.ndarray
+
+
+def moment_of(rehearsal: Any, command: Any = None) -> Moment:
+    """The moment at which a `scenarios.rehearsal.Rehearsal` stands, after a tick under a command (none: balloon folded away)."""
+    from scenarios.devices.lattice import ATMOSPHERE
+    from scenarios.recording import balloon_radius_along
+
+    state = rehearsal.state
+    device = (np.asarray(state.device_position) + rehearsal.model.origin) * 1e3
+    pressure = 0.0 if command is None else float(command.balloon_pressure) / ATMOSPHERE
+    vertices = (rehearsal.body.vertices + state.displacement.to_numpy()) * 1e3
+    return Moment(vertices, device, balloon_radius_along(rehearsal.case, device, pressure))
 
 
 class RehearsalInBeam:
