@@ -109,7 +109,7 @@ class Recording:
             phase=about["phase"],
             vertices=(self.body.vertices + displacement) * 1e3,
             device=device * 1e3,
-            balloon_radius=_balloon_radius(self.case, device * 1e3, pressure) if isinstance(self.case, Case) else np.zeros(0),
+            balloon_radius=balloon_radius_along(self.case, device * 1e3, pressure),
             balloon_pressure_atm=pressure,
             stress=first_principal_stress(self.body, displacement) * 1e-3,
             contact_force=arrays["contact_force"].astype(float),
@@ -278,8 +278,13 @@ class Recorder:
         self._lines.close()
 
 
-def _balloon_radius(case: Case, device: np.ndarray, pressure_atm: float) -> np.ndarray:
-    """The balloon's radius along its axis [mm]: as its chart says, but not wider than the stent about it."""
+def balloon_radius_along(case: Case | Passage, device: np.ndarray, pressure_atm: float) -> np.ndarray:
+    """The balloon's radius at each point of the case's axis, shape (q,) [mm]: as its chart says, but no wider than the stent.
+
+    device: the stent's nodes, shape (k, 3) [mm]; pressure_atm: gauge pressure in the balloon. A passage has no balloon: (0,).
+    """
+    if isinstance(case, Passage):
+        return np.zeros(0)
     axis = case.balloon_axis
     if pressure_atm <= 0.0:
         return np.zeros(len(axis))

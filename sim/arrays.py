@@ -33,12 +33,13 @@ if TYPE_CHECKING:
         def from_numpy(self, values: np.ndarray) -> None: ...
         def fill(self, value: float) -> None: ...
 
-    Ints = Floats = Doubles = Vec2s = Vec3s = Vec4s = Vec8s = Vec3ds = Mat3s = Mat3ds = IVec2s = IVec3s = IVec4s = Array
+    Ints = Longs = Floats = Doubles = Vec2s = Vec3s = Vec4s = Vec8s = Vec3ds = Mat3s = Mat3ds = IVec2s = IVec3s = IVec4s = Array
     FloatTable = Vec3Table = Mat3Table = Passed = Array
 else:
     Array = Any
     Passed = ti.template()
     Ints = ti.types.ndarray(dtype=ti.i32, ndim=1)
+    Longs = ti.types.ndarray(dtype=ti.i64, ndim=1)
     Floats = ti.types.ndarray(dtype=ti.f32, ndim=1)
     Doubles = ti.types.ndarray(dtype=ti.f64, ndim=1)
     FloatTable = ti.types.ndarray(dtype=ti.f32, ndim=2)
@@ -70,6 +71,11 @@ def put(values: np.ndarray, kind: Any) -> Array:
     array: Any = ti.ndarray(dtype=kind, shape=values.shape[: values.ndim - len(trailing)])
     array.from_numpy(np.ascontiguousarray(values))
     return array
+
+
+def lent(values: np.ndarray) -> Any:
+    """The same numpy array, for a kernel to read or write in its place: no copy on a CPU, one there and back on a GPU."""
+    return values
 
 
 def zeros(count: int, kind: Any) -> Array:

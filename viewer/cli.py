@@ -11,6 +11,7 @@ from viewer.commands.looking import view
 from viewer.commands.meshes import mesh
 from viewer.commands.plainly import PlainCommand
 from viewer.commands.runs import demo, rehearse, rerun
+from viewer.commands.xray import xray
 from viewer.study_commands import study_app
 
 WHOLE_HELP = f"""Rehearse a procedure on a patient's own soft tissue: from a segmentation to a stent opened by its balloon.
@@ -24,6 +25,8 @@ With your own patient:
   [cyan]vesalius rehearse seg.nii.gz --label aorta -o patient[/]  -  rehearse
 
   [cyan]vesalius view patient[/]  -  orbit, and scrub through time
+
+  [cyan]vesalius xray patient -o picture.png --lao 20 --cra 10[/]  -  as a C-arm would see it
 
 [dim]{LIMITS_OF_USE}[/]
 """
@@ -49,7 +52,7 @@ def whole(
     """Hold the options that stand before any command; `viewer.commands.plainly` reads them."""
 
 
-for command in (demo, labels, mesh, rehearse, view, rerun):
+for command in (demo, labels, mesh, rehearse, view, xray, rerun):
     app.command(cls=PlainCommand)(command)
 app.add_typer(devices_app)
 app.add_typer(study_app)

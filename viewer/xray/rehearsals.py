@@ -1,0 +1,174 @@
+"""What a rehearsal puts into the beam: stent, calcium and balloon, the wire and shaft they came on, and dye in the lumen.
+
+A rehearsal knows neither its guidewire nor its shaft: these are drawn where they must have lain, along the centreline, and go on
+straight beyond it. The vessel's wall is as dark as what surrounds it and is left out.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from viewer.shapes import balloon_surface
+from viewer.xray.contrast import DyedTree, Puff, Stretch
+from viewer.xray.cylinders import Cylinders
+from viewer.xray.fluoroscope import Contents
+from viewer.xray.surfaces import Surface, capped, tet_boundary, weighted_along
+
+BALLOON_IODINE_MG_ML = 150.0
+"""Diluted contrast agent in a balloon [mg/mL]; usual, from memory, unverified."""
+
+WIRE_RADIUS_MM = 0.445
+SHAFT_MM = (0.85, 0.5)
+"""Outer and inner radius of a balloon's shaft [mm]; from memory, unverified."""
+
+MARKER_MM = (0.62, 0.5, 1.0)
+"""Outer and inner radius and length of a balloon's markers [mm]; from memory, unverified."""
+
+J_RADIUS_MM = 3.0
+BEYOND_TIP_MM, TO_ACCESS_MM = 45.0, 160.0
+FLOW_ML_S = 6.0
+"""Blood through an artery of the leg's root [mL/s]; usual, from memory, unverified."""
+
+WIRE_MATERIALS = {"guidewire": "stainless steel 316L", "catheter": "PEBAX with barium", "sheath": "PEBAX with barium"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Moment:
+    """Where things of a running rehearsal are: what `RehearsalInBeam.contents` takes, as it takes a recording's frame.
+
+    Attributes
+    ----------
+    vertices, device
+        The wall's vertices, shape (n, 3), and the stent's nodes, shape (k, 3) [mm].
+    balloon_radius
+        The balloon's outer radius at each point of the case's balloon axis, 0 where it is folded away, shape (q,) [mm].
+    """
+
+    vertices: np.ndarray
+    device: np.ndarray
+    balloon_radius: np.ndarray
+
+
+def moment_of(rehearsal: Any, command: Any = None) -> Moment:
+    """The moment at which a `scenarios.rehearsal.Rehearsal` stands, after a tick under a command (none: balloon folded away)."""
+    from scenarios.devices.lattice import ATMOSPHERE
+    from scenarios.procedure import STENT
+    from scenarios.recording import balloon_radius_along
+
+    state = rehearsal.state
+    device = (np.asarray(state.device_position) + rehearsal.model.origin) * 1e3
+    pressure = 0.0 if command is None else float(command.balloons.get(STENT, 0.0)) / ATMOSPHERE
+    vertices = (rehearsal.body.vertices + state.displacement.to_numpy()) * 1e3
+    return Moment(vertices, device, balloon_radius_along(rehearsal.case, device, pressure))
+
+
+class RehearsalInBeam:
+    """The moving things of one case, frame by frame: `contents(frame)`, and with dye once `inject` was called."""
+
+    def __init__(self, case: Any, *, delivery: bool = True, flow_ml_s: float = FLOW_ML_S) -> None:
+        """Prepare a case.
+
+        Parameters
+        ----------
+        case
+            The `scenarios.case.Case` that is or was rehearsed.
+        delivery
+            Whether wire, shaft and markers lie in it.
+        flow_ml_s
+            Blood through the vessel [mL/s].
+        """
+        self.case = case
+        self.tree = DyedTree([Stretch.of(case.path.points, case.path.radii)], flow_ml_s=flow_ml_s)
+        mesh = case.mesh
+        self._lumen, lumen = np.unique(mesh.face_sets["lumen"], return_inverse=True)
+        self._lumen_faces = lumen.reshape(-1, 3)
+        hard = [number for number, name in mesh.label_names.items() if "calci" in name]
+        calcium = tet_boundary(mesh.tets[np.isin(mesh.labels, hard)])
+        self._calcium = Surface.closed(mesh.vertices, calcium, material="calcified plaque") if len(calcium) else None
+        self._stent = self._stent_of(case)
+        self._delivery = delivery_on(case) if delivery else ()
+
+    def inject(self, puff: Puff) -> None:
+        """Inject contrast agent where the centreline begins."""
+        self.tree.inject(puff)
+
+    def contents(self, frame: Any, *, time_s: float | None = None) -> Contents:
+        """What is in the beam at a sampled state; with what was injected, as it has flowed by a time [s], if one is given."""
+        surfaces = [] if self._calcium is None else [self._calcium.moved(frame.vertices)]
+        balloon = self._balloon(frame)
+        surfaces += [] if balloon is None else [balloon]
+        if time_s is not None and self.tree.puffs:
+            surfaces += [self._dye(frame, time_s)]
+        return Contents(tuple(surfaces), (self._stent.moved(frame.device), *self._delivery))
+
+    def lumen(self, frame: Any) -> Surface:
+        """The lumen with its ends closed, filled with blood."""
+        points, faces = capped(np.asarray(frame.vertices, float)[self._lumen], self._lumen_faces)
+        return Surface.closed(points, faces, material="blood")
+
+    def _dye(self, frame: Any, time_s: float) -> Surface:
+        lumen = self.lumen(frame)
+        axis_points, amounts = self.tree.at(lumen.vertices, time_s)
+        return weighted_along(lumen, axis_points, amounts, material="iodine")
+
+    def _balloon(self, frame: Any) -> Surface | None:
+        drawn = balloon_surface(self.case.balloon_axis, frame.balloon_radius, sides=32)
+        if drawn is None:
+            return None
+        quads = np.asarray(drawn.regular_faces)
+        points, faces = capped(np.asarray(drawn.points, float), np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]))
+        return Surface.closed(points, faces, material="iodine", amount=BALLOON_IODINE_MG_ML)
+
+    @staticmethod
+    def _stent_of(case: Any) -> Cylinders:
+        lattice, design = case.lattice, getattr(case, "stent", None)
+        if design is None:
+            return Cylinders.of_bars(
+                lattice.nodes, lattice.bars, radius=lattice.half_thickness_mm, material="cobalt-chromium L605"
+            )
+        # A round strut of the same cross-section.
+        radius = math.sqrt(design.strut_width_mm * design.strut_thickness_mm / math.pi)
+        return Cylinders.of_bars(lattice.nodes, lattice.bars, radius=radius, material=design.alloy.name)
+
+
+def delivery_on(case: Any) -> tuple[Cylinders, ...]:
+    """Guidewire with its J, balloon shaft and markers along a case's centreline, from the leaf's side towards the root."""
+    path = case.path
+    count = max(int(path.length / 1.5), 8)
+    line = path.at(np.linspace(path.length, 0.0, count))[0]
+    back = line[0] + np.linspace(TO_ACCESS_MM, 2.0, 24)[:, None] * _direction(line[0] - line[3])
+    onward = _direction(line[-1] - line[-4])
+    ahead = line[-1] + np.linspace(1.5, BEYOND_TIP_MM, 30)[:, None] * onward
+    square = _direction(np.cross(onward, np.cross([1.0, 0.0, 0.0], onward)))
+    angle = np.linspace(0.0, 1.1 * np.pi, 24)[1:, None]
+    tip = ahead[-1] + J_RADIUS_MM * (np.sin(angle) * onward + (1.0 - np.cos(angle)) * square)
+    wire = Cylinders.of_line(np.vstack([back, line, ahead]), radius=WIRE_RADIUS_MM, material="stainless steel 316L")
+    coil = Cylinders.of_line(np.vstack([ahead[-1:], tip]), radius=0.8 * WIRE_RADIUS_MM, material="stainless steel 316L")
+    axis = np.asarray(case.balloon_axis, float)
+    if np.linalg.norm(axis[0] - line[0]) > np.linalg.norm(axis[-1] - line[0]):
+        axis = axis[::-1]
+    near = line[np.linalg.norm(line - axis[-1], axis=1).argmin() :][:1]
+    until = int(np.linalg.norm(line - near, axis=1).argmin())
+    shaft = np.vstack([back, line[: max(until, 2)]])
+    outer, bore, length = MARKER_MM
+    inset = getattr(getattr(case, "balloon", None), "overhang_mm", 2.0)
+    stations = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
+    markers = []
+    for middle in (inset, stations[-1] - inset):
+        ends = np.column_stack([np.interp([middle - length / 2, middle + length / 2], stations, axis[:, k]) for k in range(3)])
+        markers.append(Cylinders.of_line(ends, radius=outer, bore=bore, material="platinum"))
+    return (wire, coil, Cylinders.of_line(shaft, radius=SHAFT_MM[0], bore=SHAFT_MM[1], material="PEBAX"), *markers)
+
+
+def wire_in_beam(wire: Any, points: Any) -> Cylinders:
+    """A wire, catheter or sheath of the catalogue that lies along points (n, 3) [mm], such as the nodes of its rod."""
+    return Cylinders.of_line(
+        points, radius=0.5 * wire.outer_diameter_mm, bore=0.5 * wire.bore_mm, material=WIRE_MATERIALS[wire.kind]
+    )
+
+
+def _direction(vector: Any) -> np.ndarray:
+    vector = np.asarray(vector, float)
+    return vector / np.linalg.norm(vector)
