@@ -17,6 +17,10 @@ from sim.state import State
 from sim.tables import parts_of
 
 
+STALE = 0.3
+"""How far a fed device goes before its contacts are searched again, in mean edges: a facet's plane is the wall's no farther."""
+
+
 class Touching:
     """The table of contacts of one model: first the struts' sample points, then what tissue meets; scratch only."""
 
@@ -171,10 +175,11 @@ class Touching:
         return 0.5 * self.reach - self._proximity.moved(u, self._searched)
 
     def strayed(self, y: np.ndarray) -> bool:
-        """Whether a fed device has moved so far since the last search that it might meet what it does not know of."""
+        """Whether a fed device has moved so far since the last search that it meets what it does not know of, or other facets."""
         if self.model.device is None or not self.model.device.feeds:
             return False
-        return float(np.linalg.norm(y - self._searched_device, axis=1).max()) > 0.5 * self._watched
+        farthest = min(0.5 * self._watched, STALE * self.model.mean_edge)
+        return float(np.linalg.norm(y - self._searched_device, axis=1).max()) > farthest
 
     def step_length(self, start: Array, u: Array) -> float:
         """Share of the way from `start` to `u` that the surfaces have room for, at most 1."""

@@ -10,9 +10,11 @@ from typer.testing import CliRunner
 from meshing.errors import InputError
 from scenarios.devices.lattice import ATMOSPHERE
 from scenarios.limits import LIMITS_OF_USE
+from scenarios.procedure import STENT
 from scenarios.rehearsal import Rehearsal
+from sim.command import Command
 from sim.solvers.settings import Settings
-from tests.scenarios.small_case import short_procedure, small_case
+from tests.scenarios.small_case import small_case
 from tests.viewer.made_up import RADIUS_MM, STENT_MM
 from viewer.cli import app
 from viewer.xray.carm import CArm, foreshortening
@@ -144,12 +146,12 @@ def test_the_command_tells_what_it_cannot_do(recording, tmp_path, monkeypatch):
 def test_a_running_rehearsal_is_in_the_beam_too():
     case = small_case()
     displacement = np.zeros(case.mesh.vertices.shape)
-    rehearsal = Rehearsal(case, short_procedure(case), body=case.body(), displacement=displacement, settings=Settings())
+    rehearsal = Rehearsal(case, body=case.body(), displacement=displacement, settings=Settings())
     before = moment_of(rehearsal)
     assert np.allclose(before.vertices, case.mesh.vertices, atol=1e-4)
     assert np.allclose(before.device, case.lattice.nodes, atol=1e-4)
     assert not before.balloon_radius.any()
-    inflated = moment_of(rehearsal, SimpleNamespace(balloon_pressure=8.0 * ATMOSPHERE))
+    inflated = moment_of(rehearsal, Command(balloons={STENT: 8.0 * ATMOSPHERE}))
     assert inflated.balloon_radius.max() > 0.3
     beam = RehearsalInBeam(case)
     scope = Fluoroscope(CArm(isocentre=tuple(case.path.at(case.station_mm)[0]), pixels=128, field_mm=60.0), None, noise=False)
