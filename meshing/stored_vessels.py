@@ -34,12 +34,12 @@ def _carotid() -> VesselTree:
                 radii=((0.0, 3.4), (27.0, 3.45), (41.0, 3.7), (47.0, 3.5), (57.0, 2.5), (76.0, 2.45)),
                 open_start=True,
                 stenosis=Stenosis(
-                    narrowing_percent=70.0,
-                    station_mm=50.0,
-                    length_mm=16.0,
+                    narrowing_percent=62.0,
+                    station_mm=52.0,
+                    length_mm=18.0,
                     throat_mm=2.0,
-                    eccentricity=0.5,
-                    calcium=Calcium(length_mm=7.0, arc_degrees=80.0, thickness_mm=1.0, radius_mm=2.25),
+                    eccentricity=0.3,
+                    calcium=Calcium(length_mm=7.0, arc_degrees=80.0, thickness_mm=1.0, radius_mm=2.2),
                 ),
                 thick_side=(0.0, 1.0, 0.2),
             ),
@@ -72,12 +72,12 @@ def _renal() -> VesselTree:
                 points=((0.0, 0.0, 0.0), (1.5, 10.0, 0.0), (4.0, 20.0, 0.6), (7.0, 30.0, 2.0), (9.0, 42.0, 4.5)),
                 radii=((0.0, 2.85), (42.0, 2.8)),
                 stenosis=Stenosis(
-                    narrowing_percent=65.0,
-                    station_mm=15.5,
-                    length_mm=10.0,
+                    narrowing_percent=58.0,
+                    station_mm=17.0,
+                    length_mm=15.0,
                     throat_mm=2.0,
-                    eccentricity=0.4,
-                    calcium=Calcium(length_mm=5.0, arc_degrees=90.0, thickness_mm=0.9, radius_mm=2.1),
+                    eccentricity=0.3,
+                    calcium=Calcium(length_mm=5.0, arc_degrees=90.0, thickness_mm=0.8, radius_mm=2.2),
                 ),
                 thick_side=(-1.0, 0.0, 0.2),
             ),
@@ -128,7 +128,7 @@ AORTA = _coarctation()
 
 
 def carotid_stenosis(*, spacing_mm: float = 0.4) -> LabelMap:
-    """A right carotid bifurcation with an eccentric, part-calcified stenosis of 70 % at the root of the internal carotid."""
+    """A right carotid bifurcation with an eccentric, part-calcified stenosis of 62 % at the root of the internal carotid."""
     return CAROTID.label_map(
         spacing_mm=spacing_mm,
         lumen=("carotid lumen", CAROTID_BIFURCATION),
@@ -138,7 +138,7 @@ def carotid_stenosis(*, spacing_mm: float = 0.4) -> LabelMap:
 
 
 def renal_stenosis(*, spacing_mm: float = 0.45) -> LabelMap:
-    """A stump of the abdominal aorta and a right renal artery narrowed by 65 % at its mouth."""
+    """A stump of the abdominal aorta and a right renal artery narrowed by 58 % near its mouth."""
     return RENAL.label_map(
         spacing_mm=spacing_mm,
         lumen=("renal artery lumen", RENAL_ARTERY),
@@ -149,9 +149,7 @@ def renal_stenosis(*, spacing_mm: float = 0.45) -> LabelMap:
 
 def aortic_coarctation(*, spacing_mm: float = 0.7) -> LabelMap:
     """An adult's aorta from the isthmus down, drawn in to a waist with a ridge in it: a discrete coarctation."""
-    return AORTA.label_map(
-        spacing_mm=spacing_mm, lumen=("aortic lumen", THORACIC_AORTA), plaque=("fibrous ridge", COARCTATION)
-    )
+    return AORTA.label_map(spacing_mm=spacing_mm, lumen=("aortic lumen", THORACIC_AORTA), plaque=("fibrous ridge", COARCTATION))
 
 
 STORED = {"carotid": carotid_stenosis, "renal": renal_stenosis, "coarctation": aortic_coarctation}

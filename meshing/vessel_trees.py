@@ -103,7 +103,7 @@ class Leg:
         return 2.0 * float(self.lumen_radius(self._axis[1]).min())
 
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Station of the nearest point of the axis (n,) [mm], the way from there (n, 3) [mm], and whether it lies beyond an open end.
+        """Station of the nearest point of the axis (n,) [mm], the way from there (n, 3) [mm], whether it lies beyond an open end.
 
         points: shape (n, 3) [mm], of the phantom's own frame.
         """
@@ -182,7 +182,7 @@ class VesselTree:
         return min(leg.smallest_diameter_mm for leg in self.legs)
 
     def distances(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distance of LPS points (n, 3) [mm] from the healthy lumen's side and from the lumen's, each (n,) [mm], negative inside."""
+        """Distance of LPS points (n, 3) [mm] from the healthy lumen's side and the lumen's, each (n,) [mm], negative inside."""
         return self._distances(self.placement.from_patient(points))
 
     def label_map(
