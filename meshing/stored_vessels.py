@@ -6,7 +6,7 @@ import numpy as np
 
 from meshing.courses import Placement, tilted_grid
 from meshing.labels import Code, LabelMap
-from meshing.phantoms import ARTERY_CODES, CALCIUM, PLAQUE, Calcium, Stenosis
+from meshing.phantoms import ARTERY_CODES, PLAQUE, Stenosis
 from meshing.vessel_trees import Leg, VesselTree
 
 # Terms of SNOMED CT that DICOM PS3.16 gives.
@@ -34,12 +34,11 @@ def _carotid() -> VesselTree:
                 radii=((0.0, 3.4), (27.0, 3.45), (41.0, 3.7), (47.0, 3.5), (57.0, 2.5), (76.0, 2.45)),
                 open_start=True,
                 stenosis=Stenosis(
-                    narrowing_percent=62.0,
+                    narrowing_percent=45.0,
                     station_mm=52.0,
                     length_mm=18.0,
                     throat_mm=2.0,
-                    eccentricity=0.3,
-                    calcium=Calcium(length_mm=7.0, arc_degrees=80.0, thickness_mm=1.0, radius_mm=2.2),
+                    eccentricity=0.2,
                 ),
                 thick_side=(0.0, 1.0, 0.2),
             ),
@@ -48,7 +47,7 @@ def _carotid() -> VesselTree:
                 radii=((0.0, 2.2), (42.0, 2.05)),
             ),
         ),
-        wall_mm=0.8,
+        wall_mm=0.6,
         fillet_mm=2.0,
         placement=Placement(
             root_mm=(-28.0, -12.0, 95.0),
@@ -69,20 +68,19 @@ def _renal() -> VesselTree:
                 open_start=True,
             ),
             Leg(
-                points=((0.0, 0.0, 0.0), (1.5, 10.0, 0.0), (4.0, 20.0, 0.6), (7.0, 30.0, 2.0), (9.0, 42.0, 4.5)),
+                points=((0.0, 0.0, 0.0), (1.2, 10.0, 0.0), (2.6, 20.0, 0.4), (4.2, 30.0, 1.2), (6.0, 44.0, 2.5)),
                 radii=((0.0, 2.85), (42.0, 2.8)),
                 stenosis=Stenosis(
-                    narrowing_percent=58.0,
-                    station_mm=17.0,
+                    narrowing_percent=45.0,
+                    station_mm=20.0,
                     length_mm=15.0,
                     throat_mm=2.0,
-                    eccentricity=0.3,
-                    calcium=Calcium(length_mm=5.0, arc_degrees=90.0, thickness_mm=0.8, radius_mm=2.2),
+                    eccentricity=0.2,
                 ),
                 thick_side=(-1.0, 0.0, 0.2),
             ),
         ),
-        wall_mm=1.0,
+        wall_mm=0.7,
         fillet_mm=4.0,
         placement=Placement(
             root_mm=(4.0, -20.0, -35.0),
@@ -128,22 +126,20 @@ AORTA = _coarctation()
 
 
 def carotid_stenosis(*, spacing_mm: float = 0.4) -> LabelMap:
-    """A right carotid bifurcation with an eccentric, part-calcified stenosis of 62 % at the root of the internal carotid."""
+    """A right carotid bifurcation with a stenosis of 45 % at the root of the internal carotid."""
     return CAROTID.label_map(
         spacing_mm=spacing_mm,
         lumen=("carotid lumen", CAROTID_BIFURCATION),
         plaque=("fibrous plaque", ARTERY_CODES[PLAQUE]),
-        calcium=("calcified plaque", ARTERY_CODES[CALCIUM]),
     )
 
 
 def renal_stenosis(*, spacing_mm: float = 0.45) -> LabelMap:
-    """A stump of the abdominal aorta and a right renal artery narrowed by 58 % near its mouth."""
+    """A stump of the abdominal aorta and a right renal artery narrowed by 45 % near its mouth."""
     return RENAL.label_map(
         spacing_mm=spacing_mm,
         lumen=("renal artery lumen", RENAL_ARTERY),
         plaque=("fibrous plaque", ARTERY_CODES[PLAQUE]),
-        calcium=("calcified plaque", ARTERY_CODES[CALCIUM]),
     )
 
 

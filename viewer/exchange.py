@@ -38,7 +38,7 @@ def write_exchange(recording: Any, folder: Path, *, progress: Progress | None = 
     tell = progress or (lambda fraction, text: None)
     frames = kept_frames(recording)
     tell(0.0, "meshes")
-    written = write_states(recording, folder)
+    written = write_states(recording, folder, for_slicer=True)
     for number, (phase, frame) in enumerate(frames.items()):
         tell(0.2 + 0.7 * number / len(frames), f"{phase}: surfaces and label map")
         written.append(write_wall_surface(recording, frame, folder / f"wall_{phase}.vtp"))

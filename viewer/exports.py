@@ -11,8 +11,10 @@ from viewer.phases import kept_frames
 from viewer.shapes import stent_surface
 
 
-def write_states(recording: Any, folder: Path) -> list[Path]:
+def write_states(recording: Any, folder: Path, *, for_slicer: bool = False) -> list[Path]:
     """Write wall, lumen and stent before, inflated and after, and give the paths.
+
+    `for_slicer` puts the space as text into the walls' .vtu as well, where 3D Slicer looks for it; meshio refuses such files.
 
     The wall carries label, first principal Cauchy stress [kPa] and displacement since the first of these states [mm].
     """
@@ -26,7 +28,12 @@ def write_states(recording: Any, folder: Path) -> list[Path]:
     for phase, frame in frames.items():
         wall = wall_grid(mesh, frame, before)
         wall.field_data["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-        written.append(_write(wall, folder / f"wall_{phase}.vtu"))
+        path = folder / f"wall_{phase}.vtu"
+        if for_slicer:
+            _write(wall, path)
+        else:
+            wall.save(path)
+        written.append(path)
         written.append(_write(_triangles(frame.vertices, mesh.face_sets["lumen"]), folder / f"lumen_{phase}.vtp"))
         if phase != "before":
             lattice = recording.case.lattice
