@@ -110,7 +110,7 @@ def _surface(labels: LabelMap, share: np.ndarray) -> Any:
     padded = np.pad(share, 2)
     grid = pyvista.ImageData(dimensions=padded.shape)
     grid.point_data["share"] = padded.ravel(order="F")
-    surface = grid.contour([0.5], scalars="share")
+    surface: Any = grid.contour([0.5], scalars="share")
     index = np.asarray(surface.points, dtype=float) - 2.0
     surface.points = index @ labels.affine[:3, :3].T + labels.affine[:3, 3]
     smooth: Any = surface.smooth_taubin(n_iter=30, pass_band=0.05)

@@ -1,8 +1,8 @@
 """Simulated X-ray runs as DICOM: one multi-frame X-Ray Angiographic image, marked as simulated in its pixels and in its header.
 
 The frames are given; this module neither makes nor changes what they show, save for the words burnt into them. The image is that
-of DICOM PS3.3 A.14 (X-Ray Angiographic Image), its angles those of C.8.7.5: the primary one is positive towards the patient's left
-(LAO), the secondary one towards the head (CRA).
+of DICOM PS3.3 A.14 (X-Ray Angiographic Image), its angles those of C.8.7.5: the primary one is positive towards the patient's
+left (LAO), the secondary one towards the head (CRA).
 """
 
 import dataclasses
