@@ -144,7 +144,7 @@ def find_case(name: str) -> StoredCase:
 def nearest_names(name: str) -> str:
     """Say which stored cases a name that is none may have meant."""
     names = case_names()
-    near = difflib.get_close_matches(name.strip().casefold(), names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name.strip().casefold(), names, n=3, cutoff=0.6)
     return f"{'the nearest' if near else 'there'} {'is' if len(near) == 1 else 'are'} {', '.join(near or names)}"
 
 
