@@ -35,7 +35,7 @@ def _carotid() -> VesselTree:
                 open_start=True,
                 stenosis=Stenosis(
                     narrowing_percent=45.0,
-                    station_mm=52.0,
+                    station_mm=56.0,
                     length_mm=18.0,
                     throat_mm=2.0,
                     eccentricity=0.2,
@@ -126,7 +126,7 @@ AORTA = _coarctation()
 
 
 def carotid_stenosis(*, spacing_mm: float = 0.4) -> LabelMap:
-    """A right carotid bifurcation with a stenosis of 45 % at the root of the internal carotid."""
+    """A right carotid bifurcation with a stenosis of 45 % of the internal carotid, just beyond its sinus."""
     return CAROTID.label_map(
         spacing_mm=spacing_mm,
         lumen=("carotid lumen", CAROTID_BIFURCATION),
