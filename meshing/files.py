@@ -4,19 +4,23 @@ The tets come first, then the named faces as a second block of triangles. Cell d
 tet behind it), `face_set` (0 for a tet, else 1, 2, ... in the order of the names), and the three rows of the frames by their
 names, such as `circumferential`, `axial`, `radial` in a vessel wall or `fibre`, `sheet`, `normal` in a heart.
 Names, space (LPS), unit (mm) and notes stand as JSON in a comment for people, and as the byte array `about` in the field
-data for programs: text arrays would be refused by meshio.
+data for programs. Text arrays, which meshio refuses, are passed over when a file is read.
 """
 
 import contextlib
 import json
 import os
+import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from meshing.errors import InputError
 from meshing.tetmesh import TET_FACES, VESSEL_FRAME, TetMesh
+
+TEXT_ARRAY = re.compile(rb'<(DataArray|Array) type="String"[^>]*?(/>|>.*?</\1>)', re.DOTALL)
 
 
 def write_mesh(mesh: TetMesh, path: str | Path) -> None:
@@ -82,7 +86,8 @@ def read_mesh(path: str | Path, *, unfit_too: bool = False) -> TetMesh:
     if not path.is_file():
         raise InputError(f"There is no file {path}. Check the name.")
     try:
-        grid = meshio.read(path, file_format="vtu")
+        with _without_text(path) as readable:
+            grid = meshio.read(readable, file_format="vtu")
     # meshio's parser fails in many ways on a broken file (XML, base64, zlib, struct, its own), all of which mean the same.
     except (Exception, SystemExit) as error:
         raise InputError(f"{path.name} cannot be read as .vtu; it is truncated or of another kind. Write it again.") from error
@@ -115,6 +120,20 @@ def read_mesh(path: str | Path, *, unfit_too: bool = False) -> TetMesh:
         return mesh.checked(inverted_too=not unfit_too)
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from error
+
+
+@contextlib.contextmanager
+def _without_text(path: Path) -> Iterator[Path]:
+    """The file, or a copy without its text arrays, such as the SPACE that 3D Slicer looks for: meshio refuses files with any."""
+    content = path.read_bytes()
+    without = TEXT_ARRAY.sub(b"", content)
+    if len(without) == len(content):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        copy.write_bytes(without)
+        yield copy
 
 
 def _of_tets(grid, name: str) -> np.ndarray | None:

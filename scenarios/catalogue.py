@@ -300,10 +300,16 @@ def nearest(
     return next((device for device in fitting if device.stent.length_mm >= wanted), fitting[-1])
 
 
-def sizing_sentence(device: Device, *, reference_diameter_mm: float, lesion_length_mm: float | None = None) -> str:
-    """Say in a sentence how a device's size stands to an artery's reference diameter and lesion."""
+def sizing_sentence(
+    device: Device, *, reference_diameter_mm: float, lesion_length_mm: float | None = None, is_nearest: bool = True
+) -> str:
+    """Say in a sentence how a device's size stands to an artery's reference diameter and lesion.
+
+    `is_nearest` tells whether it is the size that `nearest` gave, or one that was named.
+    """
     ratio = device.stent.diameter_mm / reference_diameter_mm
-    words = f"{device.name} is the nearest size in the catalogue to a reference diameter of {reference_diameter_mm:.1f} mm"
+    how = "is the nearest size in the catalogue to" if is_nearest else "was named; it goes into"
+    words = f"{device.name} {how} a reference diameter of {reference_diameter_mm:.1f} mm"
     words += f" (ratio of stent to artery {ratio:.2f}"
     if lesion_length_mm is not None:
         covered = "covers" if device.stent.length_mm >= lesion_length_mm else "does not cover"

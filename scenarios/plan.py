@@ -19,12 +19,11 @@ from meshing.stretch import stretch_of
 from meshing.tetmesh import TetMesh
 from meshing.walls import PLAQUE, RadiusFraction, build_wall
 from scenarios import catalogue
-from scenarios.assets import assets_folder
 from scenarios.case import MMHG, Case
 from scenarios.devices.design import Device
 from scenarios.devices.lattice import Dilation, place
 from scenarios.measures.lumen import Lesion, Profile, find_lesion, profile_along
-from scenarios.tables import read_toml
+from scenarios.stored_cases import case_names, find_case, nearest_names
 from scenarios.tissues import Tissue, find_tissue
 
 MEAN_ARTERIAL_MMHG = 93.0
@@ -52,7 +51,7 @@ Progress = Callable[[float, str], None]
 
 def embedded_cases() -> tuple[str, ...]:
     """Names of the cases that come with the program."""
-    return tuple(sorted(folder.name for folder in (assets_folder() / "cases").iterdir() if (folder / "case.toml").is_file()))
+    return case_names()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +100,9 @@ def plan_vessel(
     """
     tell = progress or (lambda fraction, text: None)
     tell(0.0, "lumen")
-    if str(source) in embedded_cases() and not FilePath(source).exists():
+    if str(source) in embedded_cases() and not FilePath(source).is_file():
         return _embedded(str(source), edge_share, tell)
+    require_source(source)
     path = FilePath(source)
     lumen = read_lumen(path, labels=labels, units=units, edge_fraction=edge_share)
     tell(0.5, "wall")
@@ -112,20 +112,35 @@ def plan_vessel(
     return Vessel(path.name.split(".")[0], lumen, wall, healthy, _input(path, [str(label) for label in labels], lumen.notes))
 
 
+def require_source(source: str | FilePath) -> None:
+    """Refuse an input that is neither a stored case nor a file, before anything is made of it.
+
+    Raises
+    ------
+    InputError
+        If there is none; the nearest stored cases are offered where it looks like the name of one.
+    """
+    path = FilePath(source)
+    if path.is_file() or str(source) in embedded_cases():
+        return
+    if path.exists():
+        raise InputError(f"{source} is a folder; give a label map, a surface, or the name of a stored case.")
+    named = "" if path.suffix else f" and no stored case of this name; {nearest_names(str(source))}"
+    raise InputError(f"There is no file {source}{named}.")
+
+
 def _embedded(name: str, edge_share: float, tell: Progress) -> Vessel:
     """An embedded case takes the way of a patient's label map, with its wall and plaque labelled as well."""
-    folder = assets_folder() / "cases" / name
-    about = read_toml(folder / "case.toml")
-    path = folder / about["labels"]
-    labels = read_labels(path)
-    lumen = lumen_from_labels(labels, about["lumen"], edge_fraction=edge_share)
+    case = find_case(name)
+    about = case.table
+    labels = read_labels(case.labels)
+    lumen = lumen_from_labels(labels, about.lumen, edge_fraction=edge_share)
     tell(0.5, "wall")
-    everything = [*about["lumen"], *about["plaque"], *about["calcium"], *about["wall"]]
-    thickness = about["dimensions"]["wall_thickness"]["value"]
-    wall = build_wall(lumen, thickness=thickness, outer=boundary_of(labels, everything))
-    wall = _calcified(wall, labels, about["calcium"])
+    everything = [*about.lumen, *about.plaque, *about.calcium, *about.wall]
+    wall = build_wall(lumen, thickness=about.wall_mm, outer=boundary_of(labels, everything))
+    wall = _calcified(wall, labels, about.calcium)
     tell(1.0, "")
-    return Vessel(name, lumen, wall, None, _input(path, about["lumen"], lumen.notes))
+    return Vessel(name, lumen, wall, None, _input(case.labels, about.lumen, lumen.notes))
 
 
 def _calcified(wall: TetMesh, labels: LabelMap, calcium: Sequence[str]) -> TetMesh:
@@ -149,9 +164,10 @@ def plan_case(
 ) -> Case:
     """Make a case: the vessel, the device (by name, or the catalogue's nearest size), and where it goes.
 
-    Without `at_mm` the middle of the stent goes to the narrowest place of the path: where the lumen is narrowest against the
-    healthy vessel, or in plain figures where nothing is narrowed by `LEAST_LESION`. `branch` counts the ways through a
-    branching vessel, the longest first. `predilate` and `postdilate` name balloons as `Survey.case` takes them.
+    A stored case without a device takes the one that its table names. Without `at_mm` the middle of the stent goes to the
+    narrowest place of the path: where the lumen is narrowest against the healthy vessel, or in plain figures where nothing is
+    narrowed by `LEAST_LESION`. `branch` counts the ways through a branching vessel, the longest first. `predilate` and
+    `postdilate` name balloons as `Survey.case` takes them.
 
     Raises
     ------
@@ -163,6 +179,8 @@ def plan_case(
         source, labels=labels, units=units, thickness_mm=thickness_mm, progress=lambda part, text: tell(0.9 * part, text)
     )
     tell(0.9, "device")
+    if device is None and str(source) in embedded_cases() and not FilePath(source).is_file():
+        device = find_case(str(source)).table.expert.device
     case = survey(vessel, branch=branch).case(
         device=device, at_mm=at_mm, blood_pressure_mmhg=blood_pressure_mmhg, predilate=predilate, postdilate=postdilate
     )
@@ -303,7 +321,10 @@ def _device(name: str | None, lesion: Lesion, path: Path, among: Sequence[Device
             among=among,
         )
     return chosen, catalogue.sizing_sentence(
-        chosen, reference_diameter_mm=lesion.reference_diameter_mm, lesion_length_mm=lesion.length_mm
+        chosen,
+        reference_diameter_mm=lesion.reference_diameter_mm,
+        lesion_length_mm=lesion.length_mm,
+        is_nearest=name is None,
     )
 
 

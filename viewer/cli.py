@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from scenarios.limits import LIMITS_OF_USE
+from viewer.commands.cases import cases_app
 from viewer.commands.devices import devices_app
+from viewer.commands.exporting import export
 from viewer.commands.inputs import labels
 from viewer.commands.looking import view
 from viewer.commands.meshes import mesh
@@ -16,7 +18,8 @@ from viewer.study_commands import study_app
 
 WHOLE_HELP = f"""Rehearse a procedure on a patient's own soft tissue: from a segmentation to a stent opened by its balloon.
 
-Begin with [bold cyan]vesalius demo[/]: it rehearses the embedded case and writes pictures and a report.
+Begin with [bold cyan]vesalius demo[/]: it rehearses the embedded case and writes pictures and a report;
+[cyan]vesalius cases[/] lists more cases to practise on.
 
 With your own patient:
 
@@ -52,8 +55,9 @@ def whole(
     """Hold the options that stand before any command; `viewer.commands.plainly` reads them."""
 
 
-for command in (demo, labels, mesh, rehearse, view, xray, rerun):
+for command in (demo, labels, mesh, rehearse, view, xray, rerun, export):
     app.command(cls=PlainCommand)(command)
+app.add_typer(cases_app)
 app.add_typer(devices_app)
 app.add_typer(study_app)
 

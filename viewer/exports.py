@@ -11,8 +11,10 @@ from viewer.phases import kept_frames
 from viewer.shapes import stent_surface
 
 
-def write_states(recording: Any, folder: Path) -> list[Path]:
+def write_states(recording: Any, folder: Path, *, for_slicer: bool = False) -> list[Path]:
     """Write wall, lumen and stent before, inflated and after, and give the paths.
+
+    `for_slicer` puts the space as text into the walls' .vtu as well, where 3D Slicer looks for it; meshio refuses such files.
 
     The wall carries label, first principal Cauchy stress [kPa] and displacement since the first of these states [mm].
     """
@@ -20,14 +22,18 @@ def write_states(recording: Any, folder: Path) -> list[Path]:
     frames = kept_frames(recording)
     before = np.asarray(next(iter(frames.values())).vertices)
     mesh = recording.case.mesh
-    # As bytes and not as text, which meshio refuses; `meshing.files.read_mesh` understands them.
+    # What a program needs to take the mesh over again; `meshing.files.read_mesh` understands it.
     names = {str(number): name for number, name in mesh.label_names.items()}
     about = {"space": "LPS", "unit": "mm", "use": LIMITS_OF_USE, "label_names": names}
     for phase, frame in frames.items():
         wall = wall_grid(mesh, frame, before)
         wall.field_data["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-        wall.save(folder / f"wall_{phase}.vtu")
-        written.append(folder / f"wall_{phase}.vtu")
+        path = folder / f"wall_{phase}.vtu"
+        if for_slicer:
+            _write(wall, path)
+        else:
+            wall.save(path)
+        written.append(path)
         written.append(_write(_triangles(frame.vertices, mesh.face_sets["lumen"]), folder / f"lumen_{phase}.vtp"))
         if phase != "before":
             lattice = recording.case.lattice
@@ -52,6 +58,37 @@ def write_centreline(centreline: Any, path: Path) -> Path:
     lines = np.concatenate([[count, *range(first, first + count)] for first, count in zip(firsts, counts, strict=True)])
     curve = pyvista.PolyData(points, lines=lines)
     curve.point_data["inscribed radius [mm]"] = np.concatenate([branch.radii for branch in centreline.branches])
+    return _write(curve, path)
+
+
+def write_wall_surface(recording: Any, frame: Any, path: Path) -> Path:
+    """Write the wall's whole outer boundary, lumen, outside and ends, as a closed surface."""
+    return _write(_triangles(frame.vertices, recording.case.mesh.boundary_faces()), path)
+
+
+def write_stl(surface: Path, path: Path) -> Path:
+    """Write a .vtp surface of ours as binary .stl, whose header names its space and unit."""
+    import pyvista
+    from vtkmodules.vtkIOGeometry import vtkSTLWriter
+
+    writer = vtkSTLWriter()
+    writer.SetInputData(pyvista.read(surface))
+    writer.SetFileName(str(path))
+    writer.SetFileTypeToBinary()
+    writer.SetHeader("SPACE=LPS UNIT=mm research and education only")
+    writer.Write()
+    return path
+
+
+def write_stent_lines(recording: Any, frame: Any, path: Path) -> Path:
+    """Write the stent's middle lines, a line for each element of a strut, with the struts' half thickness [mm] at each node."""
+    import pyvista
+
+    lattice = recording.case.lattice
+    nodes = np.asarray(frame.device, dtype=float)
+    lines = np.column_stack([np.full(len(lattice.bars), 2), lattice.bars]).ravel()
+    curve = pyvista.PolyData(nodes, lines=lines)
+    curve.point_data["half thickness [mm]"] = np.full(len(nodes), lattice.half_thickness_mm)
     return _write(curve, path)
 
 

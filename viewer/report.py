@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,20 @@ CAPTIONS = {
     "stress": "First principal Cauchy stress in the wall; the colours end at its 99th percentile, rounded up.",
     "overview": "The whole vessel, from the same side.",
 }
+
+
+BESIDE_EXPERT = (
+    "minimum lumen diameter after",
+    "residual diameter stenosis",
+    "acute gain",
+    "stent expansion",
+    "stent diameter after",
+    "recoil",
+    "malapposed struts",
+    "largest malapposition",
+    "wall stress inflated, 99th percentile",
+    "wall stress, 99th percentile",
+)
 
 
 def template_folder() -> Path:
@@ -41,7 +55,7 @@ def rendered(template: str, **values: Any) -> str:
     return environment.get_template(template).render(limits=LIMITS_OF_USE, written=written, **values)
 
 
-def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, title: str) -> Path:
+def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, title: str, beside: Sequence[Any] = ()) -> Path:
     """Write the report of an outcome with its pictures inside.
 
     Args:
@@ -49,6 +63,7 @@ def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, titl
         pictures: paths of PNGs by name; those named in `CAPTIONS` are shown, in that order.
         path: the .html file to write.
         title: what was rehearsed.
+        beside: measures beside an expert's range, `scenarios.expert.Beside`; none where there is no expert.
     """
     page = rendered(
         "report.html",
@@ -57,6 +72,7 @@ def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, titl
         key_figures=key_figures(outcome),
         pictures=[(name, embedded(pictures[name]), caption) for name, caption in CAPTIONS.items() if name in pictures],
         measures=outcome.measures,
+        beside=[row for row in beside if row.name in BESIDE_EXPERT],
         provenance=provenance(outcome),
         notes=outcome.notes,
     )

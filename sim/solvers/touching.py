@@ -16,7 +16,6 @@ from sim.solvers.settings import Settings
 from sim.state import State
 from sim.tables import parts_of
 
-
 STALE = 0.3
 """How far a fed device goes before its contacts are searched again, in mean edges: a facet's plane is the wall's no farther."""
 

@@ -33,8 +33,8 @@ def _demand_sound(recording: Recording, outcome: Outcome) -> None:
     assert 0.0 < outcome["recoil"].value < 35.0
 
 
-def test_the_embedded_case_is_the_one_there_is():
-    assert embedded_cases() == ("iliac",)
+def test_the_embedded_cases_are_those_there_are():
+    assert embedded_cases() == ("carotid", "coarctation", "iliac", "renal")
 
 
 def test_a_branch_that_is_not_there_is_named():

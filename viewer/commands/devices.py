@@ -20,8 +20,8 @@ class Kind(str, Enum):
     SHEATH = "sheath"
 
 
-class DevicesGroup(TyperGroup):
-    """A group of commands in which no command stands for listing: `vesalius devices --kind sheath`."""
+class ListingGroup(TyperGroup):
+    """A group of commands in which no command stands for listing: `vesalius devices --kind sheath`, `vesalius cases`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put `list` where no command is named."""
@@ -170,7 +170,7 @@ def _list_wires(console: Any, kind: str) -> None:
 
 
 devices_app = typer.Typer(
-    name="devices", cls=DevicesGroup, rich_markup_mode="rich",
+    name="devices", cls=ListingGroup, rich_markup_mode="rich",
     help="List the devices there are, or show one: its numbers, their sources, and a picture.\n\n"
     "[cyan]vesalius devices[/] lists them all, [cyan]vesalius devices --kind guidewire[/] those of a kind: "
     "stent, balloon, guidewire, catheter or sheath.",

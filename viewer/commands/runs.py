@@ -31,7 +31,7 @@ def rehearse(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="INPUT_OR_CASE", help="Label map, closed surface (.stl .vtp .ply .obj), or an embedded case such as iliac."
+            metavar="INPUT_OR_CASE", help="Label map, closed surface (.stl .vtp .ply .obj), or a case of [cyan]vesalius cases[/]."
         ),
     ],
     output: Output,
@@ -141,7 +141,7 @@ def _rehearse(
     from rich.console import Console
 
     from scenarios.outcome import assess
-    from scenarios.plan import plan_case
+    from scenarios.plan import plan_case, require_source
     from scenarios.procedure import procedure_of
     from scenarios.rehearsal import rehearse as run
     from sim.solvers.settings import DivergedError
@@ -151,6 +151,7 @@ def _rehearse(
     from viewer.results import prepare_folder, write_results
 
     console, began = Console(), time.monotonic()
+    require_source(source)
     prepare_folder(output, overwrite=overwrite)
     with progress_of("Plan", console) as progress:
         case = plan_case(source, progress=progress, **choices)
