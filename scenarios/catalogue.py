@@ -33,7 +33,7 @@ class _Count(Row):
     tag: Tag
 
 
-class Sizes(Row):
+class _Sizes(Row):
     value: tuple[float, ...] = Field(min_length=1)
     source: str
     tag: Tag
@@ -49,8 +49,8 @@ class _Alloy(Row):
 
 
 class _Design(Row):
-    diameters: Sizes
-    lengths: Sizes
+    diameters: _Sizes
+    lengths: _Sizes
     crowns: _Count
     bridges: _Count
     strut_width: Number

@@ -46,14 +46,14 @@ class GuidedBalloon:
         return slopes[np.clip(np.searchsorted(chart_radius, radius), 0, len(slopes) - 1)]
 
     def work(self, pressure: float, radius: np.ndarray) -> np.ndarray:
-        """∫ (P − P_c(s))⁺ s ds from each radius to the free radius [N]: potential per radian and length of axis."""
+        """∫ (P − P_c(s))⁺ ds from each radius to the free radius [N/m]: potential per area."""
         free = self.free_radius(pressure)
         return self._swept(pressure, np.array([free])) - self._swept(pressure, np.minimum(radius, free))
 
     def work_table(self, pressure: float) -> np.ndarray:
-        """For kernels, in which Pₗ is `pressure` and r goes up to the free radius: rows (r, P_c(r), ∫₀^r (Pₗ − P_c) s ds).
+        """For kernels, in which Pₗ is `pressure` and r goes up to the free radius: rows (r, P_c(r), ∫₀^r (Pₗ − P_c) ds).
 
-        [m], [Pa], [N], shape (k, 3); between rows P_c is linear.
+        [m], [Pa], [N/m], shape (k, 3); between rows P_c is linear.
         """
         chart_radius, _ = _extended(self.chart_radius, self.chart_pressure)
         free = self.free_radius(pressure)
@@ -92,7 +92,7 @@ class GuidedBalloon:
         return foot[rows, nearest], tangent / np.linalg.norm(tangent, axis=1, keepdims=True), station
 
     def _swept(self, pressure: float, upper: np.ndarray) -> np.ndarray:
-        """∫₀^upper (P − P_c(s)) s ds [N], exact since P_c is linear between the chart's rows."""
+        """∫₀^upper (P − P_c(s)) ds [N/m], exact since P_c is linear between the chart's rows."""
         chart_radius, chart = _extended(self.chart_radius, self.chart_pressure)
         knots = np.concatenate([[0.0], chart_radius])
         carried = np.concatenate([[chart[0]], chart])
@@ -100,7 +100,7 @@ class GuidedBalloon:
         b = np.clip(upper[:, None], a, knots[1:])
         slope = np.diff(carried) / np.diff(knots)
         constant = pressure - carried[:-1] + slope * a
-        return (constant * (b * b - a * a) / 2.0 - slope * (b**3 - a**3) / 3.0).sum(1)
+        return (constant * (b - a) - slope * (b * b - a * a) / 2.0).sum(1)
 
 
 def _extended(radius: np.ndarray, pressure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

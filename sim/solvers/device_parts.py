@@ -18,6 +18,9 @@ GUIDE_RAMP = 2e-3
 SLEEVE_STIFFNESS = 2e4
 """Of a catheter's bore against a node of what slides in it [N/m]."""
 
+MIDDLE_WINDOW = 6e-3
+"""Length of stent [m] over which the middle is taken in which a balloon's axis lies: some rings, so that none pulls it alone."""
+
 WINDOW = 4
 """Elements to either side of the nearest one when the tick began, among which the nearest is looked for."""
 
@@ -31,34 +34,42 @@ class NodeBlocks:
 
 
 class BalloonPart:
-    """A balloon that presses struts away from its axis: see `sim.balloon`."""
+    """A balloon that presses struts away from its axis: see `sim.balloon`.
+
+    A balloon is closed and pushes nowhere as a whole: its axis lies in the middle of the struts about it, wherever these have
+    gone with the vessel. Its catheter's own stiffness is left out. Axis, areas and directions are those at which a tick begins,
+    so that the balloon does not chase, within the tick, what its struts have moved aside.
+    """
 
     def __init__(self, mounted: Mounted, origin: np.ndarray, position: np.ndarray, pressure: float):
-        self._balloon, self._pressure = mounted.balloon, pressure
-        self._share, self._gap = mounted.share, mounted.gap
-        centre, self._tangent, _ = mounted.balloon.nearest(position + origin)
-        self._centre = centre - origin
+        self._balloon, self._pressure, self._gap = mounted.balloon, pressure, mounted.gap
+        centre, tangent, station = mounted.balloon.nearest(position + origin)
+        off = across(position + origin - centre, tangent)
+        middle = middle_of(off, station, mounted.share)
+        self._centre = centre - origin + middle
+        off = off - across(middle, tangent)
+        distance = np.maximum(np.linalg.norm(off, axis=1), 1e-9)
+        self._outward = off / distance[:, None]
+        self._area = mounted.share * np.maximum(distance - self._gap, 0.0)
 
     def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
-        radius, outward = self._radial(y)
-        energy = float((self._share * self._balloon.work(self._pressure, radius)).sum())
-        push = self._share * np.maximum(self._pressure - self._balloon.wall_pressure(radius), 0.0) * radius
-        return energy, -push[:, None] * outward
+        radius = self._radius(y)
+        energy = float((self._area * self._balloon.work(self._pressure, radius)).sum())
+        push = self._area * np.maximum(self._pressure - self._balloon.wall_pressure(radius), 0.0)
+        return energy, -push[:, None] * self._outward
 
     def stiffness(self, y: np.ndarray) -> NodeBlocks:
-        """Positive part of the second derivative."""
-        radius, outward = self._radial(y)
+        """Second derivative."""
+        radius = self._radius(y)
         pressing = self._pressure > self._balloon.wall_pressure(radius)
-        stiff = np.where(pressing, self._share * self._balloon.wall_stiffness(radius) * radius, 0.0)
-        return NodeBlocks(np.arange(len(y))[:, None], stiff[:, None, None] * np.einsum("ni,nj->nij", outward, outward))
+        stiff = np.where(pressing, self._area * self._balloon.wall_stiffness(radius), 0.0)
+        along = np.einsum("ni,nj->nij", self._outward, self._outward)
+        return NodeBlocks(np.arange(len(y))[:, None], stiff[:, None, None] * along)
 
-    def _radial(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distance of each strut's inner face from the balloon's axis [m] and the direction outwards."""
-        off = y - self._centre
-        off = off - np.einsum("ni,ni->n", off, self._tangent)[:, None] * self._tangent
-        distance = np.maximum(np.linalg.norm(off, axis=1), 1e-9)
-        return np.maximum(distance - self._gap, 1e-9), off / distance[:, None]
+    def _radius(self, y: np.ndarray) -> np.ndarray:
+        """How far each strut's inner face is from the balloon's axis [m], in the direction in which it is pressed."""
+        return np.einsum("ni,ni->n", y - self._centre, self._outward) - self._gap
 
 
 class GuidePart:
@@ -140,6 +151,29 @@ class SleevePart:
             three = np.stack([nodes, line[chosen], line[chosen + 1]], 1)
             weights = np.stack([np.ones_like(share), share - 1.0, -share], 1)
             yield three[hit], weights[hit], normal[hit], (distance - self._clearance)[hit], distance[hit]
+
+
+def across(vectors: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """What of vectors is across unit directions, both shape (n, 3)."""
+    return vectors - np.einsum("ni,ni->n", vectors, directions)[:, None] * directions
+
+
+def middle_of(off: np.ndarray, station: np.ndarray, share: np.ndarray, asked: np.ndarray | None = None) -> np.ndarray:
+    """Mean of offsets [m], shape (n, 3), weighed by their shares of a balloon, over a window about each station asked [m].
+
+    Without `asked` the stations of the offsets themselves.
+    """
+    upon, at = share > 0.0, station if asked is None else asked
+    if not upon.any():
+        return np.zeros((len(at), 3))
+    order = np.argsort(station[upon], kind="stable")
+    along, weight = station[upon][order], share[upon][order]
+    sums = np.concatenate([np.zeros((1, 4)), np.cumsum(np.column_stack([weight[:, None] * off[upon][order], weight]), axis=0)])
+    # Near an end the window is as long as elsewhere, and lies inwards.
+    half = min(MIDDLE_WINDOW, along[-1] - along[0]) / 2.0
+    middle = np.clip(at, along[0] + half, along[-1] - half)
+    within = sums[np.searchsorted(along, middle + half, "right")] - sums[np.searchsorted(along, middle - half, "left")]
+    return within[:, :3] / np.maximum(within[:, 3:], 1e-300)
 
 
 def _nearest_edges(points: np.ndarray, line: np.ndarray) -> np.ndarray:

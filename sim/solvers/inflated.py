@@ -1,9 +1,9 @@
 """A balloon that presses on the wall about it.
 
-Each vertex of the lumen bears an area a = share · r of the balloon, share its angle times its length about the axis [m·rad].
-Where the wall is nearer to the axis than the balloon would be in air, it is pressed with what of the pressure the balloon's
-skin does not carry, P − P_c(r/f), f the shoulders' share of the radius: minus the slope of share f² ∫ (P − P_c(s)) s ds from
-r/f to the free radius. Where struts lie upon the balloon they hold it back, and there it presses on them alone.
+Each vertex of the lumen bears some area A of the balloon. Where the wall is nearer to the axis than the balloon would be in
+air, it is pressed with what of the pressure the balloon's skin does not carry, P − P_c(r/f), f the shoulders' share of the
+radius: minus the slope of A f ∫ (P − P_c(s)) ds from r/f to the free radius. Axis, areas and directions are those at which the
+tick begins. Where struts lie upon the balloon they hold it back, and there it presses on them alone.
 """
 
 from typing import Any
@@ -17,6 +17,7 @@ from sim.chunks import CHUNK, chunk_count, summed
 from sim.command import Command
 from sim.device import Mounted
 from sim.model import Model
+from sim.solvers.device_parts import across, middle_of
 
 FARTHEST = 2.0
 """Distance from the axis up to which a vertex is watched, in free radii."""
@@ -64,19 +65,19 @@ class Inflated:
 
 
 class _Scratch:
-    """One balloon's vertices on the backend: numbers, feet on the axis [m], directions, shares of area [m·rad] and of radius."""
+    """One balloon's vertices on the backend: numbers, feet on the axis [m], directions outwards, areas [m²], shares of radius."""
 
     def __init__(self, most: int):
         self._most = max(most, 1)
         self.count, self.rows, self._table_length = 0, 0, 0
         self._vertices = zeros(self._most, ti.i32)
-        self._foot, self._along = zeros(self._most, vec3d), zeros(self._most, vec3)
-        self._share, self._narrow = zeros(self._most, ti.f32), zeros(self._most, ti.f32)
+        self._foot, self._outward = zeros(self._most, vec3d), zeros(self._most, vec3)
+        self._area, self._narrow = zeros(self._most, ti.f32), zeros(self._most, ti.f32)
         self._table = put(np.zeros(1), ti.f64)
 
     @property
     def arrays(self) -> tuple[Any, ...]:
-        return self._table, self._vertices, self._foot, self._along, self._share, self._narrow
+        return self._table, self._vertices, self._foot, self._outward, self._area, self._narrow
 
     def fill(
         self, model: Model, wall: np.ndarray, mounted: Mounted, displacement: np.ndarray, device: np.ndarray, pressure: float
@@ -88,19 +89,25 @@ class _Scratch:
         near = wall[np.abs(points[wall] - balloon.axis.mean(0)).max(1) < reach + np.ptp(balloon.axis, axis=0).max()]
         foot, along, station = balloon.nearest(points[near])
         narrow = np.where(_covered(mounted, device, station), 0.0, balloon.share_at(station))
+        facing = _areas(points, model.body.lumen, near)
         off = points[near] - foot
-        distance = np.linalg.norm(off, axis=1)
-        watched = (narrow > 0.0) & (distance < reach)
-        chosen = near[watched]
-        off, distance = off[watched], np.maximum(distance[watched], 1e-9)
-        share = np.maximum(np.einsum("ni,ni->n", _areas(points, model.body.lumen, chosen), off) / distance**2, 0.0)
-        keep = share > 0.0
+        # A closed balloon pushes nowhere as a whole: it lies in the middle of its struts, or of the lumen where it has none.
+        if mounted.share.any():
+            foot = foot + _strut_middle(mounted, device, station)
+        else:
+            about = (narrow > 0.0) & (np.linalg.norm(off, axis=1) < reach) & (np.einsum("ni,ni->n", facing, off) > 0.0)
+            foot = foot + middle_of(across(off, along), station, np.linalg.norm(facing, axis=1) * about)
+        off = across(points[near] - foot, along)
+        distance = np.maximum(np.linalg.norm(off, axis=1), 1e-9)
+        outward = off / distance[:, None]
+        area = np.einsum("ni,ni->n", facing, outward)
+        keep = (narrow > 0.0) & (distance < reach) & (area > 0.0)
         self.count = int(keep.sum())
-        self._vertices.from_numpy(self._long(chosen[keep], np.int32))
-        self._foot.from_numpy(self._long((foot[watched] - model.origin)[keep], np.float64))
-        self._along.from_numpy(self._long(along[watched][keep], np.float32))
-        self._share.from_numpy(self._long(share[keep], np.float32))
-        self._narrow.from_numpy(self._long(narrow[watched][keep], np.float32))
+        self._vertices.from_numpy(self._long(near[keep], np.int32))
+        self._foot.from_numpy(self._long((foot - model.origin)[keep], np.float64))
+        self._outward.from_numpy(self._long(outward[keep], np.float32))
+        self._area.from_numpy(self._long(area[keep], np.float32))
+        self._narrow.from_numpy(self._long(narrow[keep], np.float32))
         table = balloon.work_table(pressure)
         table = np.concatenate([[[pressure, 0.0, 0.0]], table])
         self.rows = len(table) - 1
@@ -113,6 +120,14 @@ class _Scratch:
         whole = np.zeros((self._most, *values.shape[1:]), kind)
         whole[: len(values)] = values
         return whole
+
+
+def _strut_middle(mounted: Mounted, device: np.ndarray, station: np.ndarray) -> np.ndarray:
+    """How far the struts about a balloon have gone aside of its axis at stations along it [m], shape (k, 3)."""
+    upon = mounted.share > 0.0
+    foot, along, at = mounted.balloon.nearest(device[upon])
+    off = across(device[upon] - foot, along)
+    return middle_of(off, at, mounted.share[upon], station)
 
 
 def _covered(mounted: Mounted, device: np.ndarray, station: np.ndarray) -> np.ndarray:
@@ -149,16 +164,14 @@ def _slope(k, table: Passed):  # pyright: ignore
 
 
 @ti.func
-def _off(i, v, foot: Passed, along: Passed, rest: Passed, u: Passed):  # pyright: ignore
-    """From the axis to a vertex, across the axis [m]."""
-    away = ti.cast(rest[v], ti.f64) + u[v] - foot[i]
-    way = ti.cast(along[i], ti.f64)
-    return away - away.dot(way) * way
+def _radius(i, v, foot: Passed, outward: Passed, rest: Passed, u: Passed):  # pyright: ignore
+    """How far a vertex is from the axis in the direction in which it is pressed [m]."""
+    return (ti.cast(rest[v], ti.f64) + u[v] - foot[i]).dot(ti.cast(outward[i], ti.f64))
 
 
 @ti.kernel
 def _energy(
-    count: int, rows: int, table: Doubles, vertices: Ints, foot: Vec3ds, along: Vec3s, share: Floats, narrow: Floats,
+    count: int, rows: int, table: Doubles, vertices: Ints, foot: Vec3ds, outward: Vec3s, area: Floats, narrow: Floats,
     rest: Vec3s, u: Vec3ds, partial: Doubles,
 ) -> ti.f64:  # fmt: skip
     chunks = chunk_count(count)
@@ -166,13 +179,12 @@ def _energy(
     for c in range(chunks):
         total = ti.f64(0.0)
         for i in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
-            radius = _off(i, vertices[i], foot, along, rest, u).norm() / narrow[i]
+            radius = _radius(i, vertices[i], foot, outward, rest, u) / narrow[i]
             if radius < table[3 * rows]:
                 k = _row(rows, table, radius)
-                low, slope = table[3 * k], _slope(k, table)
-                constant = table[0] - table[3 * k + 1] + slope * low
-                swept = table[3 * k + 2] + constant * (radius**2 - low**2) / 2.0 - slope * (radius**3 - low**3) / 3.0
-                total += ti.f64(share[i]) * narrow[i] ** 2 * (table[3 * rows + 2] - swept)
+                low = table[3 * k]
+                swept = (table[0] - table[3 * k + 1]) * (radius - low) - 0.5 * _slope(k, table) * (radius - low) ** 2
+                total += ti.f64(area[i]) * narrow[i] * (table[3 * rows + 2] - table[3 * k + 2] - swept)
         partial[c] = total
     energy = ti.f64(0.0)
     ti.loop_config(serialize=True)
@@ -183,32 +195,28 @@ def _energy(
 
 @ti.kernel
 def _add_force(
-    count: int, rows: int, table: Doubles, vertices: Ints, foot: Vec3ds, along: Vec3s, share: Floats, narrow: Floats,
+    count: int, rows: int, table: Doubles, vertices: Ints, foot: Vec3ds, outward: Vec3s, area: Floats, narrow: Floats,
     rest: Vec3s, u: Vec3ds, force_out: Vec3s,
 ):  # fmt: skip
     ti.loop_config(serialize=backend.small_loops_serial)
     for i in range(count):
         v = vertices[i]
-        off = _off(i, v, foot, along, rest, u)
-        radius = off.norm() / narrow[i]
+        radius = _radius(i, v, foot, outward, rest, u) / narrow[i]
         if radius < table[3 * rows]:
             k = _row(rows, table, radius)
             left = table[0] - table[3 * k + 1] - _slope(k, table) * (radius - table[3 * k])
-            force_out[v] += ti.cast(share[i] * left * off, ti.f32)
+            force_out[v] += area[i] * ti.cast(left, ti.f32) * outward[i]
 
 
 @ti.kernel
 def _add_stiffness(
-    count: int, rows: int, table: Doubles, vertices: Ints, foot: Vec3ds, along: Vec3s, share: Floats, narrow: Floats,
+    count: int, rows: int, table: Doubles, vertices: Ints, foot: Vec3ds, outward: Vec3s, area: Floats, narrow: Floats,
     rest: Vec3s, u: Vec3ds, own_out: Mat3s,
 ):  # fmt: skip
     ti.loop_config(serialize=backend.small_loops_serial)
     for i in range(count):
         v = vertices[i]
-        off = _off(i, v, foot, along, rest, u)
-        distance = off.norm()
-        radius = distance / narrow[i]
+        radius = _radius(i, v, foot, outward, rest, u) / narrow[i]
         if radius < table[3 * rows]:
-            stiff = share[i] * _slope(_row(rows, table, radius), table) * radius
-            outward = ti.cast(off / distance, ti.f32)
-            own_out[v] += ti.cast(stiff, ti.f32) * outward.outer_product(outward)
+            stiff = area[i] / narrow[i] * ti.cast(_slope(_row(rows, table, radius), table), ti.f32)
+            own_out[v] += stiff * outward[i].outer_product(outward[i])

@@ -115,7 +115,7 @@ def test_free_expansion_follows_the_chart(opened, atm):
     _, balloon = catalogue_stent()
     off = opened[f"{atm:g} atm"] / balloon.diameter(atm) - 1.0
     print(f"{atm:g} atm: bore {opened[f'{atm:g} atm']:.3f} mm, chart {balloon.diameter(atm):.3f} mm, {100 * off:+.2f} %")
-    assert -0.02 < off < 0.0
+    assert -0.025 < off < 0.0
 
 
 def test_it_recoils(opened):

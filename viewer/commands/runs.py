@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from viewer.commands.options import Backend, BackendOption, Labels, Output, Overwrite, Thickness, UnitsOption
+from viewer.commands.options import (
+    Backend,
+    BackendOption,
+    Labels,
+    Output,
+    Overwrite,
+    Postdilate,
+    Predilate,
+    Thickness,
+    UnitsOption,
+)
 from viewer.commands.plainly import EXIT_DIVERGED, EXIT_INTERRUPTED
 
 EMBEDDED_CASE = "iliac"
@@ -60,20 +70,8 @@ def rehearse(
         float | None,
         typer.Option(metavar="ATM", help="Inflation pressure in atm; without it, the balloon's nominal one.", show_default=False),
     ] = None,
-    predilate: Annotated[
-        str | None,
-        typer.Option(
-            metavar="BALLOON[@ATM]", help="Open the vessel first with this balloon, at this pressure or its nominal one.",
-            show_default=False,
-        ),
-    ] = None,
-    postdilate: Annotated[
-        str | None,
-        typer.Option(
-            metavar="BALLOON[@ATM]", help="Open the stent further with this balloon, at this pressure or its nominal one.",
-            show_default=False,
-        ),
-    ] = None,
+    predilate: Predilate = None,
+    postdilate: Postdilate = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
     backend: BackendOption = Backend.auto,
