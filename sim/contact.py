@@ -11,6 +11,10 @@ and a stiffness k,
 so that a moderate stiffness, which keeps the linear solve well conditioned, still ends at a gap of nought. Friction is
 Coulomb's with the carried normal force: from the carried tangential traction τ and the slip s since the tick began,
 τ − k s is cut to the radius μλ. What sticks does not creep, since the traction, not the slip, is what is carried on.
+
+Where a wire slides along a hollow wall, n·r falls short of what the wall has risen: with κ its largest curvature, in the
+direction c, b = √κ c, and d the way since the wall was searched, the gap is n·r − o − (b·d)²/2. Without it a wire slides off on
+the plane of one facet only to be found within the next.
 """
 
 import taichi as ti
@@ -108,6 +112,8 @@ def contact_forces(
     offset: Floats,
     anchor: Vec3s,
     start: Vec3ds,
+    found: Vec3ds,
+    bend: Vec3s,
     stiffness: Floats,
     friction: Floats,
     carried: Vec3s,
@@ -134,7 +140,9 @@ def contact_forces(
                 k, n, before = ti.f64(stiffness[s]), ti.cast(normal[s], ti.f64), ti.cast(carried[s], ti.f64)
                 r = relative_place(s, sample_count, nodes, along, y, vertices, weights, rest, u) - ti.cast(anchor[s], ti.f64)
                 held = ti.max(before.dot(n), ti.f64(0.0))
-                wanted = held - k * (r.dot(n) - ti.f64(offset[s]))
+                curved = ti.cast(bend[s], ti.f64)
+                gone = (r - found[s]).dot(curved)
+                wanted = held - k * (r.dot(n) - ti.f64(offset[s]) - 0.5 * gone * gone)
                 push = ti.max(wanted, ti.f64(0.0))
                 # What just touches resists being pressed, though it does not press yet.
                 pressing = wanted >= -k * TOUCHING
@@ -152,7 +160,7 @@ def contact_forces(
                     slide = grip / size
                     across = k * radius / size
                     grip = radius * slide
-                traction = push * n + grip
+                traction = push * (n - gone * curved) + grip
             traction_out[s] = ti.cast(traction, ti.f32)
             slope_out[s] = ti.Vector([ti.select(pressing, stiffness[s], 0.0), ti.cast(across, ti.f32)])
             slide_out[s] = SLIDING * ti.cast(slide, ti.f32)

@@ -58,7 +58,8 @@ class Touching:
         self.vertices, self.weights = zeros(size, ivec4), zeros(size, vec4)
         self.normal, self._anchor, self._anchor_before = (zeros(size, vec3) for _ in range(3))
         self._carried, self.traction, self.slide, self.push = (zeros(size, vec3) for _ in range(4))
-        self._start, self.slope = zeros(size, vec3d), zeros(size, vec2)
+        self._start, self._found, self._bend = zeros(size, vec3d), zeros(size, vec3d), zeros(size, vec3)
+        self.slope = zeros(size, vec2)
         self._offset, self.stiffness, self._friction = (zeros(size, ti.f32) for _ in range(3))
         self.corners = zeros(4 * size, ti.i32)
         self.scratch = put(np.zeros((2, size, 3)), vec3)
@@ -81,14 +82,18 @@ class Touching:
         for name, array in {
             "vertices": self.vertices, "weights": self.weights, "normal": self.normal, "anchor": self._anchor,
             "anchor_before": self._anchor_before, "carried": self._carried, "offset": self._offset,
-            "stiffness": self.stiffness, "friction": self._friction,
+            "stiffness": self.stiffness, "friction": self._friction, "bend": self._bend,
         }.items():  # fmt: skip
             _fill(array, table[name])
         self.normal_host = table["normal"]
-        self._stiffness_host = table["stiffness"]
+        self._stiffness_host, self._bend_host = table["stiffness"], table["bend"]
         contact.starting_places(
             self.count, m.sample_count, m.sample_nodes, m.sample_along, self.position_before, self.vertices, self.weights,
             m.rest, before, self._anchor_before, self._start,
+        )  # fmt: skip
+        contact.starting_places(
+            self.count, m.sample_count, m.sample_nodes, m.sample_along, self._position, self.vertices, self.weights,
+            m.rest, state.displacement, self._anchor, self._found,
         )  # fmt: skip
         contact.list_contacts_by_vertex(
             m.vertex_count, self.count, self.vertices, self.stiffness, self._cursor, self.first, self.corners
@@ -121,6 +126,9 @@ class Touching:
         rows["allowed"] = self._settings.depth_bound * radius
         rows["stiffness"] = np.where(near, self._settings.contact_ratio * self._sample_share * own, 0.0)
         rows["friction"][:] = self._settings.friction
+        if m.device.feeds:
+            x = m.rest.to_numpy().astype(float) + u.to_numpy()
+            rows["bend"] = _hollows(x[wall], self._normals.to_numpy()[wall].astype(float), rows["normal"], gap + radius)
         return rows
 
     def _obstacle_rows(self, state: State, command: Command, last: Command) -> list[dict[str, np.ndarray]]:
@@ -210,7 +218,8 @@ class Touching:
             self._position.from_numpy(y)
         return contact.contact_forces(
             self.count, m.sample_count, m.sample_nodes, m.sample_along, self._position, self.vertices, self.weights,
-            self.normal, self._offset, self._anchor, self._start, self.stiffness, self._friction, self._carried, m.rest,
+            self.normal, self._offset, self._anchor, self._start, self._found, self._bend, self.stiffness, self._friction,
+            self._carried, m.rest,
             state.displacement, self.traction, self.slope, self.slide, self._partial,
         )  # fmt: skip
 
@@ -241,7 +250,9 @@ class Touching:
         slide = self.slide.to_numpy()[: self.count].astype(float)
         along = np.einsum("si,sj->sij", self.normal_host, self.normal_host)
         sliding = np.einsum("si,sj->sij", slide, slide)
-        return slope[:, 0, None, None] * along + slope[:, 1, None, None] * (np.eye(3) - along - sliding)
+        push = np.maximum(np.einsum("si,si->s", self.tractions(), self.normal_host), 0.0)
+        hollow = push[:, None, None] * np.einsum("si,sj->sij", self._bend_host, self._bend_host)
+        return slope[:, 0, None, None] * along + slope[:, 1, None, None] * (np.eye(3) - along - sliding) + hollow
 
     def carry_on(self, state: State, y: np.ndarray) -> tuple[float, bool]:
         """Carry the forces over into `state`; returns the deepest overlap [m] and whether one is deeper than allowed."""
@@ -272,6 +283,24 @@ def _surface_search(model: Model) -> tuple[Proximity, float]:
     return Proximity(skin), 0.5 * float(np.linalg.norm(edges, axis=2).mean())
 
 
+def _hollows(corners: np.ndarray, normals: np.ndarray, normal: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """√κ c of the hollow of a wall about points at a distance from it [m^-½], shape (s, 3); nought where it is flat or bulges.
+
+    Corners of the nearest triangles [m] and the wall's normals there have shape (s, 3, 3), into the blood as `normal` (s, 3).
+    What turns the normal along a triangle is its curvature; a point beside the wall goes about the smaller radius 1/κ − distance.
+    """
+    edges = np.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], normal], 2)
+    turns = np.stack([normals[:, 1] - normals[:, 0], normals[:, 2] - normals[:, 0], np.zeros_like(normal)], 2)
+    flat = np.abs(np.linalg.det(edges)) < 1e-30
+    edges[flat] = np.eye(3)
+    shape = -turns @ np.linalg.inv(edges)
+    across = np.eye(3) - np.einsum("si,sj->sij", normal, normal)
+    values, vectors = np.linalg.eigh(across @ (0.5 * (shape + shape.transpose(0, 2, 1))) @ across)
+    most = np.where(flat, 0.0, np.clip(values[:, -1], 0.0, None))
+    curvature = most / np.maximum(1.0 - most * np.maximum(distance, 0.0), 0.3)
+    return np.sqrt(curvature)[:, None] * vectors[:, :, -1]
+
+
 def _empty_rows(count: int) -> dict[str, np.ndarray]:
     """A table of so many contacts that do nothing."""
     return {
@@ -285,6 +314,7 @@ def _empty_rows(count: int) -> dict[str, np.ndarray]:
         "offset": np.zeros(count),
         "allowed": np.zeros(count),
         "stiffness": np.zeros(count),
+        "bend": np.zeros((count, 3)),
         "friction": np.zeros(count),
     }
 

@@ -64,3 +64,19 @@ Thickness = Annotated[
         show_default=False,
     ),
 ]
+Predilate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BALLOON[@ATM]",
+        help="Open the vessel first with this balloon, at this pressure or its nominal one.",
+        show_default=False,
+    ),
+]
+Postdilate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BALLOON[@ATM]",
+        help="Open the stent further with this balloon, at this pressure or its nominal one.",
+        show_default=False,
+    ),
+]
