@@ -11,6 +11,7 @@ from viewer.commands.exporting import export
 from viewer.commands.inputs import labels
 from viewer.commands.looking import view
 from viewer.commands.meshes import mesh
+from viewer.commands.navigating import navigate
 from viewer.commands.plainly import PlainCommand
 from viewer.commands.runs import demo, rehearse, rerun
 from viewer.commands.xray import xray
@@ -55,7 +56,7 @@ def whole(
     """Hold the options that stand before any command; `viewer.commands.plainly` reads them."""
 
 
-for command in (demo, labels, mesh, rehearse, view, xray, rerun, export):
+for command in (demo, labels, mesh, rehearse, navigate, view, xray, rerun, export):
     app.command(cls=PlainCommand)(command)
 app.add_typer(cases_app)
 app.add_typer(devices_app)

@@ -25,7 +25,7 @@ class Senses:
     Attributes
     ----------
     tip_mm
-        Where its tip is along the way.
+        Where its foremost point is along the way: of a J the bend, not the end that curls back.
     tip_force_n
         What its distal 10 mm press on the wall [N], sizes summed.
     wall_force_n
@@ -50,7 +50,7 @@ def sense(model: "Model", solver: "ImplicitSolver", state: "State", path: "Path"
         of_node = np.full(model.node_count, np.inf)
         of_node[feed.nodes] = from_tip
         own = np.isfinite(of_node[nodes])
-        tip[feed.name] = float(stations_of(path, 1e3 * line[-1:])[0])
+        tip[feed.name] = float(stations_of(path, 1e3 * line).max())
         wall_force[feed.name] = float(force[own].sum())
         tip_force[feed.name] = float(force[own & (of_node[nodes] <= 1e-3 * TIP_MM)].sum())
     return Senses(tip, tip_force, wall_force)
