@@ -93,6 +93,23 @@ def test_no_node_of_it_is_ever_out_of_the_arch(round_trip):
     assert farthest < 0.012
 
 
+def test_a_curl_slides_along_a_hollow_wall_without_stalling():
+    """A J pressed into a tube narrower than itself: a tick ends in a few Newton steps since contacts know the wall's hollow."""
+    pushed = wire(length=0.08, count=53, inside=0.002, young=1.5e8, curl=333.0)
+    case = Pushed(straight(bore=0.002, length=0.06), pushed, friction=0.1)
+    steps, residuals = [], []
+    for advance in np.arange(1, 17) * 1e-3:
+        report = case.solver.step(case.state, Command(drives={"wire": Drive(advance=float(advance))}))
+        steps.append(report.newton_steps)
+        residuals.append(report.residual)
+        case.deepest = max(case.deepest, report.deepest)
+    force = float(case.solver.contact_readings()[0].sum())
+    print(f"Newton steps {steps}, largest residual {max(residuals):.1e}, deepest {1e6 * case.deepest:.0f} µm, {force:.3f} N")
+    assert force > 0.01
+    assert np.mean(steps) < 6.0 and np.median(residuals) < 5e-3
+    assert case.deepest < 0.5 * THICK
+
+
 # --- in a vessel that gives way: slow -------------------------------------------------------------------------------------
 
 
