@@ -7,7 +7,7 @@ import numpy as np
 from scenarios.devices.balloon_table import PlainBalloon
 from scenarios.devices.lattice import guided
 from viewer import palette
-from viewer.device_pictures import WIDTH_INCHES, foot, head, scale_bar
+from viewer.device_pictures import WIDTH_INCHES, scale_bar, write_foot, write_head
 
 MARGIN = 0.6  # inches
 CHART_INCHES = 2.3
@@ -26,7 +26,7 @@ def balloon_figure(device: PlainBalloon) -> Any:
     drawn = 1.15 * widest / mm_per_inch
     height = 0.62 + 0.35 + drawn + 0.45 + CHART_INCHES + 0.95
     figure = Figure(figsize=(WIDTH_INCHES, height))
-    head(figure, device.name, device.description)
+    write_head(figure, device.name, device.description)
     level = height - 0.62 - 0.35
     figure.text(
         0.3 / WIDTH_INCHES, (level + 0.14) / height,
@@ -45,7 +45,7 @@ def balloon_figure(device: PlainBalloon) -> Any:
     axes.set_axis_off()
     scale_bar(figure, mm_per_inch=mm_per_inch, level_inches=level - drawn - 0.2)
     _chart(figure, device, height)
-    foot(figure)
+    write_foot(figure)
     return figure
 
 

@@ -84,7 +84,7 @@ def _stent_figure(device: Device) -> Any:
     head, gap, foot = 0.62, 0.42, 0.5
     height = head + sum(inches) + 2 * gap + foot
     figure = Figure(figsize=(WIDTH_INCHES, height))
-    head(figure, device.name, device.description)
+    write_head(figure, device.name, device.description)
     level = height - head
     for (nodes, bars), title, own_mm, own in zip(shapes, titles, high_mm, inches, strict=True):
         level -= gap
@@ -95,7 +95,7 @@ def _stent_figure(device: Device) -> Any:
         axes.imshow(image, interpolation="lanczos", extent=(0.0, wide_mm, 0.0, own_mm))
         axes.set_axis_off()
     scale_bar(figure, mm_per_inch=wide_mm / (WIDTH_INCHES - 0.6), level_inches=0.3)
-    foot(figure)
+    write_foot(figure)
     return figure
 
 
@@ -137,7 +137,7 @@ def _wire_figure(wire: Wire) -> Any:
     head, between, below, foot = 1.2, 0.95, 3.1, 0.85
     height = head + drawn + between + below + foot
     figure = Figure(figsize=(WIDTH_INCHES, height))
-    head(figure, wire.name, wire.description)
+    write_head(figure, wire.name, wire.description)
     for inches, line in zip((0.8, 1.02), _sizes(wire, shown), strict=True):
         figure.text(0.3 / WIDTH_INCHES, 1 - inches / height, line, fontsize=9.5, color=palette.INK, va="center")
     axes = figure.add_axes((0.45 / WIDTH_INCHES, 1 - (head + drawn) / height, 1 - 0.9 / WIDTH_INCHES, drawn / height))
@@ -150,7 +150,7 @@ def _wire_figure(wire: Wire) -> Any:
     lower = figure.add_axes((0.95 / WIDTH_INCHES, foot / height, 1 - 1.3 / WIDTH_INCHES, below / height))
     _draw_stiffness(lower, wire)
     scale_bar(figure, mm_per_inch=mm_per_inch, level_inches=height - head - drawn - 0.2)
-    foot(figure)
+    write_foot(figure)
     return figure
 
 
@@ -230,7 +230,7 @@ def _draw_stiffness(axes: Any, wire: Wire) -> None:
     axes.set_title(words + "; shaded: range, where known", fontsize=9.5, color=palette.FAINT_INK, loc="left")
 
 
-def head(figure: Any, name: str, description: str) -> None:
+def write_head(figure: Any, name: str, description: str) -> None:
     """Write a device's name and description above its picture."""
     height = figure.get_size_inches()[1]
     figure.text(0.3 / WIDTH_INCHES, 1 - 0.28 / height, name, fontsize=13, weight="bold", color=palette.INK, va="center")
@@ -249,7 +249,7 @@ def scale_bar(figure: Any, *, mm_per_inch: float, level_inches: float) -> None:
     figure.text((begin + inches + 0.1) / WIDTH_INCHES, level, f"{length} mm", va="center", fontsize=9.5, color=palette.INK)
 
 
-def foot(figure: Any) -> None:
+def write_foot(figure: Any) -> None:
     """Write the limits of use below a picture."""
     height = figure.get_size_inches()[1]
     figure.text(0.98, 0.14 / height, LIMITS_OF_USE, ha="right", va="center", fontsize=7.5, color=palette.FAINT_INK)

@@ -71,7 +71,9 @@ def plain_word(name: str) -> str:
 def of_name(name: str, chosen: Sequence[AnySized]) -> AnySized | None:
     """The first of a family's name and size, or of the size where only that is named; None where there is none."""
     size = size_of(name)
-    for one in chosen if size else ():
+    if size is None:
+        return None
+    for one in chosen:
         same = math.isclose(one.diameter_mm, size.diameter) and math.isclose(one.length_mm, size.length)
         if same and size.family in ("", plain_word(one.family)):
             return one

@@ -76,7 +76,7 @@ class _Scratch:
         self._table = put(np.zeros(1), ti.f64)
 
     @property
-    def arrays(self) -> tuple[Any, ...]:
+    def arrays(self) -> tuple[Any, Any, Any, Any, Any, Any]:
         return self._table, self._vertices, self._foot, self._outward, self._area, self._narrow
 
     def fill(
