@@ -57,7 +57,7 @@ MATERIALS = (
 
 def mass_attenuation(shares: dict[str, float]) -> np.ndarray:
     """μ/ρ of a mixture by the shares of its elements [cm²/g], at `ENERGIES_KEV`."""
-    import xraydb
+    import xraydb  # pyright: ignore[reportMissingImports]
 
     total = sum(shares.values())
     return sum((share / total * xraydb.mu_elam(element, ENERGIES_KEV * 1e3) for element, share in shares.items()), np.zeros(1))
@@ -65,7 +65,7 @@ def mass_attenuation(shares: dict[str, float]) -> np.ndarray:
 
 def photons(tube_kv: int) -> tuple[np.ndarray, float]:
     """Share of the photons about each of `ENERGIES_KEV`, and the half-value layer [mm Al]."""
-    import spekpy
+    import spekpy  # pyright: ignore[reportMissingImports]
 
     beam = spekpy.Spek(kvp=tube_kv, th=ANODE_DEG, dk=0.5, shift=0.0)
     beam.multi_filter(list(FILTERS_MM))
