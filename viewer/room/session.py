@@ -268,4 +268,3 @@ def _senses(snapshot: Snapshot, done: list[Any], carm_deg: tuple[float, float]) 
         "carm_deg": list(carm_deg),
         "wall_s": round(snapshot.wall_s, 4),
     }
-
