@@ -196,6 +196,7 @@ class Session:
             due = time.perf_counter()
             while not self._is_stopping.is_set():
                 if not self._is_running.is_set() and self._steps <= 0:
+                    self._fill_in_stress()
                     time.sleep(IDLE_S)
                     due = time.perf_counter()
                     continue
@@ -207,6 +208,12 @@ class Session:
             self.error = str(error)
         except Exception as error:
             self.error = f"Something unexpected stopped the engine: {error} ({type(error).__name__})."
+
+    def _fill_in_stress(self) -> None:
+        """While time stands still, find the stress of the last snapshot where it is wanted by now."""
+        if self.wants_stress and self.latest.stress is None:
+            stress = first_principal_stress(self.rehearsal.body, self.rehearsal.state.displacement.to_numpy()) * 1e-3
+            self.latest = dataclasses.replace(self.latest, stress=stress)
 
     def _finish(self) -> None:
         if self.recorder is None:
