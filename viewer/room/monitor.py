@@ -16,7 +16,9 @@ from viewer.xray.rehearsals import RehearsalInBeam
 from viewer.xray.stills import segment_axis
 
 PIXELS = 512
-FIELD_MM = 160.0
+FIELD_MM = (100.0, 300.0)
+"""Smallest and largest field."""
+
 PULSES_PER_S = 15.0
 MASKS = 6
 """Pictures whose mean becomes the mask."""
@@ -97,7 +99,7 @@ class Monitor:
     def __init__(self, case: Any, *, labels: Any = None) -> None:
         """Set up a C-arm at the stent, in front of the patient; labels: a label map of the body, made up without one."""
         x, y, z = (float(value) for value in case.path.at(float(case.station_mm))[0])
-        self._carm = CArm(isocentre=(x, y, z), field_mm=FIELD_MM, pixels=PIXELS, gantry=FLOOR_MOUNTED)
+        self._carm = CArm(isocentre=(x, y, z), field_mm=field_of(case), pixels=PIXELS, gantry=FLOOR_MOUNTED)
         patient = body_of(case, labels)
         self.notes = patient.notes
         self._scope = Fluoroscope(self._carm, patient, pulses_per_s=PULSES_PER_S)
@@ -145,6 +147,11 @@ class Monitor:
             self._roadmap.add(frame)
             return self._roadmap.over(frame), "roadmap: inject, then press again"
         return self._roadmap.over(frame), "roadmap"
+
+
+def field_of(case: Any) -> float:
+    """A field that shows the stent and as much of the vessel at either end [mm]."""
+    return float(np.clip(20.0 + 3.5 * case.device.stent.length_mm, *FIELD_MM))
 
 
 def preset_view(case: Any, number: int, *, near: tuple[float, float] = (0.0, 0.0)) -> tuple[float, float]:

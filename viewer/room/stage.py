@@ -1,4 +1,4 @@
-"""The 3-D view of a room or a review, drawn with the calls that every PyVista plotter has: on a desktop or in memory.
+"""The 3-D view of a room or a review, with the calls of every PyVista plotter: on a desktop or in memory.
 
 Shapes are made once. What moves is written into the points that VTK holds already, in single precision; nothing is cut, cleaned or
 smoothed anew but the face of an open wall.
@@ -17,7 +17,7 @@ from viewer.scene import height_of
 from viewer.shapes import at_vertices
 from viewer.tints import Tints
 
-BAR_TITLE = "wall stress [kPa]"
+BAR_TITLE = "stress [kPa]\n"
 SMALLEST_SCALE_KPA = 20.0
 
 
@@ -43,8 +43,7 @@ class Stage:
         # Of one layer that hides nothing translucent behind it plain blending is right, and half the cost without a GPU.
         plotter.renderer.SetUseOIT(False)
         self._light()
-        self._lumen = MovingSurface(case.mesh.face_sets["lumen"])
-        self._outside = MovingSurface(case.mesh.face_sets["outside"])
+        self._lumen, self._outside = (MovingSurface(facing_out(case, case.mesh.face_sets[name])) for name in ("lumen", "outside"))
         lattice = case.lattice
         self._stent = MovingTubes(lattice.bars, len(lattice.nodes), radius_mm=lattice.half_thickness_mm)
         self._balloon = MovingBalloon(case.balloon_axis)
@@ -78,7 +77,7 @@ class Stage:
         if wanted:
             self.plotter.add_scalar_bar(
                 title=BAR_TITLE, mapper=self._actors["lumen"].mapper, color=theme.INK, n_labels=3, fmt="%.0f",
-                title_font_size=15, label_font_size=14, position_x=0.06, position_y=0.03, width=0.5, height=0.08,
+                title_font_size=15, label_font_size=14, vertical=True, position_x=0.03, position_y=0.03, width=0.09, height=0.4,
             )  # fmt: skip
         elif BAR_TITLE in self.plotter.scalar_bars:
             self.plotter.remove_scalar_bar(BAR_TITLE, render=False)
@@ -202,6 +201,17 @@ class Stage:
             camera.focal_point = np.asarray(camera.focal_point) + moved
             camera.position = np.asarray(camera.position) + moved
         self._centre = centre if self.follows else None
+
+
+def facing_out(case: Any, triangles: np.ndarray) -> np.ndarray:
+    """Triangles about a vessel, shape (t, 3), wound so that most of them face away from its centreline."""
+    from scipy.spatial import KDTree
+
+    corners = case.mesh.vertices[triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    middles = corners.mean(axis=1)
+    away = middles - case.path.points[KDTree(case.path.points).query(middles)[1]]
+    return triangles if np.einsum("ti,ti->", normals, away) >= 0.0 else triangles[:, ::-1]
 
 
 def _rounded_up(value: float) -> float:

@@ -19,13 +19,25 @@ def pen(colour: str, width: float = 1.0) -> QtGui.QPen:
 
 
 def text(
-    painter: QtGui.QPainter, box: QtCore.QRectF, words: str, colour: str, size: float, *, flags: int, bold: bool = False
+    painter: QtGui.QPainter,
+    box: QtCore.QRectF,
+    words: str,
+    colour: str,
+    size: float,
+    *,
+    flags: int,
+    bold: bool = False,
+    halo: bool = False,
 ) -> None:
-    """Write words of a size [pixels] into a box."""
+    """Write words of a size [pixels] into a box; with a halo where what lies behind may be as light as they are."""
     font = painter.font()
     font.setPixelSize(max(round(size), 6))
     font.setBold(bold)
     painter.setFont(font)
+    if halo:
+        painter.setPen(QtGui.QColor(0, 0, 0, 150))
+        for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, 1), (1, -1), (-1, 1)):
+            painter.drawText(box.translated(x, y), flags, words)
     painter.setPen(QtGui.QColor(colour))
     painter.drawText(box, flags, words)
 
@@ -84,20 +96,14 @@ class Screen(QtWidgets.QWidget):
         else:
             painter.drawImage(box, self._image)
             if self._is_large:
-                text(painter, inner, SIMULATED, "#ffffff", large, flags=TOP_RIGHT, bold=True)
-                text(painter, inner, LIMITS_OF_USE, "#d5dade", small, flags=FOOT_LEFT)
-                raised = inner.adjusted(0, 0, 0, -1.4 * small)
-                text(painter, raised, self.words, "#ffffff", small, flags=FOOT_LEFT)
-            else:
-                text(painter, inner, self.words, "#ffffff", small, flags=FOOT_LEFT)
-            text(painter, inner, self.label, "#ffffff", large if self._is_large else small, flags=TOP_LEFT)
+                text(painter, inner, SIMULATED, "#ffffff", large, flags=TOP_RIGHT, bold=True, halo=True)
+                text(painter, inner, LIMITS_OF_USE, "#e3e7ea", small, flags=FOOT_LEFT, halo=True)
+            raised = inner.adjusted(0, 0, 0, -1.5 * small) if self._is_large else inner
+            text(painter, raised, self.words, "#ffffff", small, flags=FOOT_LEFT, halo=True)
+            text(painter, inner, self.label, "#ffffff", large if self._is_large else small, flags=TOP_LEFT, halo=True)
         if self.is_on:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QtGui.QColor(theme.WARN))
-            painter.drawEllipse(QtCore.QPointF(inner.right() - 0.4 * large, inner.top() + 2.2 * large), 0.4 * large, 0.4 * large)
-            text(
-                painter, inner.adjusted(0, 1.7 * large, -1.2 * large, 0), "X-RAYS", theme.WARN, small, flags=TOP_RIGHT, bold=True
-            )
+            on = inner.adjusted(0, 1.7 * large, 0, 0)
+            text(painter, on, "● X-RAYS", theme.WARN, small, flags=TOP_RIGHT, bold=True, halo=True)
         painter.setPen(pen(theme.WARN if self.is_on else theme.EDGE, 2.0 if self.is_on else 1.0))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(box.adjusted(0.5, 0.5, -0.5, -0.5))
@@ -125,8 +131,8 @@ class Dial(QtWidgets.QWidget):
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         painter.fillRect(self.rect(), QtGui.QColor(theme.PANEL))
-        side = min(self.width(), self.height() / 0.88) - 8 * self.scale
-        centre = QtCore.QPointF(self.width() / 2, self.height() / 2 + 0.06 * side)
+        side = min(self.width() - 8.0 * self.scale, self.height() / 0.95, 240.0 * self.scale)
+        centre = QtCore.QPointF(self.width() / 2, self.height() / 2)
         radius, top = 0.44 * side, 1.25 * self.rated
         arc = QtCore.QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
         width = 0.075 * side
@@ -139,7 +145,7 @@ class Dial(QtWidgets.QWidget):
         small = max(10 * self.scale, 0.075 * side)
         for value in range(0, math.floor(top) + 1, 2 if top < 22 else 4):
             x, y = self._place(centre, 0.72 * radius, value / top)
-            text(painter, QtCore.QRectF(x - 15, y - 8, 30, 16), f"{value}", theme.FAINT, 0.9 * small, flags=MIDDLE)
+            text(painter, QtCore.QRectF(x - 40, y - 20, 80, 40), f"{value}", theme.FAINT, 0.85 * small, flags=MIDDLE)
         share = min(self.pressure / top, 1.0)
         x, y = self._place(centre, 0.98 * radius, share)
         painter.setPen(QtGui.QPen(QtGui.QColor(theme.INK), 0.022 * side, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
@@ -147,10 +153,10 @@ class Dial(QtWidgets.QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QtGui.QColor(theme.INK))
         painter.drawEllipse(centre, 0.035 * side, 0.035 * side)
-        below = QtCore.QRectF(centre.x() - radius, centre.y() + 0.32 * radius, 2 * radius, 0.7 * radius)
+        below = QtCore.QRectF(centre.x() - radius, centre.y() + 0.5 * radius, 2 * radius, 0.7 * radius)
         colour = theme.ALARM if self.state == "burst" else theme.INK
-        text(painter, below, f"{self.pressure:.1f} atm", colour, 0.12 * side, flags=MIDDLE, bold=True)
-        under = below.translated(0, 0.29 * radius)
+        text(painter, below, f"{self.pressure:.1f} atm", colour, 0.105 * side, flags=MIDDLE, bold=True)
+        under = below.translated(0, 0.24 * radius)
         text(painter, under, self.state, theme.ALARM if self.state == "burst" else theme.FAINT, small, flags=MIDDLE)
 
     def _place(self, centre: QtCore.QPointF, radius: float, share: float) -> tuple[float, float]:

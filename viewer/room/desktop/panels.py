@@ -147,10 +147,9 @@ class XrayPanel(Panel):
         self.angles = QtWidgets.QLabel("LAO 0 / CRA 0")
         self.angles.setObjectName("value")
         self.box.addWidget(self.angles)
-        short = [
-            words.replace("LAO ", "L").replace("RAO ", "R").replace("CRA ", "Cr").replace("CAU ", "Ca") for words, *_ in PRESETS
+        views = [
+            self.button(words, f"view_{number}") for number, words in enumerate([*(words for words, *_ in PRESETS), "Square"], 1)
         ]
-        views = [self.button(words, f"view_{number}") for number, words in enumerate([*short, "Square"], 1)]
         views[-1].setToolTip(views[-1].toolTip() + ": square to the stent")
         self.row(*views[:4])
         self.row(*views[4:])

@@ -45,7 +45,7 @@ class RoomWindow(QtWidgets.QMainWindow):
         self._dap, self._dap_of_pulse, self._pulses = 0.0, 0.0, 0
         self._asked_at, self._ticked_at = 0.0, time.perf_counter()
         self._course: dict[str, list[float]] = {"times": [], "pressures": [], "xrays": []}
-        self._is_closing = False
+        self._is_closing, self._is_passing = False, False
         self.setWindowTitle(f"Vesalius – {self.case.name} – {LIMITS_OF_USE}")
         self._build()
         self.set_mode("plan")
@@ -56,6 +56,7 @@ class RoomWindow(QtWidgets.QMainWindow):
         assert application is not None
         application.installEventFilter(self)
         self.refresh()
+        self._say(_what_lies_ahead(session))
 
     # --- what is where ----------------------------------------------------------------------------------------------
 
@@ -102,7 +103,7 @@ class RoomWindow(QtWidgets.QMainWindow):
         centre = QtWidgets.QWidget()
         centre.setLayout(whole)
         self.setCentralWidget(centre)
-        self._middle = middle
+        self._middle, self._monitors, self._below = middle, monitors, below
         self.setMinimumSize(1100, 700)
         self.resize(1280, 800)
 
@@ -120,7 +121,13 @@ class RoomWindow(QtWidgets.QMainWindow):
         self.mode = mode
         for one in (self.view, self.gauges):
             one.setVisible(mode != "exam")
-        self._middle.setStretch(1, 0 if mode == "exam" else 50)
+        is_exam = mode == "exam"
+        # Without the 3-D view the live picture takes the height of the window, and what lay below it moves to its side.
+        directions = QtWidgets.QBoxLayout.Direction
+        self._monitors.setDirection(directions.LeftToRight if is_exam else directions.TopToBottom)
+        self._below.setDirection(directions.TopToBottom if is_exam else directions.LeftToRight)
+        for number, stretch in enumerate((97, 0, 24) if is_exam else (47, 50, 24)):
+            self._middle.setStretch(number, stretch)
         self.bar.show_mode(mode)
 
     # --- what hands do ----------------------------------------------------------------------------------------------
@@ -149,7 +156,7 @@ class RoomWindow(QtWidgets.QMainWindow):
         else:
             self.session.bus.post(actor, verb, value)
             if value and not self.session.is_running:
-                self._say("Time stands still; what hands do counts from the next tick.")
+                self._say("Time stands still; what hands do counts from the next tick.", passing=True)
 
     def _change_mode(self, mode: str) -> None:
         if mode == "review":
@@ -263,6 +270,8 @@ class RoomWindow(QtWidgets.QMainWindow):
         self.timeline.show_course(snapshot.time_s, events=snapshot.events, bookmarks=snapshot.bookmarks, **self._course)
         if snapshot.events and (last is None or len(last.events) < len(snapshot.events)):
             self._say(snapshot.events[-1][1])
+        elif is_new and self._is_passing:
+            self._say("")
 
     def _turn_carm(self) -> None:
         ways = [TURNS[name] for name in self._down & set(TURNS)]
@@ -284,7 +293,7 @@ class RoomWindow(QtWidgets.QMainWindow):
         is_on = "xray" in self._down and may and self.beam.state != GONE
         self.live.set_on(is_on)
         if "xray" in self._down and not may:
-            self._say("Time stands still, and the X-rays with it.")
+            self._say("Time stands still, and the X-rays with it.", passing=True)
         now = time.perf_counter()
         if not is_on or self.beam.state != READY or now - self._asked_at < 0.9 / PULSES_PER_S:
             return
@@ -296,8 +305,10 @@ class RoomWindow(QtWidgets.QMainWindow):
         if self.beam.ask(request):
             self._asked_at = now
 
-    def _say(self, words: str) -> None:
+    def _say(self, words: str, *, passing: bool = False) -> None:
+        """Say something below; what is passing goes with the next tick."""
         self.message.setText(words)
+        self._is_passing = passing
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
@@ -316,6 +327,15 @@ class RoomWindow(QtWidgets.QMainWindow):
         self.beam.close()
         self.view.end()
         super().closeEvent(event)
+
+
+def _what_lies_ahead(session: Session) -> str:
+    """The case in a sentence, for whoever plans."""
+    gauge, case, width = session.gauge, session.rehearsal.case, session.latest.lumen_mm
+    words = f"The lumen is {width:.2f} mm wide at its narrowest, {gauge.station_mm:.1f} mm along the centreline"
+    if gauge.reference_mm:
+        words += f", where {gauge.reference_mm:.2f} mm would be healthy"
+    return f"{words}; {case.device.name} lies at {case.station_mm:.1f} mm."
 
 
 def run_room(session: Session, bindings: Bindings) -> bool:
