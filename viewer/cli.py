@@ -10,6 +10,7 @@ from viewer.commands.inputs import labels
 from viewer.commands.looking import view
 from viewer.commands.meshes import mesh
 from viewer.commands.plainly import PlainCommand
+from viewer.commands.room import review, room
 from viewer.commands.runs import demo, rehearse, rerun
 from viewer.commands.xray import xray
 from viewer.study_commands import study_app
@@ -23,6 +24,8 @@ With your own patient:
   [cyan]vesalius labels seg.nii.gz[/]  -  which labels are there?
 
   [cyan]vesalius rehearse seg.nii.gz --label aorta -o patient[/]  -  rehearse
+
+  [cyan]vesalius room seg.nii.gz --label aorta -o mine[/]  -  do it by hand
 
   [cyan]vesalius view patient[/]  -  orbit, and scrub through time
 
@@ -52,7 +55,7 @@ def whole(
     """Hold the options that stand before any command; `viewer.commands.plainly` reads them."""
 
 
-for command in (demo, labels, mesh, rehearse, view, xray, rerun):
+for command in (demo, labels, mesh, rehearse, room, review, view, xray, rerun):
     app.command(cls=PlainCommand)(command)
 app.add_typer(devices_app)
 app.add_typer(study_app)

@@ -1,7 +1,7 @@
 """The 3-D view of a room or a review, with the calls of every PyVista plotter: on a desktop or in memory.
 
-Shapes are made once. What moves is written into the points that VTK holds already, in single precision; nothing is cut, cleaned or
-smoothed anew but the face of an open wall.
+Shapes are made once. What moves is written into the points that VTK holds already, in single precision; nothing is cut,
+cleaned or smoothed anew but the face of an open wall.
 """
 
 import math
@@ -28,11 +28,14 @@ class Stage:
     ----------
     shows_stress, is_open, follows
         Whether the wall's colour is its stress, whether it is cut open, whether the camera goes with the device.
+    text_scale
+        How much larger words are than in a window of 1280 × 800.
     """
 
     def __init__(self, plotter: Any, case: Any) -> None:
         self.plotter, self.case = plotter, case
         self.shows_stress = self.is_open = self.follows = False
+        self.text_scale = 1.0
         self._tints = Tints(case.mesh)
         self._normal = cut_normal(case, reach_mm=height_of(case) / 2)
         self._origin = np.asarray(case.path.at(float(case.station_mm))[0], float)
@@ -77,7 +80,8 @@ class Stage:
         if wanted:
             self.plotter.add_scalar_bar(
                 title=BAR_TITLE, mapper=self._actors["lumen"].mapper, color=theme.INK, n_labels=3, fmt="%.0f",
-                title_font_size=15, label_font_size=14, vertical=True, position_x=0.03, position_y=0.03, width=0.09, height=0.4,
+                title_font_size=round(15 * self.text_scale), label_font_size=round(14 * self.text_scale),
+                unconstrained_font_size=True, vertical=True, position_x=0.03, position_y=0.03, width=0.09, height=0.4,
             )  # fmt: skip
         elif BAR_TITLE in self.plotter.scalar_bars:
             self.plotter.remove_scalar_bar(BAR_TITLE, render=False)

@@ -28,5 +28,11 @@ def style_sheet(scale: float) -> str:
     QPushButton:disabled {{ color: #5d6973; }}
     QProgressBar {{ background: {RAISED}; border: none; border-radius: {px["bar"] // 2}px; max-height: {px["bar"]}px; }}
     QProgressBar::chunk {{ background: {ACCENT}; border-radius: {px["bar"] // 2}px; }}
+    QTableWidget {{ background: {PANEL}; border: none; font-size: {px["small"] + 1}px; }}
+    QHeaderView::section {{ background: {PANEL}; color: {FAINT}; border: none; border-bottom: 1px solid {EDGE};
+                            padding: {px["gap"]}px; font-size: {px["small"]}px; }}
+    QComboBox {{ background: {RAISED}; border: 1px solid {EDGE}; border-radius: {px["round"]}px; padding: {px["gap"]}px; }}
+    QScrollBar:vertical {{ background: {PANEL}; width: {px["pad"]}px; }}
+    QScrollBar::handle {{ background: {EDGE}; border-radius: {px["gap"] // 2}px; }}
     QToolTip {{ background: {RAISED}; color: {INK}; border: 1px solid {EDGE}; }}
     """

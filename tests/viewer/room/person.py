@@ -1,6 +1,7 @@
 """A scripted person in a process of its own, under an X server: opens the small case, works by key, leaves pictures.
 
-python -m tests.viewer.room.person KEPT FOLDER [SOAK_S]: writes `step-*.png` and `told.json` to FOLDER, the recording to FOLDER/run.
+python -m tests.viewer.room.person KEPT FOLDER [SOAK_S]: writes step-*.png and told.json to FOLDER, the recording to
+FOLDER/run.
 """
 
 import gc

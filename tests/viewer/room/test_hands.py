@@ -5,6 +5,7 @@ import pytest
 from meshing.errors import InputError
 from scenarios.devices.lattice import ATMOSPHERE
 from scenarios.procedure import STENT
+from sim.command import Command
 from tests.scenarios.small_case import small_case
 from viewer.room.bus import Bus, Event
 from viewer.room.hands import CONTRAST_ML_S, PUFF_ML, Hands
@@ -23,7 +24,7 @@ def worked(hands, *events, ticks=1, start=0):
     told = []
     for event in events:
         hands.take(event)
-    command = None
+    command = Command()
     for tick in range(start, start + ticks):
         command, sentences = hands.advance(tick * DT, DT)
         told += sentences

@@ -113,6 +113,7 @@ class RoomWindow(QtWidgets.QMainWindow):
         for painted in (self.live, self.reference, self.tools.dial, self.timeline):
             painted.scale = scale
         self.timeline.setFixedHeight(round(58 * scale))
+        self.view.stage.text_scale = scale
         self.setStyleSheet(theme.style_sheet(scale))
         super().resizeEvent(event)
 
@@ -331,7 +332,8 @@ class RoomWindow(QtWidgets.QMainWindow):
 
 def _what_lies_ahead(session: Session) -> str:
     """The case in a sentence, for whoever plans."""
-    gauge, case, width = session.gauge, session.rehearsal.case, session.latest.lumen_mm
+    gauge, width = session.gauge, session.latest.lumen_mm
+    case: Any = session.rehearsal.case
     words = f"The lumen is {width:.2f} mm wide at its narrowest, {gauge.station_mm:.1f} mm along the centreline"
     if gauge.reference_mm:
         words += f", where {gauge.reference_mm:.2f} mm would be healthy"
