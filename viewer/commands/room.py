@@ -56,38 +56,11 @@ def room(
 
       [cyan]vesalius room patient_seg.nii.gz --label aorta --device "balloon-expandable 8x30" -o mine[/]
     """
-    from rich.console import Console
-
-    from scenarios.plan import plan_case
-    from viewer.commands.inputs import tell_notes
-    from viewer.commands.progress import progress_of
-    from viewer.results import prepare_folder
-    from viewer.room.bindings import read_bindings
-    from viewer.room.opening import open_session
-
-    check_window(f"vesalius rehearse {source} -o {output}")
-    keys = read_bindings(bindings)
-    console = Console()
-    prepare_folder(output, overwrite=overwrite)
     choices: dict[str, Any] = {
         "labels": tuple(label or ()), "device": device, "at_mm": at, "branch": branch, "predilate": predilate,
         "postdilate": postdilate, "thickness_mm": thickness, "units": units and units.value,
     }  # fmt: skip
-    with progress_of("Plan", console) as progress:
-        case = plan_case(source, progress=progress, **choices)
-    tell_notes(console, case.notes)
-    with progress_of("Room", console) as progress:
-        session = open_session(case, output, backend_name=backend.value, progress=progress)
-    from viewer.room.desktop.window import run_room
-
-    wants_review = run_room(session, keys)
-    if session.error:
-        typer.echo(f"Error: {session.error} What was recorded is kept.", err=True)
-    _write_what_was_done(output, console)
-    if wants_review:
-        _open_review([output], bindings)
-    if session.error:
-        raise typer.Exit(3)
+    _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite)
 
 
 def review(
@@ -146,6 +119,40 @@ def check_window(instead: str) -> None:
         raise InputError(
             f"The window needs what `pip install 'vesalius[gui]'` brings ({error}); for pictures without it, use: {instead}"
         ) from error
+
+
+def _do_by_hand(
+    source: str, output: Path, choices: dict[str, Any], *, bindings: Path | None, backend: Backend, overwrite: bool
+) -> None:
+    """Plan, open the window, and write down what was done."""
+    from rich.console import Console
+
+    from scenarios.plan import plan_case
+    from viewer.commands.inputs import tell_notes
+    from viewer.commands.plainly import EXIT_DIVERGED
+    from viewer.commands.progress import progress_of
+    from viewer.results import prepare_folder
+    from viewer.room.bindings import read_bindings
+    from viewer.room.opening import open_session
+
+    check_window(f"vesalius rehearse {source} -o {output}")
+    keys, console = read_bindings(bindings), Console()
+    prepare_folder(output, overwrite=overwrite)
+    with progress_of("Plan", console) as progress:
+        case = plan_case(source, progress=progress, **choices)
+    tell_notes(console, case.notes)
+    with progress_of("Room", console) as progress:
+        session = open_session(case, output, backend_name=backend.value, progress=progress)
+    from viewer.room.desktop.window import run_room
+
+    wants_review = run_room(session, keys)
+    if session.error:
+        typer.echo(f"Error: {session.error} What was recorded is kept.", err=True)
+    _write_what_was_done(output, console)
+    if wants_review:
+        _open_review([output], bindings)
+    if session.error:
+        raise typer.Exit(EXIT_DIVERGED)
 
 
 def _open_review(folders: list[Path], bindings: Path | None) -> None:

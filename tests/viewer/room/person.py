@@ -1,6 +1,6 @@
 """A scripted person in a process of its own, under an X server: opens the small case, works by key, leaves pictures.
 
-python -m tests.viewer.room.person KEPT FOLDER [SOAK_S]: writes step-*.png and told.json to FOLDER, the recording to
+python -m tests.viewer.room.person KEPT FOLDER TICKS | soak SECONDS: writes step-*.png and told.json to FOLDER, the recording to
 FOLDER/run.
 """
 
@@ -75,8 +75,8 @@ class Person:
         screen = QtGui.QGuiApplication.primaryScreen()
         screen.grabWindow(0).save(str(self.folder / f"step-{name}.png"))
 
-    def work(self) -> None:
-        """The whole procedure."""
+    def work(self, *, inflate_ticks: int) -> None:
+        """The whole procedure; the balloon is inflated for some ticks, and as long again once it was held."""
         window, session = self.window, self.session
         self.photograph("1-plan")
         QTest.keyPress(window, Key.Key_Space)
@@ -84,11 +84,11 @@ class Person:
         self.tap(Key.Key_F2)
         window.do("subtract")
         self.tap(Key.Key_P)
-        self.told["time runs"] = self.pass_ticks(6)
+        self.told["time runs"] = self.pass_ticks(2)
+        self.wait(lambda: window.live.words.startswith("mask 6") or window.live.words.startswith("subtracted"), 20)
         self.tap(Key.Key_V, QtCore.Qt.KeyboardModifier.ShiftModifier)
-        self.told["dye"] = self.wait(lambda: session.latest.contrast_ml > 4.0)
-        self.wait(lambda: window.live.words.startswith("subtracted"), 20)
-        self.pass_ticks(4)
+        self.told["dye"] = self.wait(lambda: session.latest.contrast_ml > 1.5)
+        self.told["subtracted"] = self.wait(lambda: window.live.words.startswith("subtracted"), 20)
         self.photograph("2-dye-subtracted")
         self.tap(Key.Key_R, QtCore.Qt.KeyboardModifier.ControlModifier)
         window.do("subtract")
@@ -96,7 +96,7 @@ class Person:
         self.wait(lambda: window.carm_deg[0] > 38, 20)
         QTest.keyRelease(window, Key.Key_6, NUMPAD)
         self.told["C-arm"] = window.carm_deg
-        self.hold(Key.Key_I, 20)
+        self.hold(Key.Key_I, inflate_ticks)
         self.told["pressure"] = session.latest.pressure_atm[STENT]
         self.pass_ticks(3)
         self.tap(Key.Key_B, QtCore.Qt.KeyboardModifier.ControlModifier)
@@ -104,7 +104,7 @@ class Person:
         self.pass_ticks(2)
         self.photograph("3-inflating-stress")
         self.tap(Key.Key_X)
-        self.hold(Key.Key_I, 24)
+        self.hold(Key.Key_I, inflate_ticks)
         self.pass_ticks(2)
         self.photograph("4-inflated-open")
         window.do("mode", "exam")
@@ -158,10 +158,10 @@ def main() -> None:
     """Work, soak if asked to, leave."""
     kept, folder, *rest = sys.argv[1:]
     person = Person(Path(kept), Path(folder))
-    if rest:
-        person.soak(float(rest[0]))
+    if rest[:1] == ["soak"]:
+        person.soak(float(rest[1]))
     else:
-        person.work()
+        person.work(inflate_ticks=int(rest[0]))
     person.leave()
 
 

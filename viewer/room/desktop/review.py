@@ -113,6 +113,7 @@ class ReviewWindow(QtWidgets.QMainWindow):
                     item.setTextAlignment(QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter)
                 item.setToolTip(cell)
                 table.setItem(number, column, item)
+        table.resizeRowsToContents()
         panel.box.addWidget(table)
         return panel
 
