@@ -114,7 +114,7 @@ class Stage:
 
     def look(self) -> None:
         """Put the camera square to the vessel, the patient's head up, so that the stent and its surroundings fill the view."""
-        centre, up = middle_and_direction(self.case, reach_mm=height_of(self.case) / 2)
+        _, up = middle_and_direction(self.case, reach_mm=height_of(self.case) / 2)
         height = 1.15 * height_of(self.case)
         camera = self.plotter.camera
         camera.focal_point = self._origin
