@@ -93,7 +93,7 @@ class Person:
         self.tap(Key.Key_R, QtCore.Qt.KeyboardModifier.ControlModifier)
         window.do("subtract")
         QTest.keyPress(window, Key.Key_6, NUMPAD)
-        self.wait(lambda: window.carm_deg[0] > 38, 20)
+        self.wait(lambda: window.carm_deg[0] > 33, 20)
         QTest.keyRelease(window, Key.Key_6, NUMPAD)
         self.told["C-arm"] = window.carm_deg
         self.hold(Key.Key_I, inflate_ticks)

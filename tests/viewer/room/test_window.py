@@ -67,7 +67,7 @@ def test_a_person_opens_looks_injects_inflates_deflates_and_closes(worked):
     _, told = worked
     assert told["error"] is None and told["closed"]
     assert all(told[what] for what in ("picture before time began", "time runs", "dye", "subtracted", "empty", "stands still"))
-    assert told["C-arm"][0] >= 38.0 and told["pressure"] > 0.4
+    assert told["C-arm"][0] >= 33.0 and told["pressure"] > 0.4
 
 
 @needs_qt
