@@ -25,8 +25,9 @@ DONE = (
     Event(0.3, "script", "puff"),
     Event(0.35, "script", "bookmark", "opening"),
     Event(0.4, "script", "inflate", False),
-    Event(0.5, "script", "empty"),
+    Event(0.5, "script", "deflate", True),
     Event(0.55, "script", "xray", False),
+    Event(0.7, "script", "deflate", False),
 )
 
 
