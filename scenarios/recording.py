@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -93,12 +94,7 @@ class Recording:
             If its file is missing or damaged.
         """
         tick = self.frame_ticks[index]
-        path = self.folder / "recording" / "frames" / f"{tick:06d}.npz"
-        try:
-            with np.load(path) as file:
-                arrays = dict(file)
-        except (OSError, ValueError, EOFError, KeyError) as error:
-            raise InputError(f"The state of tick {tick} in {path} cannot be read ({error}); choose another time.") from error
+        arrays = self.arrays(index)
         about = self.ticks[tick - 1]
         displacement = arrays["displacement"].astype(float)
         device = arrays["device"]
@@ -115,6 +111,26 @@ class Recording:
             contact_force=arrays["contact_force"].astype(float),
         )
 
+    def arrays(self, index: int) -> dict[str, np.ndarray]:
+        """What is kept of the sampled state of a number: "displacement", "device" [m], "contact_force" [N].
+
+        Raises
+        ------
+        InputError
+            If its file is missing or damaged.
+        """
+        tick = self.frame_ticks[index]
+        path = self.folder / "recording" / "frames" / f"{tick:06d}.npz"
+        try:
+            with np.load(path) as file:
+                arrays = dict(file)
+            lost = {"displacement", "device", "contact_force"} - set(arrays)
+            if lost:
+                raise ValueError(f"it holds no {', '.join(sorted(lost))}")
+        except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+            raise InputError(f"The state of tick {tick} in {path} cannot be read ({error}); choose another time.") from error
+        return arrays
+
     def frame_of_phase(self, phase: str) -> Frame:
         """The last sampled state of a phase.
 
@@ -129,8 +145,8 @@ class Recording:
         return self.frame(found[-1])
 
 
-def load_recording(folder: Path) -> Recording:
-    """Open a recording, finished or not.
+def load_recording(folder: Path, *, of_any_layout: bool = False) -> Recording:
+    """Open a recording, finished or not; one of another layout only where that is asked for, as far as it can be read.
 
     Raises
     ------
@@ -144,7 +160,7 @@ def load_recording(folder: Path) -> Recording:
         header = json.loads((inside / "header.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"The recording in {folder} cannot be read ({error}).") from error
-    if header.get("format") != FORMAT:
+    if header.get("format") != FORMAT and not of_any_layout:
         raise InputError(
             f"The recording in {folder} has layout {header.get('format')}, this program reads {FORMAT}; make it again."
         )

@@ -106,6 +106,14 @@ def without_pressure(case: Case | Passage, *, progress: Callable[[float], None] 
     return unload(case.body(), blood_pressure=case.blood_pressure_pa, tolerance=1e-3 * UNLOADING_TOLERANCE_MM, progress=progress)
 
 
+def unloading_note(case: Case | Passage, found: Unloaded) -> str:
+    """What a reader of the results should know of the shape without blood pressure."""
+    return (
+        f"The vessel was taken as imaged under {case.blood_pressure_pa / MMHG:.0f} mmHg; its shape without pressure, put under "
+        f"this pressure again, returns to the image within {found.error * 1e3:.2f} mm."
+    )
+
+
 def rehearse(
     case: Case,
     folder: Path,
@@ -136,11 +144,7 @@ def rehearse(
     plan = procedure or procedure_of(case)
     tell(0.0, "shape without blood pressure")
     found = unloaded or without_pressure(case, progress=lambda part: tell(0.08 * part, "shape without blood pressure"))
-    note = (
-        f"The vessel was taken as imaged under {case.blood_pressure_pa / MMHG:.0f} mmHg; its shape without pressure, put under "
-        f"this pressure again, returns to the image within {found.error * 1e3:.2f} mm."
-    )
-    case = dataclasses.replace(case, notes=(*case.notes, note))
+    case = dataclasses.replace(case, notes=(*case.notes, unloading_note(case, found)))
     rehearsal = Rehearsal(
         case, body=found.body, displacement=found.displacement, settings=settings or Settings(), model=model, procedure=plan
     )

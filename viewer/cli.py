@@ -13,6 +13,7 @@ from viewer.commands.looking import view
 from viewer.commands.meshes import mesh
 from viewer.commands.navigating import navigate
 from viewer.commands.plainly import PlainCommand
+from viewer.commands.room import review, room
 from viewer.commands.runs import demo, rehearse, rerun
 from viewer.commands.xray import xray
 from viewer.study_commands import study_app
@@ -27,6 +28,8 @@ With your own patient:
   [cyan]vesalius labels seg.nii.gz[/]  -  which labels are there?
 
   [cyan]vesalius rehearse seg.nii.gz --label aorta -o patient[/]  -  rehearse
+
+  [cyan]vesalius room seg.nii.gz --label aorta -o mine[/]  -  do it by hand
 
   [cyan]vesalius view patient[/]  -  orbit, and scrub through time
 
@@ -56,7 +59,7 @@ def whole(
     """Hold the options that stand before any command; `viewer.commands.plainly` reads them."""
 
 
-for command in (demo, labels, mesh, rehearse, navigate, view, xray, rerun, export):
+for command in (demo, labels, mesh, rehearse, navigate, room, review, view, xray, rerun, export):
     app.command(cls=PlainCommand)(command)
 app.add_typer(cases_app)
 app.add_typer(devices_app)

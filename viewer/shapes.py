@@ -34,7 +34,7 @@ def balloon_surface(axis: np.ndarray, radius: np.ndarray, *, sides: int = 48) ->
     first, last = max(open_at[0] - 1, 0), min(open_at[-1] + 1, len(radius) - 1)
     points, radii = np.asarray(axis)[first : last + 1], np.asarray(radius)[first : last + 1].copy()
     radii[[0, -1]] = 0.0
-    across, over = _carried_frames(points)
+    across, over = carried_frames(points)
     angle = (np.arange(sides) * 2 * np.pi / sides)[None, :, None]
     outward = np.cos(angle) * across[:, None] + np.sin(angle) * over[:, None]
     rim = points[:, None] + radii[:, None, None] * outward
@@ -50,7 +50,7 @@ def balloon_surface(axis: np.ndarray, radius: np.ndarray, *, sides: int = 48) ->
     return surface
 
 
-def _carried_frames(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def carried_frames(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Carry two directions square to a curve along it without twist, each (point count, 3)."""
     tangents = np.gradient(points, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)

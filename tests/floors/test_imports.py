@@ -12,6 +12,7 @@ from tests.floors.sources import ROOT, STOREYS, imported_names, imported_on_load
 # Kernels are compiled when they are first run, yet their decorators stand where a module is loaded.
 KERNELS = (ROOT / "sim", ROOT / "viewer" / "xray")
 LATE = {"pyvista", "vtk", "vtkmodules", "pyacvd", "matplotlib", "pydicom", "highdicom", "jinja2", "taichi"}
+ONLY_THE_DESKTOP = {"PySide6", "pyvistaqt", "qtpy"}
 
 
 @pytest.mark.parametrize("storey", STOREYS)
@@ -49,6 +50,15 @@ def test_heavy_libraries_are_imported_inside_functions():
             for name in imported_on_loading(path)
             if name.split(".")[0] in late
         ]
+    assert not wrong
+
+
+def test_only_the_desktop_imports_qt_on_loading():
+    wrong = [
+        str(path.relative_to(ROOT))
+        for path in source_files()
+        if path.parent.name != "desktop" and {name.split(".")[0] for name in imported_on_loading(path)} & ONLY_THE_DESKTOP
+    ]
     assert not wrong
 
 

@@ -14,7 +14,7 @@ from meshing.labels import LabelMap, write_labels
 from viewer.cli import app
 from viewer.commands.plainly import PlainCommand
 
-COMMANDS = ("demo", "labels", "mesh", "rehearse", "view", "rerun", "export", "cases", "devices")
+COMMANDS = ("demo", "labels", "mesh", "rehearse", "navigate", "room", "review", "view", "rerun", "export", "cases", "devices")
 
 
 def said(*words: str):

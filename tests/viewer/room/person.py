@@ -1,0 +1,168 @@
+"""A scripted person in a process of its own, under an X server: opens the small case, works by key, leaves pictures.
+
+python -m tests.viewer.room.person KEPT FOLDER TICKS | soak SECONDS: writes step-*.png and told.json to FOLDER, the recording to
+FOLDER/run.
+"""
+
+import gc
+import json
+import sys
+import time
+from pathlib import Path
+
+from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6.QtTest import QTest
+
+from scenarios.procedure import STENT
+from tests.viewer.room.quick import quick_session
+from viewer.room.bindings import read_bindings
+from viewer.room.desktop.window import RoomWindow, application_of
+
+Key = QtCore.Qt.Key
+NUMPAD = QtCore.Qt.KeyboardModifier.KeypadModifier
+
+
+class Person:
+    """Hands on a keyboard and eyes on the screen."""
+
+    def __init__(self, kept: Path, folder: Path, *, width: int = 1280, height: int = 800) -> None:
+        self.folder, self.told = folder, {}
+        folder.mkdir(parents=True, exist_ok=True)
+        application_of()
+        self.session = quick_session(kept, folder / "run", pace=1.0)
+        self.window = RoomWindow(self.session, read_bindings())
+        self.window.resize(width, height)
+        self.window.show()
+        self.session.start()
+        self.window.activateWindow()
+        self.stalls: list[float] = []
+        self.wait(lambda: self.window.isActiveWindow(), 20)
+        self.wait(lambda: self.window.beam.state == "ready", 90)
+
+    def wait(self, is_so, timeout_s: float = 60.0) -> bool:
+        """Let the window live until something is so."""
+        until = time.monotonic() + timeout_s
+        while not is_so():
+            if time.monotonic() > until:
+                return False
+            began = time.perf_counter()
+            QtWidgets.QApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 20)
+            self.stalls.append(time.perf_counter() - began)
+            time.sleep(0.003)
+        return True
+
+    def pass_ticks(self, count: int) -> bool:
+        """Wait for so many ticks."""
+        until = self.session.latest.tick + count
+        return self.wait(lambda: self.session.latest.tick >= until or not self.session.is_alive)
+
+    def hold(self, key, ticks: int, modifier=QtCore.Qt.KeyboardModifier.NoModifier) -> None:
+        """Hold a key for some ticks; its own repeats arrive as they do from a keyboard."""
+        QTest.keyPress(self.window, key, modifier)
+        repeat = QtGui.QKeyEvent(QtCore.QEvent.Type.KeyPress, key, modifier, "", True, 1)
+        QtWidgets.QApplication.sendEvent(self.window, repeat)
+        self.pass_ticks(ticks)
+        QTest.keyRelease(self.window, key, modifier)
+
+    def tap(self, key, modifier=QtCore.Qt.KeyboardModifier.NoModifier) -> None:
+        """Press a key and let it go."""
+        QTest.keyClick(self.window, key, modifier)
+        self.wait(lambda: False, 0.1)
+
+    def photograph(self, name: str) -> None:
+        """Keep a picture of the whole screen."""
+        self.wait(lambda: False, 0.15)
+        screen = QtGui.QGuiApplication.primaryScreen()
+        screen.grabWindow(0).save(str(self.folder / f"step-{name}.png"))
+
+    def work(self, *, inflate_ticks: int) -> None:
+        """The whole procedure; the balloon is inflated for some ticks, and as long again once it was held."""
+        window, session = self.window, self.session
+        self.photograph("1-plan")
+        QTest.keyPress(window, Key.Key_Space)
+        self.told["picture before time began"] = self.wait(lambda: window.live._image is not None, 60)
+        window.do("subtract")
+        self.tap(Key.Key_P)
+        self.told["time runs"] = self.pass_ticks(2)
+        self.wait(lambda: window.live.words.startswith("mask 6") or window.live.words.startswith("subtracted"), 20)
+        self.tap(Key.Key_V, QtCore.Qt.KeyboardModifier.ShiftModifier)
+        self.told["dye"] = self.wait(lambda: session.latest.contrast_ml > 1.5)
+        self.told["subtracted"] = self.wait(lambda: window.live.words.startswith("subtracted"), 20)
+        self.photograph("2-dye-subtracted")
+        self.tap(Key.Key_R, QtCore.Qt.KeyboardModifier.ControlModifier)
+        window.do("subtract")
+        QTest.keyPress(window, Key.Key_6, NUMPAD)
+        self.wait(lambda: window.carm_deg[0] > 4, 20)
+        QTest.keyRelease(window, Key.Key_6, NUMPAD)
+        self.told["C-arm"] = window.carm_deg
+        self.hold(Key.Key_I, inflate_ticks)
+        self.told["pressure"] = session.latest.pressure_atm[STENT]
+        self.pass_ticks(1)
+        self.tap(Key.Key_B, QtCore.Qt.KeyboardModifier.ControlModifier)
+        self.tap(Key.Key_T)
+        self.pass_ticks(1)
+        self.photograph("3-inflating-stress")
+        self.tap(Key.Key_X)
+        self.hold(Key.Key_I, inflate_ticks)
+        self.pass_ticks(1)
+        self.photograph("4-inflated-open")
+        window.do("mode", "exam")
+        self.pass_ticks(1)
+        self.photograph("5-exam")
+        window.do("mode", "rehearse")
+        self.tap(Key.Key_Backspace)
+        self.told["empty"] = self.wait(lambda: session.latest.pressure_atm[STENT] == 0.0)
+        QTest.keyRelease(window, Key.Key_Space)
+        self.tap(Key.Key_X)
+        self.tap(Key.Key_T)
+        self.pass_ticks(1)
+        self.photograph("6-after")
+        self.tap(Key.Key_P)
+        self.told["stands still"] = not session.is_running
+
+    def soak(self, seconds: float) -> None:
+        """Let the room run with X-rays on and look at memory after a third of it and at the end [MiB]."""
+        QTest.keyPress(self.window, Key.Key_Space)
+        self.session.run()
+        marks = {}
+        began = time.monotonic()
+        for name, until in (("first", seconds / 3.0), ("last", seconds)):
+            self.wait(lambda until=until: time.monotonic() - began > until, seconds)
+            gc.collect()
+            marks[name] = resident_mib()
+        QTest.keyRelease(self.window, Key.Key_Space)
+        self.told["soak"] = {**marks, "ticks": self.session.latest.tick, "pulses": self.window._pulses}
+
+    def leave(self) -> None:
+        """Close the window and write down what was seen."""
+        began = time.perf_counter()
+        self.window.close()
+        self.told["closed"] = self.wait(lambda: not self.window.isVisible(), 30)
+        self.told["closing_s"] = time.perf_counter() - began
+        self.told["error"] = self.session.error
+        self.told["longest_stall_s"] = max(self.stalls)
+        self.told["ticks"] = self.session.latest.tick
+        (self.folder / "told.json").write_text(json.dumps(self.told))
+
+
+def resident_mib() -> float:
+    """Memory that this process holds [MiB]."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024.0
+    raise LookupError("VmRSS")
+
+
+def main() -> None:
+    """Work, soak if asked to, leave."""
+    kept, folder, *rest = sys.argv[1:]
+    person = Person(Path(kept), Path(folder))
+    if rest[:1] == ["soak"]:
+        person.soak(float(rest[1]))
+    else:
+        person.work(inflate_ticks=int(rest[0]))
+    person.leave()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""A session on the small case whose ticks are cheap: few Newton steps, and the shape without pressure found once and kept."""
+
+import os
+import pickle
+import sys
+import tempfile
+from pathlib import Path
+
+from sim import backend
+from sim.solvers.settings import Settings
+from sim.unloading import Unloaded, unload
+from tests.scenarios.small_case import small_case
+from viewer.room.bus import Bus
+from viewer.room.opening import open_session
+from viewer.room.session import Session
+
+CHEAP = Settings(newton_limit=2, multiplier_rounds=1, linear_limit=60)
+
+
+def unloaded_of_the_small_case(folder: Path) -> Unloaded:
+    """Its shape without pressure, from a file in this folder if it is there."""
+    path = folder / "unloaded.pickle"
+    if path.is_file():
+        return pickle.loads(path.read_bytes())
+    backend.start("cpu")
+    case = small_case()
+    # Half a millimetre off is near enough for a session, and found at once.
+    found = unload(case.body(), blood_pressure=case.blood_pressure_pa, tolerance=5e-4)
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+        file.write(pickle.dumps(found))
+    os.replace(file.name, path)
+    return found
+
+
+def quick_session(kept: Path, folder: Path | None, *, bus: Bus | None = None, pace: float = float("inf")) -> Session:
+    """A session that records into a folder; `kept` holds the shape without pressure."""
+    return open_session(
+        small_case(), folder, backend_name="cpu", settings=CHEAP, unloaded=unloaded_of_the_small_case(kept), bus=bus, pace=pace
+    )
+
+
+def main() -> None:
+    """Run for ever in a process of its own, telling the time after each tick: to be killed."""
+    session = quick_session(Path(sys.argv[1]), Path(sys.argv[2]))
+    session.bus.post("script", "xray", True)
+    session.bus.post("script", "inflate", True)
+    session.bus.post("script", "inflate", False, time_s=0.5)
+    print("ready", flush=True)
+    while True:
+        print(session.advance().time_s, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The commands of the room: `room`, in which a person does the procedure, and `review`, which shows what was done."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from viewer.commands.options import Backend, BackendOption, Labels, Output, Overwrite, Thickness, UnitsOption
+
+Bindings = Annotated[
+    Path | None,
+    typer.Option("--bindings", metavar="FILE", help="Keys of your own, as TOML; see docs/room.md.", show_default=False),
+]
+
+
+def room(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT_OR_CASE", help="Label map, closed surface (.stl .vtp .ply .obj), or an embedded case such as iliac."
+        ),
+    ],
+    output: Output,
+    label: Labels = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Device by its name in [cyan]vesalius devices[/].", show_default=False)
+    ] = None,
+    at: Annotated[
+        float | None, typer.Option(metavar="MM", help="Where along the centreline the stent lies, in mm.", show_default=False)
+    ] = None,
+    branch: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Which way through a branching vessel.", show_default=False)
+    ] = None,
+    predilate: Annotated[
+        str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for before the stent.", show_default=False)
+    ] = None,
+    postdilate: Annotated[
+        str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for within the stent.", show_default=False)
+    ] = None,
+    bindings: Bindings = None,
+    thickness: Thickness = None,
+    units: UnitsOption = None,
+    backend: BackendOption = Backend.auto,
+    overwrite: Overwrite = False,
+) -> None:
+    """Do the procedure by hand, in a window.
+
+    X-rays while Space is held, I and K turn the indeflator, P lets time go on: docs/room.md has all keys. What was done is
+    recorded as it goes; measures and a report are written when the window closes.
+
+    Needs the extra [cyan]gui[/] (pip install 'vesalius[gui]') and a display.
+
+    Examples:
+
+      [cyan]vesalius room iliac -o mine[/]
+
+      [cyan]vesalius room patient_seg.nii.gz --label aorta --device "balloon-expandable 8x30" -o mine[/]
+    """
+    choices: dict[str, Any] = {
+        "labels": tuple(label or ()), "device": device, "at_mm": at, "branch": branch, "predilate": predilate,
+        "postdilate": postdilate, "thickness_mm": thickness, "units": units and units.value,
+    }  # fmt: skip
+    _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite)
+
+
+def review(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a recording.")],
+    against: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of another, to be shown beside it.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.html", help="Write a page instead of opening a window.", show_default=False),
+    ] = None,
+    bindings: Bindings = None,
+) -> None:
+    """Look at what was done: scrub, play, and compare with another recording.
+
+    Two recordings are shown in step, their measures and events beside each other. A recording that is damaged, or of another
+    version of the program, plays as far as it holds, and what is missing is said.
+
+    Examples:
+
+      [cyan]vesalius review mine[/]
+
+      [cyan]vesalius review mine --against expert -o page.html[/]
+    """
+    from meshing.errors import InputError
+
+    folders = [folder] if against is None else [folder, against]
+    if output is None:
+        both = f" --against {against}" if against else ""
+        check_window(f"vesalius review {folder}{both} -o page.html")
+        _open_review(folders, bindings)
+        return
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"The page {output} does not end in .html; give a name that does.")
+    from viewer.room.comparing import write_comparison
+    from viewer.room.held import hold
+
+    typer.echo(f"Page: {write_comparison([hold(one) for one in folders], output)}")
+
+
+def check_window(instead: str) -> None:
+    """Make sure that a window can be opened.
+
+    Raises:
+        InputError: there is no display, or the extra is not installed; names the command that does without.
+    """
+    from meshing.errors import InputError
+    from viewer.window import display_is_there
+
+    if not display_is_there():
+        raise InputError(f"There is no display to open a window on; for pictures without one, use: {instead}")
+    try:
+        import PySide6.QtWidgets  # noqa: F401
+        import pyvistaqt  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"The window needs what `pip install 'vesalius[gui]'` brings ({error}); for pictures without it, use: {instead}"
+        ) from error
+
+
+def _do_by_hand(
+    source: str, output: Path, choices: dict[str, Any], *, bindings: Path | None, backend: Backend, overwrite: bool
+) -> None:
+    """Plan, open the window, and write down what was done."""
+    from rich.console import Console
+
+    from scenarios.plan import plan_case
+    from viewer.commands.inputs import tell_notes
+    from viewer.commands.plainly import EXIT_DIVERGED
+    from viewer.commands.progress import progress_of
+    from viewer.results import prepare_folder
+    from viewer.room.bindings import read_bindings
+    from viewer.room.opening import open_session
+
+    check_window(f"vesalius rehearse {source} -o {output}")
+    keys, console = read_bindings(bindings), Console()
+    prepare_folder(output, overwrite=overwrite)
+    with progress_of("Plan", console) as progress:
+        case = plan_case(source, progress=progress, **choices)
+    tell_notes(console, case.notes)
+    with progress_of("Room", console) as progress:
+        session = open_session(case, output, backend_name=backend.value, progress=progress)
+    from viewer.room.desktop.window import run_room
+
+    wants_review = run_room(session, keys)
+    if session.error:
+        typer.echo(f"Error: {session.error} What was recorded is kept.", err=True)
+    _write_what_was_done(output, console)
+    if wants_review:
+        _open_review([output], bindings)
+    if session.error:
+        raise typer.Exit(EXIT_DIVERGED)
+
+
+def _open_review(folders: list[Path], bindings: Path | None) -> None:
+    from sim import backend
+    from viewer.room.bindings import read_bindings
+    from viewer.room.comparing import sides_of
+    from viewer.room.desktop.review import run_review
+    from viewer.room.held import hold
+
+    backend.current()
+    run_review(sides_of([hold(one) for one in folders]), read_bindings(bindings))
+
+
+def _write_what_was_done(output: Path, console: Any) -> None:
+    """Measure the recording and write the report, if time has passed at all."""
+    from scenarios.outcome import assess
+    from scenarios.recording import load_recording
+    from viewer.commands.progress import progress_of
+    from viewer.headline import headline
+    from viewer.results import write_results
+
+    recording = load_recording(output)
+    if not recording.frame_ticks:
+        console.print("No time has passed, so there is nothing to measure.")
+        return
+    with progress_of("Report", console) as progress:
+        outcome = assess(recording)
+        write_results(recording, outcome, output, progress=progress)
+    for line in (headline(outcome), f"Report: {output / 'report.html'}", f"Look:   vesalius review {output}"):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""The room on a desktop, in Qt; the only part of the program that imports it."""

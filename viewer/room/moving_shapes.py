@@ -1,0 +1,116 @@
+"""Shapes whose triangles stay and whose points move: written straight into what VTK holds, with normals of their own."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+
+class MovingSurface:
+    """Triangles of a mesh, shape (t, 3), as a surface of their own.
+
+    Attributes
+    ----------
+    mesh
+        The `pyvista.PolyData`.
+    """
+
+    def __init__(self, triangles: np.ndarray) -> None:
+        import pyvista
+
+        self._vertices, faces = np.unique(np.asarray(triangles), return_inverse=True)
+        self._faces = faces.reshape(-1, 3)
+        count = len(self._vertices)
+        rows, columns = self._faces.ravel(), np.repeat(np.arange(len(self._faces)), 3)
+        self._gather = sparse.csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(count, len(self._faces)))
+        self.mesh: Any = pyvista.PolyData.from_regular_faces(np.zeros((count, 3), np.float32), self._faces)
+        self.mesh.point_data["Normals"] = np.zeros((count, 3), np.float32)
+        self.mesh.point_data.active_normals_name = "Normals"
+
+    def move(self, vertices: np.ndarray) -> None:
+        """Put the mesh's vertices, shape (n, 3), to new places [mm]."""
+        points = np.asarray(vertices)[self._vertices].astype(np.float32)
+        corners = points[self._faces]
+        across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        write(self.mesh, points, _unit(self._gather @ across))
+
+    def colour(self, name: str, values: np.ndarray) -> None:
+        """Give the mesh's vertices new values, shape (n,), in an array that is there."""
+        held = self.mesh.point_data[name]
+        held[:] = np.asarray(values)[self._vertices]
+        held.VTKObject.Modified()
+
+
+class MovingTubes:
+    """Bars between nodes as tubes of a few sides, shape (b, 2) node numbers."""
+
+    def __init__(self, bars: np.ndarray, node_count: int, *, radius_mm: float, sides: int = 7) -> None:
+        import pyvista
+
+        self._bars, self._radius = np.asarray(bars), radius_mm
+        if len(self._bars) and self._bars.max() >= node_count:
+            raise ValueError(f"A bar ends at node {self._bars.max()}, and there are {node_count}.")
+        angle = 2.0 * np.pi * np.arange(sides) / sides
+        self._cos, self._sin = np.cos(angle)[None, None, :, None], np.sin(angle)[None, None, :, None]
+        number = np.arange(len(self._bars) * 2 * sides).reshape(-1, 2, sides)
+        beside = np.roll(number, -1, axis=2)
+        quads = np.stack([number[:, 0], beside[:, 0], beside[:, 1], number[:, 1]], axis=-1).reshape(-1, 4)
+        self.mesh: Any = pyvista.PolyData.from_regular_faces(np.zeros((number.size, 3), np.float32), quads)
+        self.mesh.point_data["Normals"] = np.zeros((number.size, 3), np.float32)
+        self.mesh.point_data.active_normals_name = "Normals"
+
+    def move(self, nodes: np.ndarray) -> None:
+        """Put the nodes, shape (k, 3), to new places [mm]."""
+        ends = np.asarray(nodes, np.float32)[self._bars]
+        along = _unit(ends[:, 1] - ends[:, 0])
+        aside = np.eye(3, dtype=np.float32)[np.argmin(np.abs(along), axis=1)]
+        across = _unit(np.cross(along, aside))
+        over = np.cross(along, across)
+        out = self._cos * across[:, None, None] + self._sin * over[:, None, None]
+        # Tubes overlap a little, so that crowns have no gap.
+        longer = ends + 0.6 * self._radius * np.stack([-along, along], axis=1)
+        points = longer[:, :, None] + self._radius * out
+        normals = np.broadcast_to(out, points.shape)
+        write(self.mesh, points.reshape(-1, 3), normals.reshape(-1, 3))
+
+
+class MovingBalloon:
+    """A body of revolution about a fixed axis (q, 3) [mm]."""
+
+    def __init__(self, axis: np.ndarray, *, sides: int = 28) -> None:
+        import pyvista
+
+        from viewer.shapes import carried_frames
+
+        self._axis = np.asarray(axis, float)
+        across, over = carried_frames(self._axis)
+        angle = (np.arange(sides) * 2 * np.pi / sides)[None, :, None]
+        self._out = np.cos(angle) * across[:, None] + np.sin(angle) * over[:, None]
+        number = np.arange(len(self._axis) * sides).reshape(len(self._axis), sides)
+        beside = np.roll(number, -1, axis=1)
+        quads = np.stack([number[:-1], beside[:-1], beside[1:], number[1:]], axis=-1).reshape(-1, 4)
+        self.mesh: Any = pyvista.PolyData.from_regular_faces(np.zeros((number.size, 3), np.float32), quads)
+        self.mesh.point_data["Normals"] = np.zeros((number.size, 3), np.float32)
+        self.mesh.point_data.active_normals_name = "Normals"
+
+    def move(self, radius: np.ndarray) -> bool:
+        """Take a new radius at each point of the axis, shape (q,) [mm]; whether there is any balloon."""
+        if not len(radius) or not (np.asarray(radius) > 1e-6).any():
+            return False
+        points = self._axis[:, None] + np.asarray(radius, float)[:, None, None] * self._out
+        write(self.mesh, points.reshape(-1, 3), self._out.reshape(-1, 3))
+        return True
+
+
+def write(mesh: Any, points: np.ndarray, normals: np.ndarray) -> None:
+    """Write points and normals, both shape (p, 3), into the arrays that VTK holds and say that they changed."""
+    np.asarray(mesh.points)[:] = points
+    mesh.GetPoints().Modified()
+    held = mesh.point_data["Normals"]
+    held[:] = normals
+    held.VTKObject.Modified()
+    mesh.Modified()
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-20)

@@ -1,0 +1,277 @@
+"""A live session: the engine's own thread, in which time passes tick by tick while hands work; it knows no window.
+
+Windows read `latest`, one object that is never changed once it is there, so nobody waits for anybody: the thread makes the next
+snapshot while the last is looked at.
+"""
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from meshing.errors import InputError
+from scenarios.procedure import STENT
+from scenarios.recording import Recorder, balloon_radius_along
+from scenarios.rehearsal import FRAME_EVERY, Rehearsal
+from sim.readings import first_principal_stress
+from sim.solvers.settings import DivergedError
+from viewer.room.bus import Bus
+from viewer.room.hands import Hands, Injection
+from viewer.room.lumen_gauge import LumenGauge
+
+IDLE_S = 0.01
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What is to be seen after a tick; lengths in millimetres of the patient.
+
+    Attributes
+    ----------
+    tick, time_s, phase
+        When.
+    wall_s
+        How long the tick took on the clock [s]; real time is dt over it.
+    vertices, device
+        The wall's vertices, shape (n, 3), and the stent's nodes, shape (k, 3).
+    balloon_radius
+        Of the stent's balloon at each point of the case's balloon axis, shape (q,).
+    stress
+        First principal Cauchy stress of each tet [kPa], shape (m,), where it was asked for.
+    largest_force_n, whole_force_n
+        Of the stent's points on the wall: the largest of one, and their sum [N].
+    lumen_mm
+        Smallest diameter of the lumen at the lesion.
+    pressure_atm
+        In each balloon.
+    tool, indeflator
+        Which balloon is in hand, and what its indeflator does.
+    xray_time_s, contrast_ml, injections
+        Used until now.
+    bookmarks, events
+        All of them until now: (time [s], words), and sentences with the time of their tick.
+    """
+
+    tick: int
+    time_s: float
+    phase: str
+    wall_s: float
+    vertices: np.ndarray
+    device: np.ndarray
+    balloon_radius: np.ndarray
+    stress: np.ndarray | None
+    largest_force_n: float
+    whole_force_n: float
+    lumen_mm: float
+    pressure_atm: dict[str, float]
+    tool: str
+    indeflator: str
+    xray_time_s: float
+    contrast_ml: float
+    injections: tuple[Injection, ...]
+    bookmarks: tuple[tuple[float, str], ...]
+    events: tuple[tuple[float, str], ...]
+
+
+class Session:
+    """A rehearsal under way.
+
+    Attributes
+    ----------
+    bus
+        Where everything that is done comes in.
+    latest
+        The last snapshot.
+    error
+        Why it stopped, in a sentence; None while it has not, or was asked to.
+    wants_stress
+        Whether snapshots are to hold the stress, which takes a while on a large mesh.
+    """
+
+    def __init__(
+        self, rehearsal: Rehearsal, recorder: Recorder | None = None, *, bus: Bus | None = None, pace: float = 1.0
+    ) -> None:
+        """Take a rehearsal before its first tick.
+
+        pace: simulated seconds a second at most; `math.inf` for as fast as the engine goes.
+        """
+        self.rehearsal, self.recorder, self.pace = rehearsal, recorder, pace
+        self.bus = bus or Bus()
+        self.hands = Hands(rehearsal.case)
+        self.gauge = LumenGauge(rehearsal.case)
+        self.error: str | None = None
+        self.wants_stress = False
+        self._events: list[tuple[float, str]] = []
+        self._began = time.perf_counter()
+        self._first_tick_s = 0.0
+        self._was_moving = False
+        self._thread: threading.Thread | None = None
+        self._is_running, self._steps, self._is_stopping = threading.Event(), 0, threading.Event()
+        self.latest = self._snapshot(wall_s=rehearsal.dt, forces=np.zeros(0))
+
+    # --- from any thread --------------------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """Whether time passes."""
+        return self._is_running.is_set() and self.is_alive
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether time can still pass."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, *, running: bool = False) -> None:
+        """Start the engine's thread; time stands still unless it is to run."""
+        if running:
+            self._is_running.set()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def run(self) -> None:
+        """Let time pass."""
+        self._is_running.set()
+
+    def pause(self) -> None:
+        """Let time stand still after the tick that is under way."""
+        self._is_running.clear()
+
+    def step(self) -> None:
+        """Let one tick pass while time stands still."""
+        self._steps += 1
+
+    def stop(self, *, timeout_s: float | None = None) -> bool:
+        """End the session after the tick that is under way and complete its recording; whether it has ended by then."""
+        self._is_stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                return False
+        self._finish()
+        return True
+
+    # --- in the engine's thread -------------------------------------------------------------------------------------
+
+    def advance(self) -> Snapshot:
+        """Let one tick pass in this thread: take what was done, ask the engine, record, and publish.
+
+        Raises
+        ------
+        DivergedError
+            If the tick cannot be finished.
+        InputError
+            If something was done that there is not.
+        """
+        began = time.perf_counter()
+        rehearsal, dt = self.rehearsal, self.rehearsal.dt
+        now_s = rehearsal.time_s
+        done = self.bus.take(now_s)
+        last_phase, last_pressures = self.hands.phase, self.latest.pressure_atm
+        for event in done:
+            self.hands.take(event)
+        command, told = self.hands.advance(now_s, dt)
+        command, report = rehearsal.advance(command)
+        self._events += [(rehearsal.time_s, sentence) for sentence in told]
+        forces = rehearsal.solver.contact_readings()[0]
+        snapshot = self._snapshot(wall_s=time.perf_counter() - began, forces=forces)
+        if self.recorder is not None:
+            moved = {name for name, value in snapshot.pressure_atm.items() if value != last_pressures.get(name, 0.0)}
+            is_turning_point = bool(told) or self.hands.phase != last_phase or (not moved and self._was_moving)
+            self.recorder.tick(
+                rehearsal, command, report, phase=self.hands.phase,
+                sampled=rehearsal.state.tick % FRAME_EVERY == 0 or rehearsal.state.tick == 1 or is_turning_point,
+                events=told, senses=_senses(snapshot, done, self.hands.carm_deg),
+            )  # fmt: skip
+            self._was_moving = bool(moved)
+        if rehearsal.state.tick == 1:
+            self._first_tick_s = time.perf_counter() - self._began
+        self.latest = snapshot
+        return snapshot
+
+    def _run(self) -> None:
+        try:
+            due = time.perf_counter()
+            while not self._is_stopping.is_set():
+                if not self._is_running.is_set() and self._steps <= 0:
+                    self._fill_in_stress()
+                    time.sleep(IDLE_S)
+                    due = time.perf_counter()
+                    continue
+                self._steps = max(self._steps - 1, 0)
+                self.advance()
+                due = max(due + self.rehearsal.dt / self.pace, time.perf_counter() - self.rehearsal.dt)
+                self._is_stopping.wait(max(due - time.perf_counter(), 0.0))
+        except (DivergedError, InputError, OSError) as error:
+            self.error = str(error)
+        except Exception as error:
+            self.error = f"Something unexpected stopped the engine: {error} ({type(error).__name__})."
+
+    def _fill_in_stress(self) -> None:
+        """While time stands still, find the stress of the last snapshot where it is wanted by now."""
+        if self.wants_stress and self.latest.stress is None:
+            stress = first_principal_stress(self.rehearsal.body, self.rehearsal.state.displacement.to_numpy()) * 1e-3
+            self.latest = dataclasses.replace(self.latest, stress=stress)
+
+    def _finish(self) -> None:
+        if self.recorder is None:
+            return
+        if self.rehearsal.state.tick and self.error is None:
+            self.recorder.finish(wall_clock_s=time.perf_counter() - self._began, first_tick_s=self._first_tick_s)
+        self.recorder.close()
+        self.recorder = None
+
+    def _snapshot(self, *, wall_s: float, forces: np.ndarray) -> Snapshot:
+        rehearsal, hands = self.rehearsal, self.hands
+        state, case = rehearsal.state, rehearsal.case
+        displacement = state.displacement.to_numpy()
+        vertices = (rehearsal.body.vertices + displacement) * 1e3
+        device = (np.asarray(state.device_position) + rehearsal.model.origin) * 1e3
+        pressures = {name: one.pressure_atm for name, one in hands.indeflators.items()}
+        return Snapshot(
+            tick=state.tick,
+            time_s=round(rehearsal.time_s, 9),
+            phase=hands.phase,
+            wall_s=wall_s,
+            vertices=vertices,
+            device=device,
+            balloon_radius=balloon_radius_along(case, device, pressures[STENT]),
+            stress=first_principal_stress(rehearsal.body, displacement) * 1e-3 if self.wants_stress else None,
+            largest_force_n=float(forces.max(initial=0.0)),
+            whole_force_n=float(forces.sum()),
+            lumen_mm=self.gauge.diameter_mm(vertices),
+            pressure_atm=pressures,
+            tool=hands.tool.name,
+            indeflator=hands.indeflators[hands.tool.name].state,
+            xray_time_s=hands.xray_time_s,
+            contrast_ml=hands.contrast_ml,
+            injections=tuple(hands.injections),
+            bookmarks=tuple(hands.bookmarks),
+            events=tuple(self._events),
+        )
+
+
+def run_headless(session: Session, *, until_s: float, tell: Callable[[Snapshot], None] | None = None) -> Snapshot:
+    """Let a session pass in this thread until a time [s], without any window or clock, and complete its recording."""
+    while session.latest.time_s < until_s - 1e-9:
+        session.advance()
+        if tell is not None:
+            tell(session.latest)
+    session.stop()
+    return session.latest
+
+
+def _senses(snapshot: Snapshot, done: list[Any], carm_deg: tuple[float, float]) -> dict[str, Any]:
+    """What a recording keeps beside commands and states: what hands did, and what gauges showed."""
+    return {
+        "hands": [event.row() for event in done],
+        "lumen_mm": None if np.isnan(snapshot.lumen_mm) else round(snapshot.lumen_mm, 4),
+        "largest_force_n": round(snapshot.largest_force_n, 6),
+        "whole_force_n": round(snapshot.whole_force_n, 6),
+        "xray_time_s": snapshot.xray_time_s,
+        "contrast_ml": round(snapshot.contrast_ml, 6),
+        "carm_deg": list(carm_deg),
+        "wall_s": round(snapshot.wall_s, 4),
+    }
