@@ -3,6 +3,7 @@
 Kernels of one process run one after the other; a picture in the engine's process would wait for the tick to end.
 """
 
+import contextlib
 import multiprocessing
 from multiprocessing.connection import Connection
 from typing import Any
@@ -68,10 +69,8 @@ class BeamProcess:
     def close(self) -> None:
         """Let the process end."""
         self.state = GONE
-        try:
+        with contextlib.suppress(OSError, ValueError):
             self._ours.send(None)
-        except (OSError, ValueError):
-            pass
         self._process.join(2.0)
         if self._process.is_alive():
             self._process.terminate()

@@ -1,5 +1,6 @@
 """The stage: what moves is moved in place, in memory as on a desktop, and monitors make of pictures what is asked."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_stress_opening_and_following_change_what_is_seen(case):
         stage.set_stress(False)
         stage.set_open(False)
         seen.append(pictured(plotter))
-        assert all(np.abs(one - two).mean() > 2.0 for one, two in zip(seen, seen[1:], strict=False))
+        assert all(np.abs(one - two).mean() > 2.0 for one, two in itertools.pairwise(seen))
         assert np.abs(seen[0] - seen[3]).mean() < 0.5
         stage.set_follow(True)
         stage.show(moment(case))
