@@ -76,7 +76,7 @@ def test_the_recording_of_the_window_is_complete_and_replays_without_it_to_equal
     recording = load_recording(worked[0] / "run")
     assert recording.header["complete"] and len(recording.ticks) == worked[1]["ticks"]
     done = hands_of(recording)
-    assert {"xray", "puff", "inflate", "bookmark", "empty", "carm"} <= {event.verb for event in done}
+    assert {"xray", "puff", "inflate", "bookmark", "empty", "carm", "pause", "subtract"} <= {event.verb for event in done}
     assert [event.value for event in done if event.verb == "inflate"] == [True, False, True, False]
     again = quick_session(kept, tmp_path, bus=Bus(done))
     run_headless(again, until_s=recording.ticks[-1]["time_s"])

@@ -147,6 +147,9 @@ class RoomWindow(QtWidgets.QMainWindow):
         action = ACTIONS[verb]
         if action.is_held:
             (self._down.add if value else self._down.discard)(verb)
+        if action.where in ("time", "beam"):
+            # These change nothing in the patient; the recording keeps that they were done.
+            self.session.bus.post(actor, verb, value)
         if action.where == "sight":
             self.view.do(verb)
             self.session.wants_stress = self.view.stage.shows_stress
