@@ -80,7 +80,11 @@ class Rehearsal:
                 "not; it can be played, but not run again. Rehearse the case anew."
             )
         return cls(
-            recording.case, body=recording.body, displacement=recording.first_displacement, settings=Settings(**settings)
+            recording.case,
+            body=recording.body,
+            displacement=recording.first_displacement,
+            settings=Settings(**settings),
+            procedure=recording.procedure if "procedure" in recording.header else None,
         )
 
     @property

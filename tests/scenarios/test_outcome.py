@@ -18,7 +18,7 @@ class Recorded:
     """A tube of 8 mm, of 6 mm where the stent is to open it to 8 mm and let it recoil to 7.6 mm; no mechanics."""
 
     def __init__(self, *, phases=("before", "inflated", "after")):
-        self.phases = phases
+        self.phases, self.events = phases, ()
         path = straight_path(80.0)
         _, tets, layer, lumen = thick_tube(path, 4.0, 5.0, sides=48)
         nodes, struts, ring = stent(path, np.full(7, 1.0), first=31.0, pitch=3.0, crowns=16)
