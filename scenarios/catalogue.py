@@ -13,7 +13,7 @@ from scenarios.devices.balloon import Balloon
 from scenarios.devices.balloon_table import BalloonFamily, PlainBalloon, balloons_of
 from scenarios.devices.design import STEEPEST_STRUT_DEG, Alloy, Device, StentDesign
 from scenarios.devices.names import first_of_nearest_families, nearest_names, of_name, plain_word, size_of, wire_word
-from scenarios.devices.sheet import Entry, label_of
+from scenarios.devices.sheet import Entry, Sizes, label_of
 from scenarios.devices.wire_table import WireFamily, wires_of
 from scenarios.devices.wires import Wire
 from scenarios.tables import Number, Row, Tag, read_table
@@ -33,12 +33,6 @@ class _Count(Row):
     tag: Tag
 
 
-class _Sizes(Row):
-    value: tuple[float, ...] = Field(min_length=1)
-    source: str
-    tag: Tag
-
-
 class _Alloy(Row):
     name: str
     young_modulus: Number
@@ -49,8 +43,8 @@ class _Alloy(Row):
 
 
 class _Design(Row):
-    diameters: _Sizes
-    lengths: _Sizes
+    diameters: Sizes
+    lengths: Sizes
     crowns: _Count
     bridges: _Count
     strut_width: Number

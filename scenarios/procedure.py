@@ -8,11 +8,8 @@ import numpy as np
 from meshing.errors import InputError
 from scenarios.case import Case
 from scenarios.devices.balloon import Balloon
-from scenarios.devices.lattice import ATMOSPHERE
+from scenarios.devices.lattice import ATMOSPHERE, STENT
 from sim.command import Command
-
-STENT = "balloon"
-"""Name of the balloon that opens the stent."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,9 +79,7 @@ class Procedure:
         for name in self.balloons:
             burst = self.burst_s(name)
             if burst is not None and after_s <= burst < until_s:
-                which = "The stent's balloon" if name == STENT else f"The balloon of the {name}"
-                rated = self.rated_burst_atm[name]
-                told.append(f"{which} burst at {burst:.2f} s: more than the {rated:g} atm to which it is rated was asked of it.")
+                told.append(burst_sentence(name, burst, self.rated_burst_atm[name]))
         return tuple(told)
 
     def phase(self, time_s: float) -> str:
@@ -94,6 +89,21 @@ class Procedure:
     def _course(self, balloon: str) -> tuple[np.ndarray, np.ndarray]:
         times = [0.0, *(key.time_s for key in self.keyframes)]
         return np.array(times), np.array([0.0, *(key.balloon_atm if key.balloon == balloon else 0.0 for key in self.keyframes)])
+
+
+def phase_of(balloon: str, doing: str) -> str:
+    """What a phase is called in which a balloon does something: for the stent's own just that."""
+    return doing if balloon == STENT else f"{balloon}, {doing}"
+
+
+def called(balloon: str) -> str:
+    """What sentences call a balloon."""
+    return "stent's balloon" if balloon == STENT else f"balloon of the {balloon}"
+
+
+def burst_sentence(balloon: str, time_s: float, rated_atm: float) -> str:
+    """Say that a balloon burst at a time [s], and above which pressure [atm]."""
+    return f"The {called(balloon)} burst at {time_s:.2f} s: more than the {rated_atm:g} atm to which it is rated was asked of it."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,9 +131,7 @@ class Inflation:
     @property
     def phases(self) -> tuple[str, str, str]:
         """What its inflation, its hold and its deflation are called."""
-        if self.name == STENT:
-            return ("inflating", "inflated", "deflating")
-        return (f"{self.name}, inflating", f"{self.name}, inflated", f"{self.name}, deflating")
+        return phase_of(self.name, "inflating"), phase_of(self.name, "inflated"), phase_of(self.name, "deflating")
 
 
 def inflations_in_turn(

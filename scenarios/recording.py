@@ -145,13 +145,15 @@ class Recording:
         return self.frame(found[-1])
 
 
-def load_recording(folder: Path, *, of_any_layout: bool = False) -> Recording:
+def load_recording(folder: Path, *, of_any_layout: bool = False, passage_too: bool = False) -> Recording:
     """Open a recording, finished or not; one of another layout only where that is asked for, as far as it can be read.
+
+    So for that of a passage, in which there is no stent.
 
     Raises
     ------
     InputError
-        If the folder holds no recording, or one of another layout, or its case is damaged.
+        If the folder holds no recording, or one of another layout or of a passage, or its case is damaged.
     """
     inside = Path(folder) / "recording"
     if not (inside / "header.json").is_file():
@@ -168,6 +170,10 @@ def load_recording(folder: Path, *, of_any_layout: bool = False) -> Recording:
     known = {row["tick"] for row in ticks}
     frames = sorted(int(path.stem) for path in (inside / "frames").glob("*.npz") if path.stem.isdigit())
     case = _load_case(inside / "case")
+    if isinstance(case, Passage) and not passage_too:
+        raise InputError(
+            f"The recording in {folder} is of wires that were pushed, with no stent to show; open its report.html instead."
+        )
     try:
         with np.load(inside / "rest.npz") as file:
             rest, displacement = file["vertices"], file["displacement"]

@@ -221,7 +221,7 @@ def rerun(folder: Path, *, backend_name: str | None = None, progress: Progress |
         If the recording holds no tick or cannot be read.
     """
     tell = progress or (lambda fraction, text: None)
-    recording = load_recording(folder)
+    recording = load_recording(folder, passage_too=True)
     if not recording.ticks:
         raise InputError(f"The recording in {folder} holds no tick, so there is nothing to compare.")
     backend.start(backend_name or recording.header["run"]["backend"])

@@ -58,3 +58,15 @@ def headline(outcome: Any) -> str:
     if recoil:
         parts.append(f"the stent recoiled by {said(recoil)} on deflation")
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts) + "."
+
+
+def passage_headline(outcome: Any) -> str:
+    """Say in a sentence how far the wires came and how hard they pressed."""
+    figures = {one.name: one.value for one in outcome.measures}
+    parts = []
+    for name in dict.fromkeys(one.name.split(": ")[0] for one in outcome.measures if ": " in one.name):
+        parts.append(
+            f"The {name} came to {figures[f'{name}: farthest place']:.0f} mm along the way and pressed on the wall with up to "
+            f"{figures[f'{name}: peak wall force']:.3g} N, its tip with up to {figures[f'{name}: peak tip force']:.3g} N."
+        )
+    return " ".join(parts)

@@ -11,9 +11,7 @@ from viewer.offscreen import offscreen_plotter
 
 DOTS_PER_INCH = 150
 MOMENTS = 4
-WALL = "#c8736a"
 LINES = ("#2f78b7", "#b3472f", "#4c8c4a")
-STYLES = ("-", "--", ":")
 
 
 def passage_pictures(recording: Any, folder: Path) -> dict[str, Path]:
@@ -32,10 +30,10 @@ def moments_figure(recording: Any) -> Any:
 
     count = min(MOMENTS, len(recording.frame_ticks))
     chosen = np.unique(np.linspace(0, len(recording.frame_ticks) - 1, count).round().astype(int))
-    figure = Figure(figsize=(3.1 * len(chosen), 5.6), layout="constrained")
+    figure, body = Figure(figsize=(3.1 * len(chosen), 5.6), layout="constrained"), recording.case.device_body()
     for axes, index in zip(np.atleast_1d(figure.subplots(1, len(chosen))), chosen, strict=True):
         frame = recording.frame(int(index))
-        axes.imshow(_image(recording, frame))
+        axes.imshow(_image(recording.case, body, frame))
         axes.set_axis_off()
         felt = recording.ticks[frame.tick - 1]["senses"]
         force = ", ".join(f"{name} {value:.2f} N" for name, value in felt["wall_force_n"].items())
@@ -45,14 +43,12 @@ def moments_figure(recording: Any) -> Any:
     return figure
 
 
-def _image(recording: Any, frame: Any) -> np.ndarray:
+def _image(case: Any, body: Any, frame: Any) -> np.ndarray:
     """The vessel across its longest way, shape (height, width, 3)."""
     import pyvista
 
-    case = recording.case
     lumen = case.mesh.face_sets["lumen"]
     wall = pyvista.PolyData(frame.vertices, np.column_stack([np.full(len(lumen), 3), lumen]).ravel())
-    body = case.device_body()
     centre = 0.5 * (case.path.points.min(axis=0) + case.path.points.max(axis=0))
     along = case.path.points[-1] - case.path.points[0]
     along /= np.linalg.norm(along)
@@ -62,11 +58,10 @@ def _image(recording: Any, frame: Any) -> np.ndarray:
     bend = np.linalg.svd(off, full_matrices=False)[2][0]
     aside = np.cross(along, bend)
     with offscreen_plotter(620, 1240) as plotter:
-        plotter.add_mesh(wall, color=WALL, opacity=0.35, smooth_shading=True)
+        plotter.add_mesh(wall, color=palette.TISSUES["arterial wall"], opacity=0.35, smooth_shading=True)
         for number, feed in enumerate(body.feeds):
             line = frame.device[feed.nodes]
-            radius = 1e3 * float(body.sample_radius[feed.nodes[0]]) if len(body.feeds) == 1 else _radius(body, feed)
-            tube = pyvista.lines_from_points(line).tube(radius=max(radius, 0.15), n_sides=16)
+            tube = pyvista.lines_from_points(line).tube(radius=max(_radius(body, feed), 0.15), n_sides=16)
             plotter.add_mesh(tube, color=LINES[number % len(LINES)], opacity=1.0 if number == 0 else 0.6)
         plotter.camera_position = [tuple(centre + 300.0 * aside), tuple(centre), tuple(along)]
         plotter.camera.parallel_projection = True

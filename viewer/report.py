@@ -16,6 +16,8 @@ CAPTIONS = {
     "lumen": "The lumen's area and diameters in sections square to the centreline; where the stent lies is shaded.",
     "stress": "First principal Cauchy stress in the wall; the colours end at its 99th percentile, rounded up.",
     "overview": "The whole vessel, from the same side.",
+    "passage": "The vessel seen through, with the wires in it, from the first state to the last.",
+    "handling": "How far hands and foremost points have gone, and what the wires press on the wall with.",
 }
 
 
@@ -55,7 +57,16 @@ def rendered(template: str, **values: Any) -> str:
     return environment.get_template(template).render(limits=LIMITS_OF_USE, written=written, **values)
 
 
-def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, title: str, beside: Sequence[Any] = ()) -> Path:
+def write_report(
+    outcome: Any,
+    pictures: Mapping[str, Path],
+    path: Path,
+    *,
+    title: str,
+    beside: Sequence[Any] = (),
+    line: str | None = None,
+    figures: Sequence[tuple[str, str]] | None = None,
+) -> Path:
     """Write the report of an outcome with its pictures inside.
 
     Args:
@@ -64,12 +75,14 @@ def write_report(outcome: Any, pictures: Mapping[str, Path], path: Path, *, titl
         path: the .html file to write.
         title: what was rehearsed.
         beside: measures beside an expert's range, `scenarios.expert.Beside`; none where there is no expert.
+        line: the outcome in a sentence; without it that of a stent.
+        figures: what stands first, (what, value with unit); without it those of a stent.
     """
     page = rendered(
         "report.html",
         title=title,
-        headline=headline(outcome),
-        key_figures=key_figures(outcome),
+        headline=headline(outcome) if line is None else line,
+        key_figures=key_figures(outcome) if figures is None else figures,
         pictures=[(name, embedded(pictures[name]), caption) for name, caption in CAPTIONS.items() if name in pictures],
         measures=outcome.measures,
         beside=[row for row in beside if row.name in BESIDE_EXPERT],

@@ -12,6 +12,8 @@ from meshing.errors import InputError
 from scenarios.expert import beside_expert
 from viewer.exports import write_states
 from viewer.figures import write_pictures
+from viewer.headline import passage_headline, said
+from viewer.passage_pictures import passage_pictures
 from viewer.report import write_report
 
 OWN_FOLDERS = ("recording", "pictures")
@@ -131,5 +133,22 @@ def write_results(recording: Any, outcome: Any, folder: Path, *, progress: Calla
     beside = beside_expert(outcome)
     title = f"Rehearsal of {recording.case.name}"
     report = write_report(outcome, pictures, folder / "report.html", title=title, beside=beside[1] if beside else ())
+    tell(1.0, "")
+    return report
+
+
+def write_passage_results(
+    recording: Any, outcome: Any, folder: Path, *, progress: Callable[[float, str], None] | None = None
+) -> Path:
+    """Write outcome.json, pictures and the report of wires that were pushed into a folder, and give the report's path."""
+    tell = progress or (lambda fraction, text: None)
+    outcome.save(folder / "outcome.json")
+    tell(0.1, "pictures")
+    pictures = passage_pictures(recording, folder / "pictures")
+    tell(0.9, "report")
+    report = write_report(
+        outcome, pictures, folder / "report.html", title=f"Passage through {recording.case.name}",
+        line=passage_headline(outcome), figures=[(one.name, said(one)) for one in outcome.measures if "peak" in one.name],
+    )  # fmt: skip
     tell(1.0, "")
     return report

@@ -6,22 +6,14 @@ from collections.abc import Iterable, Mapping
 from pydantic import Field
 
 from scenarios.devices.balloon import Balloon
-from scenarios.devices.sheet import Entry, Ranged, label_of
-from scenarios.tables import Number, Row, Tag
+from scenarios.devices.sheet import Entry, Ranged, Sizes, label_of
+from scenarios.tables import Number, Row
 
 UNITS = {
     "folded_diameter": "mm", "shoulder_share": "", "nominal_pressure": "atm", "rated_burst_pressure": "atm",
     "compliance": "1/atm", "unfolding_pressure": "atm",
 }  # fmt: skip
 """Unit of each number of a row."""
-
-
-class Sizes(Row):
-    """Diameters or lengths on offer [mm]."""
-
-    value: tuple[float, ...] = Field(min_length=1)
-    source: str
-    tag: Tag
 
 
 class BalloonDesign(Row):

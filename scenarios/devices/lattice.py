@@ -113,6 +113,10 @@ def place(design: StentDesign, path: Path, *, station_mm: float) -> Lattice:
     )
 
 
+STENT = "balloon"
+"""Name of the balloon that opens the stent."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Dilation:
     """A balloon without a stent that opens the vessel before the stent, or the stent after.
@@ -163,7 +167,7 @@ def device_body(
     borne = _tributary(lattice)
     share = design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * borne
     half = design.half_thickness_mm * 1e-3
-    mounted = [Mounted("balloon", guided(balloon, axis_mm), share, half)]
+    mounted = [Mounted(STENT, guided(balloon, axis_mm), share, half)]
     for one in dilations:
         chart = guided(one.balloon, one.axis_mm)
         upon = (chart.share_at(chart.nearest(x)[2]) > 0.0) & one.in_stent

@@ -2,7 +2,9 @@
 
 import dataclasses
 
-from scenarios.tables import Number, Tag
+from pydantic import Field
+
+from scenarios.tables import Number, Row, Tag
 
 
 class Ranged(Number):
@@ -10,6 +12,14 @@ class Ranged(Number):
 
     low: float | None = None
     high: float | None = None
+
+
+class Sizes(Row):
+    """Diameters or lengths on offer [mm]."""
+
+    value: tuple[float, ...] = Field(min_length=1)
+    source: str
+    tag: Tag
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import Field, model_validator
 
-from scenarios.devices.sheet import Entry, Ranged, label_of
+from scenarios.devices.sheet import Entry, Ranged, Sizes, label_of
 from scenarios.devices.wires import Bend, Kind, Segment, TipShape, Wire
-from scenarios.tables import Number, Row, Tag
+from scenarios.tables import Number, Row
 
 UNITS = {
     "outer_diameter": "mm",
@@ -27,14 +27,6 @@ UNITS = {
 """Unit of each number of a row."""
 
 
-class Lengths(Row):
-    """Lengths on offer [mm]."""
-
-    value: tuple[float, ...] = Field(min_length=1)
-    source: str
-    tag: Tag
-
-
 class BendRow(Row):
     """A natural bend: its angle [degrees], its radius and its distance from the tip [mm]."""
 
@@ -49,7 +41,7 @@ class WireDesign(Row):
     size: str = Field(pattern=r"^(\d+\.\d+ in|\d+(\.\d+)?F)$")
     outer_diameter: Ranged
     bore: Ranged | None = None
-    lengths: Lengths
+    lengths: Sizes
     body_modulus: Ranged | None = None
     body_stiffness: Ranged | None = None
     transition_length: Ranged

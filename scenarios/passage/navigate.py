@@ -51,21 +51,21 @@ def navigate(
     """
     tell = progress or (lambda fraction, text: None)
     started = time.perf_counter()
-    chosen = settings or Settings(friction=FRICTION)
-    hands = ScriptedHands(script or across(passage), passage, dt=chosen.dt)
+    chosen, steps = settings or Settings(friction=FRICTION), script or across(passage)
+    hands = ScriptedHands(steps, passage, dt=chosen.dt)
     name = backend.start(backend_name)
     tell(0.0, "shape without blood pressure")
     found = unloaded or _rest(passage, lambda part: tell(0.08 * part, "shape without blood pressure"))
     rehearsal = Rehearsal(passage, body=found.body, displacement=found.displacement, settings=chosen)
     header = header_of(passage, rehearsal, name, unloading_error_mm=found.error * 1e3)
-    header["script"] = [step.model_dump(mode="json") for step in (script or across(passage)).step]
+    header["script"] = [step.model_dump(mode="json") for step in steps.step]
     recorder = Recorder.start(folder, passage, header, body=found.body, displacement=found.displacement)
     try:
         first = _run(rehearsal, passage, hands, recorder, tell)
         recorder.finish(wall_clock_s=time.perf_counter() - started, first_tick_s=first - started)
     finally:
         recorder.close()
-    return load_recording(folder)
+    return load_recording(folder, passage_too=True)
 
 
 def _rest(passage: Passage, tell: Callable[[float], None]) -> Unloaded:

@@ -335,9 +335,7 @@ def _model(case: "Case", unloaded: "Unloaded", key: str) -> "Model":
 
     whole = _digest(key, case.device, case.lattice.nodes, case.balloon_axis)
     if whole not in _MODELS:
-        wall = next((model for of, model in _MODELS.items() if of == key), None)
-        if wall is None:
-            wall = build_model(unloaded.body)
+        wall = _MODELS.get(key) or build_model(unloaded.body)
         _MODELS.clear()
         _MODELS[key] = wall
         _MODELS[whole] = with_device(wall, case.device_body())

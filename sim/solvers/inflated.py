@@ -18,6 +18,7 @@ from sim.command import Command
 from sim.device import Mounted
 from sim.model import Model
 from sim.solvers.device_parts import across, middle_of
+from sim.state import State
 
 FARTHEST = 2.0
 """Distance from the axis up to which a vertex is watched, in free radii."""
@@ -33,16 +34,19 @@ class Inflated:
         self._scratch = {one.name: _Scratch(len(self._wall)) for one in self._mounted}
         self._pressing: list[_Scratch] = []
 
-    def begin(self, displacement: np.ndarray, device: np.ndarray, command: Command) -> None:
-        """Take up a tick from displacements [m], shape (n, 3), and places of the device's nodes [m], shape (k, 3)."""
+    def begin(self, state: State, command: Command) -> None:
+        """Take up a tick from where tissue and device are; a balloon that the command does not name presses no more."""
         self._pressing = []
-        for one in self._mounted:
-            pressure = command.balloons.get(one.name, 0.0)
-            if pressure > 0.0 and len(self._wall):
-                scratch = self._scratch[one.name]
-                scratch.fill(self.model, self._wall, one, displacement, device, pressure)
-                if scratch.count:
-                    self._pressing.append(scratch)
+        full = [one for one in self._mounted if command.balloons.get(one.name, 0.0) > 0.0]
+        if not full or not len(self._wall):
+            return
+        points = self.model.body.vertices + state.displacement.to_numpy()
+        device = state.device_position + self.model.origin
+        for one in full:
+            scratch = self._scratch[one.name]
+            scratch.fill(self.model, self._wall, one, points, device, command.balloons[one.name])
+            if scratch.count:
+                self._pressing.append(scratch)
 
     @property
     def presses(self) -> bool:
@@ -80,20 +84,24 @@ class _Scratch:
         return self._table, self._vertices, self._foot, self._outward, self._area, self._narrow
 
     def fill(
-        self, model: Model, wall: np.ndarray, mounted: Mounted, displacement: np.ndarray, device: np.ndarray, pressure: float
+        self, model: Model, wall: np.ndarray, mounted: Mounted, points: np.ndarray, device: np.ndarray, pressure: float
     ) -> None:
-        """Choose the vertices about the balloon, away from struts upon it, and their share of its area."""
-        points = model.body.vertices + displacement
-        balloon = mounted.balloon
+        """Choose the vertices about the balloon, away from struts upon it, and their share of its area.
+
+        `points` are all vertices [m], shape (n, 3), `device` the device's nodes [m], shape (k, 3).
+        """
+        balloon, upon = mounted.balloon, mounted.share > 0.0
         reach = FARTHEST * balloon.free_radius(pressure)
         near = wall[np.abs(points[wall] - balloon.axis.mean(0)).max(1) < reach + np.ptp(balloon.axis, axis=0).max()]
         foot, along, station = balloon.nearest(points[near])
-        narrow = np.where(_covered(mounted, device, station), 0.0, balloon.share_at(station))
+        narrow = balloon.share_at(station)
         facing = _areas(points, model.body.lumen, near)
         off = points[near] - foot
         # A closed balloon pushes nowhere as a whole: it lies in the middle of its struts, or of the lumen where it has none.
-        if mounted.share.any():
-            foot = foot + _strut_middle(mounted, device, station)
+        if upon.any():
+            strut_foot, strut_along, at = balloon.nearest(device[upon])
+            narrow = np.where((station > at.min()) & (station < at.max()), 0.0, narrow)
+            foot = foot + middle_of(across(device[upon] - strut_foot, strut_along), at, mounted.share[upon], station)
         else:
             about = (narrow > 0.0) & (np.linalg.norm(off, axis=1) < reach) & (np.einsum("ni,ni->n", facing, off) > 0.0)
             foot = foot + middle_of(across(off, along), station, np.linalg.norm(facing, axis=1) * about)
@@ -120,23 +128,6 @@ class _Scratch:
         whole = np.zeros((self._most, *values.shape[1:]), kind)
         whole[: len(values)] = values
         return whole
-
-
-def _strut_middle(mounted: Mounted, device: np.ndarray, station: np.ndarray) -> np.ndarray:
-    """How far the struts about a balloon have gone aside of its axis at stations along it [m], shape (k, 3)."""
-    upon = mounted.share > 0.0
-    foot, along, at = mounted.balloon.nearest(device[upon])
-    off = across(device[upon] - foot, along)
-    return middle_of(off, at, mounted.share[upon], station)
-
-
-def _covered(mounted: Mounted, device: np.ndarray, station: np.ndarray) -> np.ndarray:
-    """Which stations along a balloon [m] lie under struts, shape (n,)."""
-    under = device[mounted.share > 0.0]
-    if len(under) == 0:
-        return np.zeros(len(station), bool)
-    places = mounted.balloon.nearest(under)[2]
-    return (station > places.min()) & (station < places.max())
 
 
 def _areas(points: np.ndarray, triangles: np.ndarray, vertices: np.ndarray) -> np.ndarray:

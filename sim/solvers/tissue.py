@@ -62,8 +62,7 @@ class Tissue:
         )  # fmt: skip
         self._prepare_materials(state, command, h)
         self._scale = self._least_force(command)
-        if command.balloons:
-            self._inflated.begin(state.displacement.to_numpy(), state.device_position + m.origin, command)
+        self._inflated.begin(state, command)
 
     def _prepare_materials(self, state: State, command: Command, h: float | None) -> None:
         """Factor of each law and what elements bear besides: active, viscous and relaxing stress."""

@@ -41,7 +41,8 @@ class Touching:
         self._keys = np.zeros((0, 5), np.int64)
         self._entered = Entered(m) if m.device and m.sample_count else None
         self._watched = settings.contact_reach
-        if m.device and m.device.feeds:
+        self._slides = bool(m.device and m.device.feeds)
+        if m.device and self._slides:
             self._watched = max(self._watched, 2.0 * float(m.device.rods.rest_length.max()))
         # Points closer together than the wall's vertices share the stiffness of one; lone points have it whole.
         lengths = m.device.sample_lengths if m.device else np.zeros(0)
@@ -82,7 +83,7 @@ class Touching:
         for name, array in {
             "vertices": self.vertices, "weights": self.weights, "normal": self.normal, "anchor": self._anchor,
             "anchor_before": self._anchor_before, "carried": self._carried, "offset": self._offset,
-            "stiffness": self.stiffness, "friction": self._friction, "bend": self._bend,
+            "stiffness": self.stiffness, "friction": self._friction,
         }.items():  # fmt: skip
             _fill(array, table[name])
         self.normal_host = table["normal"]
@@ -91,10 +92,12 @@ class Touching:
             self.count, m.sample_count, m.sample_nodes, m.sample_along, self.position_before, self.vertices, self.weights,
             m.rest, before, self._anchor_before, self._start,
         )  # fmt: skip
-        contact.starting_places(
-            self.count, m.sample_count, m.sample_nodes, m.sample_along, self._position, self.vertices, self.weights,
-            m.rest, state.displacement, self._anchor, self._found,
-        )  # fmt: skip
+        if self._slides:
+            _fill(self._bend, table["bend"])
+            contact.starting_places(
+                self.count, m.sample_count, m.sample_nodes, m.sample_along, self._position, self.vertices, self.weights,
+                m.rest, state.displacement, self._anchor, self._found,
+            )  # fmt: skip
         contact.list_contacts_by_vertex(
             m.vertex_count, self.count, self.vertices, self.stiffness, self._cursor, self.first, self.corners
         )
@@ -126,7 +129,7 @@ class Touching:
         rows["allowed"] = self._settings.depth_bound * radius
         rows["stiffness"] = np.where(near, self._settings.contact_ratio * self._sample_share * own, 0.0)
         rows["friction"][:] = self._settings.friction
-        if m.device.feeds:
+        if self._slides:
             x = m.rest.to_numpy().astype(float) + u.to_numpy()
             rows["bend"] = _hollows(x[wall], self._normals.to_numpy()[wall].astype(float), rows["normal"], gap + radius)
         return rows
@@ -183,7 +186,7 @@ class Touching:
 
     def strayed(self, y: np.ndarray) -> bool:
         """Whether a fed device has moved so far since the last search that it meets what it does not know of, or other facets."""
-        if self.model.device is None or not self.model.device.feeds:
+        if not self._slides:
             return False
         farthest = min(0.5 * self._watched, STALE * self.model.mean_edge)
         return float(np.linalg.norm(y - self._searched_device, axis=1).max()) > farthest
@@ -250,9 +253,11 @@ class Touching:
         slide = self.slide.to_numpy()[: self.count].astype(float)
         along = np.einsum("si,sj->sij", self.normal_host, self.normal_host)
         sliding = np.einsum("si,sj->sij", slide, slide)
-        push = np.maximum(np.einsum("si,si->s", self.tractions(), self.normal_host), 0.0)
-        hollow = push[:, None, None] * np.einsum("si,sj->sij", self._bend_host, self._bend_host)
-        return slope[:, 0, None, None] * along + slope[:, 1, None, None] * (np.eye(3) - along - sliding) + hollow
+        blocks = slope[:, 0, None, None] * along + slope[:, 1, None, None] * (np.eye(3) - along - sliding)
+        if self._slides:
+            push = np.maximum(np.einsum("si,si->s", self.tractions(), self.normal_host), 0.0)
+            blocks += push[:, None, None] * np.einsum("si,sj->sij", self._bend_host, self._bend_host)
+        return blocks
 
     def carry_on(self, state: State, y: np.ndarray) -> tuple[float, bool]:
         """Carry the forces over into `state`; returns the deepest overlap [m] and whether one is deeper than allowed."""

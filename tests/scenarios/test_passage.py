@@ -83,9 +83,15 @@ def test_its_measures_add_up(gone):
 
 
 def test_a_recorded_passage_is_read_again_and_computes_again_to_the_bit(gone):
-    again = load_recording(gone.folder)
+    again = load_recording(gone.folder, passage_too=True)
     assert again.case.placed == small_passage().placed and again.case.lesion_mm == (7.0, 17.0)
     assert rerun(gone.folder).equal
+
+
+def test_what_shows_stents_refuses_a_passage_in_one_sentence(gone):
+    with pytest.raises(InputError, match=r"wires that were pushed.*report\.html") as refused:
+        load_recording(gone.folder)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_push_that_does_not_arrive_is_given_up():

@@ -104,3 +104,17 @@ def test_a_balloon_in_the_middle_of_a_vessel_pushes_it_nowhere():
     opened = np.linalg.norm(about[bore][:, :2], axis=1).mean()
     print(f"bore opened by {1e6 * opened:.1f} µm, its middle {1e6 * np.abs(moved[bore].mean(0)).max():.2f} µm aside")
     assert np.abs(moved[bore] - about[bore]).max() < 0.02 * opened
+
+
+def test_a_balloon_that_is_no_longer_named_lets_go():
+    """A command without balloons finds them empty, whatever the one before asked for."""
+    bench, bore = in_artery(4)
+    opened = np.linalg.norm(opened_by(bench, balloon_pressure(1.6) + ARTERY_SHEAR * tube_pressure(1.6, **ARTERY))[bore], axis=1)
+    model, left = bench.model, bench.state
+    ticking = ImplicitSolver(model)
+    ticking.step(left, Command(balloons={"balloon": balloon_pressure(1.6)}))
+    for _ in range(40):
+        ticking.step(left, Command())
+    back = np.linalg.norm(left.displacement.to_numpy()[bore], axis=1)
+    print(f"bore opened by {1e6 * opened.mean():.1f} µm, {1e6 * back.mean():.2f} µm of it left")
+    assert back.mean() < 0.05 * opened.mean()

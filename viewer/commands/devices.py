@@ -104,48 +104,40 @@ def show(
 
 
 def _list_stents(console: Any) -> None:
-    from rich.table import Table
-
     from scenarios import catalogue
 
     for family, members in catalogue.families().items():
         first = members[0]
-        table = Table(
-            title=f"{family}: {first.description}", title_justify="left", caption=f"Vessels: {first.vessel}", min_width=60
-        )
-        for column in ("diameter in mm", "nominal atm", "rated burst atm"):
-            table.add_column(column, justify="right")
-        table.add_column("lengths in mm")
-        by_diameter: dict[tuple[float, float, float], list[str]] = {}
-        for device in members:
-            balloon = device.balloon
-            key = (device.stent.diameter_mm, balloon.nominal_pressure_atm, balloon.rated_burst_pressure_atm)
-            by_diameter.setdefault(key, []).append(f"{device.stent.length_mm:g}")
-        for key, lengths in by_diameter.items():
-            table.add_row(*(f"{value:g}" for value in key), "  ".join(lengths))
-        console.print(table)
-        console.print(f'For example: --device "{first.name}"\n', highlight=False)
+        sizes = [(one.stent.diameter_mm, one.stent.length_mm, one.balloon) for one in members]
+        _list_sizes(console, f"{family}: {first.description}", first.vessel, sizes, f'--device "{first.name}"')
 
 
 def _list_balloons(console: Any) -> None:
-    from rich.table import Table
-
     from scenarios import catalogue
 
     for family in dict.fromkeys(one.family for one in catalogue.balloons()):
         members = [one for one in catalogue.balloons() if one.family == family]
-        table = Table(title=f"{family}: {members[0].description}", title_justify="left", caption=f"Vessels: {members[0].vessel}")
-        for column in ("diameter in mm", "nominal atm", "rated burst atm"):
-            table.add_column(column, justify="right")
-        table.add_column("lengths in mm")
-        by_diameter: dict[tuple[float, float, float], list[str]] = {}
-        for one in members:
-            key = (one.diameter_mm, one.balloon.nominal_pressure_atm, one.balloon.rated_burst_pressure_atm)
-            by_diameter.setdefault(key, []).append(f"{one.length_mm:g}")
-        for key, lengths in by_diameter.items():
-            table.add_row(*(f"{value:g}" for value in key), "  ".join(lengths))
-        console.print(table)
-        console.print(f'For example: --predilate "{members[0].name}"\n', highlight=False)
+        first = members[0]
+        sizes = [(one.diameter_mm, one.length_mm, one.balloon) for one in members]
+        _list_sizes(console, f"{family}: {first.description}", first.vessel, sizes, f'--predilate "{first.name}"')
+
+
+def _list_sizes(console: Any, title: str, vessel: str, sizes: list[tuple[float, float, Any]], example: str) -> None:
+    """One table of a family's sizes: diameter and length [mm] and the balloon of each."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", caption=f"Vessels: {vessel}", min_width=60)
+    for column in ("diameter in mm", "nominal atm", "rated burst atm"):
+        table.add_column(column, justify="right")
+    table.add_column("lengths in mm")
+    by_diameter: dict[tuple[float, float, float], list[str]] = {}
+    for diameter, length, balloon in sizes:
+        key = (diameter, balloon.nominal_pressure_atm, balloon.rated_burst_pressure_atm)
+        by_diameter.setdefault(key, []).append(f"{length:g}")
+    for key, lengths in by_diameter.items():
+        table.add_row(*(f"{value:g}" for value in key), "  ".join(lengths))
+    console.print(table)
+    console.print(f"For example: {example}\n", highlight=False)
 
 
 def _list_wires(console: Any, kind: str) -> None:

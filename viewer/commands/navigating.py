@@ -6,13 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from viewer.commands.options import Backend, BackendOption, Labels, Output, Overwrite, Thickness, UnitsOption
+from viewer.commands.options import Backend, BackendOption, Branch, Labels, Output, Overwrite, Thickness, UnitsOption
 from viewer.commands.plainly import EXIT_DIVERGED, EXIT_INTERRUPTED
-
-CAPTIONS = {
-    "passage": "The vessel seen through, with the wires in it, from the first state to the last.",
-    "handling": "How far hands and foremost points have gone, and what the wires press on the wall with.",
-}
 
 
 class Access(str, Enum):
@@ -45,10 +40,7 @@ def navigate(
     access: Annotated[Access, typer.Option(help="End of the vessel's path from which wires come in.")] = Access.FAR,
     rigid: Annotated[bool, typer.Option("--rigid", help="Hold the wall rigid: many times quicker, and it cannot yield.")] = False,
     label: Labels = None,
-    branch: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Which way through a branching vessel, 0 the longest.", show_default=False),
-    ] = None,
+    branch: Branch = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
     backend: BackendOption = Backend.auto,
@@ -65,85 +57,51 @@ def navigate(
 
       [cyan]vesalius navigate carotid.stl --units mm --wire "Amplatz plain 0.035 J" --rigid -o out[/]
     """
+    from rich.console import Console
+
     from scenarios.passage.passage import plan_passage
-    from scenarios.passage.script import across, read_script
+    from scenarios.passage.script import read_script
+    from scenarios.plan import require_source
     from viewer.commands.inputs import tell_notes
     from viewer.commands.progress import progress_of
     from viewer.results import prepare_folder
 
     steps = read_script(script) if script is not None else None
-    console = _console()
+    console = Console()
+    require_source(source)
     prepare_folder(output, overwrite=overwrite)
     with progress_of("Plan", console) as progress:
         passage = plan_passage(
             source, wires=wire, labels=tuple(label or ()), units=units and units.value, branch=branch, access=access.value,
             thickness_mm=thickness, rigid=rigid, progress=progress,
         )  # fmt: skip
-    chosen = steps or across(passage)
-    chosen.check(passage)
     tell_notes(console, passage.notes)
-    _run(passage, chosen, output, backend.value, console)
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console()
+    _run(passage, steps, output, backend.value, console)
 
 
 def _run(passage: Any, script: Any, output: Path, backend: str, console: Any) -> None:
     """Navigate, measure and write everything down, also what an interrupted or a diverged run has left."""
-    from scenarios.passage.assessing import assess_passage
     from scenarios.passage.navigate import navigate as run
     from scenarios.recording import load_recording
     from sim.solvers.settings import DivergedError
     from viewer.commands.progress import progress_of
-    from viewer.passage_pictures import passage_pictures
-    from viewer.report import embedded, provenance, rendered
+    from viewer.commands.reporting import report_on_passage
 
     exit_code, why = 0, ""
     try:
         with progress_of("Passage", console) as progress:
             run(passage, output, script=script, backend_name=backend, progress=progress)
     except DivergedError as error:
-        exit_code, why = EXIT_DIVERGED, str(error)
+        exit_code, why = EXIT_DIVERGED, f"Error: {error}"
     except KeyboardInterrupt:
-        exit_code, why = EXIT_INTERRUPTED, "The run was interrupted."
-    recording = load_recording(output)
-    if not recording.frame_ticks:
-        raise typer.Exit(exit_code or 1)
-    outcome = assess_passage(recording)
-    outcome.save(output / "outcome.json")
-    pictures = passage_pictures(recording, output / "pictures")
-    line = said_of(outcome)
-    page = rendered(
-        "report.html",
-        title=f"Passage through {passage.name}",
-        headline=line,
-        key_figures=[(one.name, f"{one.value:.3g} {one.unit}") for one in outcome.measures if "peak" in one.name],
-        pictures=[(name, embedded(pictures[name]), caption) for name, caption in CAPTIONS.items()],
-        measures=outcome.measures,
-        beside=[],
-        provenance=provenance(outcome),
-        notes=outcome.notes,
-    )
-    (output / "report.html").write_text(page, encoding="utf-8")
-    for event in recording.events:
-        console.print(event, highlight=False)
-    console.print(line, highlight=False)
-    console.print(f"Report: {output / 'report.html'}", highlight=False, soft_wrap=True)
-    if why:
-        console.print(why, highlight=False)
+        exit_code, why = EXIT_INTERRUPTED, "Stopped."
+    if why and not any((output / "recording" / "frames").glob("*.npz")):
+        typer.echo(f"{why} Nothing was recorded yet.", err=True)
         raise typer.Exit(exit_code)
-
-
-def said_of(outcome: Any) -> str:
-    """Say in a sentence how far the wires came and how hard they pressed."""
-    figures = {one.name: one.value for one in outcome.measures}
-    parts = []
-    for name in dict.fromkeys(one.name.split(": ")[0] for one in outcome.measures if ": " in one.name):
-        parts.append(
-            f"The {name} came to {figures[f'{name}: farthest place']:.0f} mm along the way and pressed on the wall with up to "
-            f"{figures[f'{name}: peak wall force']:.3g} N, its tip with up to {figures[f'{name}: peak tip force']:.3g} N."
-        )
-    return " ".join(parts)
+    recording = load_recording(output, passage_too=True)
+    for event in recording.events:
+        console.print(event, highlight=False, markup=False, soft_wrap=True)
+    report_on_passage(recording, output, console)
+    if why:
+        typer.echo(f"{why} What was recorded is kept.", err=True)
+        raise typer.Exit(exit_code)

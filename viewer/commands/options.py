@@ -80,3 +80,27 @@ Postdilate = Annotated[
         show_default=False,
     ),
 ]
+DeviceName = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Device by its name in [cyan]vesalius devices[/]; without it, the size nearest to the vessel's.",
+        show_default=False,
+    ),
+]
+At = Annotated[
+    float | None,
+    typer.Option(
+        "--at",
+        metavar="MM",
+        help="Where along the centreline the stent's middle goes, in mm; without it, the narrowest place.",
+        show_default=False,
+    ),
+]
+Branch = Annotated[
+    int | None,
+    typer.Option(
+        "--branch", metavar="N", min=0, help="Which way through a branching vessel, 0 the longest.", show_default=False
+    ),
+]

@@ -5,7 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from viewer.commands.options import Backend, BackendOption, Labels, Output, Overwrite, Thickness, UnitsOption
+from viewer.commands.options import (
+    At,
+    Backend,
+    BackendOption,
+    Branch,
+    DeviceName,
+    Labels,
+    Output,
+    Overwrite,
+    Thickness,
+    UnitsOption,
+)
 
 Bindings = Annotated[
     Path | None,
@@ -22,15 +33,9 @@ def room(
     ],
     output: Output,
     label: Labels = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Device by its name in [cyan]vesalius devices[/].", show_default=False)
-    ] = None,
-    at: Annotated[
-        float | None, typer.Option(metavar="MM", help="Where along the centreline the stent lies, in mm.", show_default=False)
-    ] = None,
-    branch: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Which way through a branching vessel.", show_default=False)
-    ] = None,
+    device: DeviceName = None,
+    at: At = None,
+    branch: Branch = None,
     predilate: Annotated[
         str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for before the stent.", show_default=False)
     ] = None,
@@ -127,7 +132,7 @@ def _do_by_hand(
     """Plan, open the window, and write down what was done."""
     from rich.console import Console
 
-    from scenarios.plan import plan_case
+    from scenarios.plan import plan_case, require_source
     from viewer.commands.inputs import tell_notes
     from viewer.commands.plainly import EXIT_DIVERGED
     from viewer.commands.progress import progress_of
@@ -137,6 +142,7 @@ def _do_by_hand(
 
     check_window(f"vesalius rehearse {source} -o {output}")
     keys, console = read_bindings(bindings), Console()
+    require_source(source)
     prepare_folder(output, overwrite=overwrite)
     with progress_of("Plan", console) as progress:
         case = plan_case(source, progress=progress, **choices)
@@ -168,18 +174,11 @@ def _open_review(folders: list[Path], bindings: Path | None) -> None:
 
 def _write_what_was_done(output: Path, console: Any) -> None:
     """Measure the recording and write the report, if time has passed at all."""
-    from scenarios.outcome import assess
     from scenarios.recording import load_recording
-    from viewer.commands.progress import progress_of
-    from viewer.headline import headline
-    from viewer.results import write_results
+    from viewer.commands.reporting import report_on_stent
 
     recording = load_recording(output)
     if not recording.frame_ticks:
         console.print("No time has passed, so there is nothing to measure.")
         return
-    with progress_of("Report", console) as progress:
-        outcome = assess(recording)
-        write_results(recording, outcome, output, progress=progress)
-    for line in (headline(outcome), f"Report: {output / 'report.html'}", f"Look:   vesalius review {output}"):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    report_on_stent(recording, output, console, look=f"vesalius review {output}")

@@ -7,8 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from viewer.commands.options import (
+    At,
     Backend,
     BackendOption,
+    Branch,
+    DeviceName,
     Labels,
     Output,
     Overwrite,
@@ -46,26 +49,9 @@ def rehearse(
     ],
     output: Output,
     label: Labels = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Device by its name in [cyan]vesalius devices[/]; without it, the size nearest to the vessel's.",
-            show_default=False,
-        ),
-    ] = None,
-    at: Annotated[
-        float | None,
-        typer.Option(
-            metavar="MM",
-            help="Where along the centreline the stent's middle goes, in mm; without it, the narrowest place.",
-            show_default=False,
-        ),
-    ] = None,
-    branch: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Which way through a branching vessel, 0 the longest.", show_default=False),
-    ] = None,
+    device: DeviceName = None,
+    at: At = None,
+    branch: Branch = None,
     pressure: Annotated[
         float | None,
         typer.Option(metavar="ATM", help="Inflation pressure in atm; without it, the balloon's nominal one.", show_default=False),
@@ -138,15 +124,14 @@ def _rehearse(
     """Plan, rehearse, measure and write everything down."""
     from rich.console import Console
 
-    from scenarios.outcome import assess
     from scenarios.plan import plan_case, require_source
     from scenarios.procedure import procedure_of
     from scenarios.rehearsal import rehearse as run
     from sim.solvers.settings import DivergedError
     from viewer.commands.inputs import tell_notes
     from viewer.commands.progress import progress_of
-    from viewer.headline import headline
-    from viewer.results import prepare_folder, write_results
+    from viewer.commands.reporting import report_on_stent
+    from viewer.results import prepare_folder
 
     console, began = Console(), time.monotonic()
     require_source(source)
@@ -167,11 +152,7 @@ def _rehearse(
         raise typer.Exit(EXIT_DIVERGED) from None
     first_s = planned_s + recording.header["run"]["first_tick_s"]
     console.print(f"The first tick was done {first_s:.0f} s after the command.", highlight=False)
-    with progress_of("Report", console) as progress:
-        outcome = assess(recording)
-        write_results(recording, outcome, output, progress=progress)
-    for line in (headline(outcome), f"Report: {output / 'report.html'}", f"Look:   vesalius view {output}"):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    report_on_stent(recording, output, console, look=f"vesalius view {output}")
 
 
 def _tell_what_is_kept(sentence: str, output: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from meshing.errors import InputError
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.lattice import ATMOSPHERE
-from scenarios.procedure import STENT
+from scenarios.procedure import STENT, burst_sentence, called, phase_of
 from sim.command import Command
 from viewer.room.actions import ACTIONS
 from viewer.room.bus import Event
@@ -78,11 +78,6 @@ class Hands:
         """All contrast agent until now [mL]."""
         return sum(one.volume_ml for one in self.injections)
 
-    @property
-    def xray_is_on(self) -> bool:
-        """Whether the pedal was down in the last tick."""
-        return "xray" in self._down
-
     def take(self, event: Event) -> None:
         """Do one thing; something that cannot be done is told among the tick's events.
 
@@ -146,15 +141,11 @@ class Hands:
             self.active = number
 
     def _tell(self, what: str, tool: Tool, time_s: float) -> None:
-        which = "stent's balloon" if tool.name == STENT else f"balloon of the {tool.name}"
-        balloon = tool.balloon
+        which, balloon = called(tool.name), tool.balloon
         if what == "nominal":
             self._told.append(f"The {which} reached its nominal {balloon.nominal_pressure_atm:g} atm at {time_s:.2f} s.")
         elif what == "burst":
-            self._told.append(
-                f"The {which} burst at {time_s:.2f} s: more than the {balloon.highest_pressure_atm:g} atm to which it is rated "
-                "was asked of it."
-            )
+            self._told.append(burst_sentence(tool.name, time_s, balloon.highest_pressure_atm))
         else:
             highest = self.indeflators[tool.name].highest_atm
             self._told.append(f"The {which} was empty again at {time_s:.2f} s, after {highest:.1f} atm at most.")
@@ -165,13 +156,12 @@ class Hands:
         if before_atm <= 0.0 and now <= 0.0:
             return
         at_top = now >= indeflator.highest_atm
-        before_it = "" if name == STENT else f"{name}, "
         if now <= 0.0:
-            self.phase = "after" if self.indeflators[STENT].highest_atm > 0.0 else f"{before_it}deflating"
+            self.phase = "after" if self.indeflators[STENT].highest_atm > 0.0 else phase_of(name, "deflating")
         elif at_top and (now == before_atm or now >= indeflator.balloon.nominal_pressure_atm):
-            self.phase = f"{before_it}inflated"
+            self.phase = phase_of(name, "inflated")
         elif now != before_atm:
-            self.phase = f"{before_it}inflating" if now > before_atm else f"{before_it}deflating"
+            self.phase = phase_of(name, "inflating" if now > before_atm else "deflating")
 
     def _inject(self, time_s: float, dt: float, *, flowing: bool) -> None:
         volume = CONTRAST_ML_S * dt if flowing else min(self._puff_left_ml, CONTRAST_ML_S * dt)
