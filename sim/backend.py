@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import textwrap
 from typing import Any
 
 import taichi as ti
 from taichi._lib import core
+from taichi.lang.ast import ast_transformer_utils
 from taichi.lang.impl import current_cfg
 
 NAMES = ("cuda", "vulkan", "metal", "cpu")
@@ -14,9 +16,23 @@ _started: str | None = None
 # Loops under some 50,000 light elements cost more in thread wake-ups than in work on a CPU; a GPU wants them parallel.
 # Kernels read this when they are compiled, hence a plain name and not a function.
 small_loops_serial = True
-# Left to itself, Taichi gives one thread at least 512 turns of a loop on a CPU, too many where each turn is long: over chunks,
-# clusters, rows. This many are given instead.
-heavy_block = 4
+# On a CPU Taichi gives one thread at least 512 turns of a loop, whatever block is asked for. A loop over fewer, longer items
+# (chunks, clusters, rows) runs on one thread unless each item is given as many turns, of which all but one are idle.
+turns_an_item = 512
+
+
+class _Unbroken(textwrap.TextWrapper):
+    """Leaves lines as they are.
+
+    When a kernel is first called Taichi quotes the source of each of its expressions, in case that one is wrong, and breaks the
+    quotations into lines of 80: a third of the time in which a fresh process gets ready.
+    """
+
+    def wrap(self, text: str) -> list[str]:
+        return [text] if text.strip() else []
+
+
+ast_transformer_utils.TextWrapper = _Unbroken
 
 
 class BackendError(RuntimeError):
@@ -38,7 +54,7 @@ def start(name: str = "auto", *, threads: int | None = None) -> str:
     BackendError
         If the processor asked for is not there or does not sum in double precision, which the line search needs.
     """
-    global _started, small_loops_serial, heavy_block
+    global _started, small_loops_serial, turns_an_item
     if name not in (*NAMES, "auto"):
         raise BackendError(f"There is no backend called {name!r}; choose one of auto, {', '.join(NAMES)}.")
     if _started is not None and name in ("auto", _started):
@@ -47,7 +63,7 @@ def start(name: str = "auto", *, threads: int | None = None) -> str:
         if _try(candidate, threads):
             _started = candidate
             small_loops_serial = candidate == "cpu"
-            heavy_block = 4 if candidate == "cpu" else 64
+            turns_an_item = 512 if candidate == "cpu" else 1
             return candidate
     raise BackendError(f"The backend {name!r} is not usable on this machine; leave it to 'auto' or take 'cpu'.")
 

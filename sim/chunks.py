@@ -2,16 +2,29 @@
 
 import taichi as ti
 
+from sim import backend
 from sim.arrays import Passed
 
 CHUNK = 128
 """Elements summed by one thread; the order of every sum is fixed, so that a rerun is equal to the bit."""
+
+MANY, SEVERAL = 16_384, 4_096
+"""Items from which a loop is worth a second thread, for those that take some 50 and some 300 nanoseconds each."""
 
 
 @ti.func
 def chunk_count(count):  # pyright: ignore
     """How many chunks hold `count` elements."""
     return (count + CHUNK - 1) // CHUNK
+
+
+@ti.func
+def turns_apart(count, least):  # pyright: ignore
+    """How many turns of a loop each of its items is given: as many as wake a second thread if there are `least` items.
+
+    Waking one takes a third of a millisecond, so that `least` items should take a CPU at least twice that.
+    """
+    return ti.select(count >= least, backend.turns_an_item, 1)
 
 
 @ti.func

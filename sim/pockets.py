@@ -15,9 +15,8 @@ import dataclasses
 import numpy as np
 import taichi as ti
 
-from sim import backend
 from sim.arrays import Array, Doubles, Floats, Ints, Passed, Vec3s, Vec3Table, ivec4, put
-from sim.chunks import CHUNK, chunk_count, summed
+from sim.chunks import CHUNK, MANY, chunk_count, summed, turns_apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,26 +55,33 @@ class Pockets:
     entry_pocket: Array
 
 
-def pockets_of(tets: np.ndarray, material: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pockets_of(tets: np.ndarray, material: np.ndarray, vertex_count: int) -> tuple[np.ndarray, np.ndarray]:
     """The pocket of each corner of tets of materials, shape (m, 4), and the material of each pocket, shape (p,)."""
-    vertex_count = int(tets.max()) + 1
     key = tets.astype(np.int64) + vertex_count * material[:, None].astype(np.int64)
     names, of_corner = np.unique(key.ravel(), return_inverse=True)
     return of_corner.reshape(-1, 4), names // vertex_count
 
 
 def build_pockets(tets: np.ndarray, material: np.ndarray, volume: np.ndarray, stiffness: np.ndarray) -> Pockets:
-    """The pockets of tets, shape (m, 4), of materials, shape (m,), with rest volumes [m³] and a stiffness [Pa] a material."""
-    vertex_count = int(tets.max()) + 1
-    of_corner, of_material = pockets_of(tets, material)
-    count = len(of_material)
-    own = np.zeros(count)
+    """The pockets of tets, shape (m, 4), of materials, shape (m,), with rest volumes [m³] and a stiffness [Pa] a material.
+
+    Materials of no stiffness, all of whose volume is kept in their tets, share one pocket that nothing moves.
+    """
+    vertex_count, every = int(tets.max()) + 1, len(tets)
+    shared = np.flatnonzero(stiffness[material] > 0.0)
+    tets, material, volume = tets[shared], material[shared], volume[shared]
+    of_corner, of_material = pockets_of(tets, material, vertex_count)
+    idle = len(of_material)
+    corner_pockets = np.full((every, 4), idle)
+    corner_pockets[shared] = of_corner
+    count = idle + 1
+    own = np.append(np.zeros(idle), 1.0)
     np.add.at(own, of_corner, np.repeat(volume[:, None] / 4.0, 4, axis=1))
     order = np.argsort(of_corner.ravel(), kind="stable")
     # Each tet lends a quarter to each of its pockets, and every corner moves all four.
     pocket = np.repeat(of_corner, 4, axis=1).ravel().astype(np.int64)
     vertex = np.tile(tets, (1, 4)).ravel()
-    corner = np.tile(np.arange(4 * len(tets)).reshape(-1, 4), (1, 4)).ravel()
+    corner = np.tile(4 * shared[:, None] + np.arange(4), (1, 4)).ravel()
     entry_key = pocket * vertex_count + vertex
     entry_order = np.argsort(entry_key, kind="stable")
     entries, entry_first = np.unique(entry_key[entry_order], return_index=True)
@@ -84,11 +90,11 @@ def build_pockets(tets: np.ndarray, material: np.ndarray, volume: np.ndarray, st
     return Pockets(
         count=count,
         entry_count=len(entries),
-        of_corner=put(of_corner, ivec4),
+        of_corner=put(corner_pockets, ivec4),
         volume=put(own, ti.f32),
-        stiffness=put(stiffness[of_material], ti.f32),
+        stiffness=put(np.append(stiffness[of_material], 0.0), ti.f32),
         first=put(np.searchsorted(of_corner.ravel()[order], np.arange(count + 1)), ti.i32),
-        tets=put(order // 4, ti.i32),
+        tets=put(shared[order // 4], ti.i32),
         row_first=put(np.searchsorted(entry_pocket, np.arange(count + 1)), ti.i32),
         column=put(column, ti.i32),
         entry_first=put(np.append(entry_first, len(entry_key)), ti.i32),
@@ -113,8 +119,11 @@ def pocket_pressures(
 ) -> ti.f64:
     """(1 − s) κ c_p of each pocket [Pa], from each tet's J − 1; returns the energy of all pockets [J]."""
     chunks = chunk_count(count)
-    ti.loop_config(block_dim=backend.heavy_block)
-    for c in range(chunks):
+    apart = turns_apart(count, MANY)
+    for turn in range(chunks * apart):
+        if turn % apart != 0:
+            continue
+        c = turn // apart
         total = ti.f64(0.0)
         for p in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
             grown = ti.f64(0.0)

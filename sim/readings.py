@@ -32,7 +32,7 @@ def pressures(body: Body, displacement: np.ndarray) -> np.ndarray:
     volume = np.linalg.det(p[:, 1:] - p[:, :1]) / 6.0
     unique = list(dict.fromkeys(body.laws))
     material = np.array([unique.index(law) for law in body.laws])[body.law_of_tet]
-    pocket, _ = pockets_of(body.tets, material)
+    pocket, _ = pockets_of(body.tets, material, len(body.vertices))
     whole = np.bincount(pocket.ravel(), np.repeat(volume, 4))
     grown = np.bincount(pocket.ravel(), np.repeat(volume * (jacobian - 1.0), 4))
     stiffness = np.array([law.volume_stiffness for law in unique])[material]

@@ -12,7 +12,6 @@ import numpy as np
 import scipy.sparse as sparse
 import taichi as ti
 
-from sim import backend
 from sim.arrays import (
     Array,
     Doubles,
@@ -202,7 +201,6 @@ def _joints(touch_pocket: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @ti.kernel
 def moment_sums(count: int, first: Ints, members: Ints, rest: Vec3s, u: Vec3ds, moment_out: Mat3ds):
     """Σ (x − x̄)(X − X̄)ᵀ of each cluster [m²]."""
-    ti.loop_config(block_dim=backend.heavy_block)
     for q in range(count):
         rest_mean, mean = vec3d(0.0), vec3d(0.0)
         for k in range(first[q], first[q + 1]):
@@ -238,7 +236,6 @@ def pair_sums(
     joint_left: Ints, joint_right: Ints, motion: Vec3Table, sum_out: Doubles,
 ):  # fmt: skip
     """Σ wₐ S w_b over each pair of clusters [N/m], for the sixteen pairs of their vectors, in double precision."""
-    ti.loop_config(block_dim=backend.heavy_block)
     for item in range(16 * count):
         pair, a, b = item >> 4, (item >> 2) & 3, item & 3
         total = mat3d(0.0)

@@ -3,13 +3,12 @@
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sparse
-from scipy.sparse.linalg import splu
 
 from sim.command import Command
 from sim.device import DeviceBody
 from sim.rods.network import Pose
 from sim.rods.rotations import inverse, quaternion_product, to_vectors
+from sim.solvers.device_matrix import Compliance, DeviceMatrix
 from sim.solvers.device_parts import BalloonPart, GuidePart, NodeBlocks, SleevePart
 from sim.solvers.feeding import held_degrees
 from sim.state import State
@@ -31,12 +30,16 @@ class DeviceStep:
     tick began. The devices' own inertia is lost beside the drag.
     """
 
-    def __init__(self, device: DeviceBody, origin: np.ndarray, state: State, command: Command, h: float):
+    def __init__(
+        self, device: DeviceBody, origin: np.ndarray, state: State, command: Command, h: float, last: "DeviceStep | None" = None
+    ):
+        """Begin a tick; `last` lends its matrix, whose pattern is costly to find."""
         self.device = device
         self._history = state.device_history
         self._before = Pose(state.device_position, state.device_rotation)
         self._drag = device.drag / h
         self.held = held_degrees(device)
+        self.matrix = last.matrix if last else DeviceMatrix(self.held)
         # A moment counts as the force that makes it on an arm of one element.
         self.weights = np.repeat([1.0, 1.0 / float(device.rods.rest_length.mean())], 3) if len(device.rods.rest_length) else 1.0
         self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None
@@ -70,19 +73,14 @@ class DeviceStep:
         slope[self.held] = 0.0
         return energy, slope
 
-    def stiffness(self, pose: Pose, contacts: NodeBlocks, *, positive: bool) -> sparse.csc_matrix:
-        """Second derivative of the energy [N/m, N, N·m], shape (6n, 6n), with the contacts'; a unit matrix where held."""
+    def stiffness(self, pose: Pose, contacts: NodeBlocks, *, positive: bool) -> np.ndarray:
+        """Second derivative of the energy [N/m, N, N·m] with the contacts', as entries of the device's matrix."""
         drag = np.concatenate([np.repeat(self._drag[:, None], 3, 1), np.repeat(SPIN_ARM**2 * self._drag[:, None], 3, 1)], 1)
-        matrix = self.device.rods.stiffness(pose, self._history, positive=positive)
+        rods = self.device.rods.stiffness(pose, self._history, positive=positive)
         blocks = [contacts, *(part.stiffness(pose.position) for part in self._parts)]
-        matrix = matrix + _scattered(blocks, self.device.node_count, drag.ravel())
-        if not self.held.any():
-            return matrix
-        free = (~self.held).astype(float).ravel()
-        keep = sparse.diags_array(free)
-        return sparse.csc_matrix(keep @ matrix @ keep + sparse.diags_array(1.0 - free))
+        return self.matrix.sum(rods, blocks, drag.ravel())
 
-    def compliance(self, pose: Pose, contacts: NodeBlocks) -> "Compliance":
+    def compliance(self, pose: Pose, contacts: NodeBlocks) -> Compliance:
         """The inverse of the stiffness: of the exact one, or of a positive one near it if the energy curves down somewhere.
 
         Raises
@@ -91,10 +89,9 @@ class DeviceStep:
             If neither is positive definite, which drag alone prevents unless a number is lost.
         """
         for positive in (False, True):
-            matrix = self.stiffness(pose, contacts, positive=positive)
+            entries = self.stiffness(pose, contacts, positive=positive)
             for shift in SHIFTS[: 1 if not positive else None]:
-                raised = matrix + sparse.diags_array(shift * np.abs(matrix.diagonal()), format="csc") if shift else matrix
-                found = Compliance(raised, self.held)
+                found = self.matrix.factor(self.matrix.raised(entries, shift))
                 if found.positive:
                     return found
         raise FloatingPointError("The device's stiffness is not positive definite.")
@@ -102,39 +99,3 @@ class DeviceStep:
     def history_after(self, pose: Pose) -> np.ndarray:
         """What the rods' metal remembers after a tick that ends at this pose."""
         return self.device.rods.history_after(pose, self._history)
-
-
-class Compliance:
-    """Inverse of a device's stiffness as a sparse factor.
-
-    Attributes
-    ----------
-    positive
-        Whether the stiffness is positive definite, told by the signs of its pivots.
-    """
-
-    def __init__(self, matrix: sparse.csc_matrix, held: np.ndarray):
-        self._held = held.ravel()
-        options = {"SymmetricMode": True}
-        self._factor = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
-        self.positive = bool((self._factor.U.diagonal() > 0.0).all())
-
-    def solve(self, force: np.ndarray) -> np.ndarray:
-        """Motions [m, rad] of the nodes under forces [N] and moments [N·m], both shape (6n,) or (6n, q); none where held."""
-        answer = self._factor.solve(np.where(self._held if force.ndim == 1 else self._held[:, None], 0.0, force))
-        answer[self._held] = 0.0
-        return answer
-
-
-def _scattered(blocks: list[NodeBlocks], node_count: int, diagonal: np.ndarray) -> sparse.csc_matrix:
-    """Blocks between nodes' displacements, and a diagonal, as a matrix over all degrees of freedom."""
-    every = np.arange(6 * node_count)
-    rows, columns, values = [every], [every], [diagonal]
-    for one in blocks:
-        degrees = (6 * one.nodes[:, :, None] + np.arange(3)).reshape(len(one.nodes), 3 * one.nodes.shape[1])
-        width = degrees.shape[1]
-        rows.append(np.repeat(degrees, width, axis=1).ravel())
-        columns.append(np.tile(degrees, (1, width)).ravel())
-        values.append(one.values.ravel())
-    index = (np.concatenate(rows), np.concatenate(columns))
-    return sparse.csc_matrix((np.concatenate(values), index), shape=(6 * node_count, 6 * node_count))

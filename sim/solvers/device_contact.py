@@ -4,16 +4,18 @@ import numpy as np
 import scipy.sparse as sparse
 
 from sim.device import DeviceBody
-from sim.solvers.device import Compliance
+from sim.solvers.device_matrix import Compliance
 from sim.solvers.device_parts import NodeBlocks
 
 
 def contact_stiffness(device: DeviceBody, blocks: np.ndarray) -> NodeBlocks:
-    """w w' A of each contact that presses, between the two nodes of its sample point; `blocks` A [N/m] has shape (s, 3, 3)."""
-    touching = np.flatnonzero(blocks.any((1, 2)))
-    weight = np.stack([1.0 - device.sample_along, device.sample_along], 1)[touching]
-    values = np.einsum("sa,sb,sij->saibj", weight, weight, blocks[touching]).reshape(-1, 6, 6)
-    return NodeBlocks(device.sample_nodes[touching], values)
+    """w w' A of each contact, between the two nodes of its sample point.
+
+    `blocks` A [N/m], shape (s, 3, 3), is nought where nothing touches.
+    """
+    weight = np.stack([1.0 - device.sample_along, device.sample_along], 1)
+    values = (weight[:, :, None, None, None] * weight[:, None, None, :, None]) * blocks[:, None, :, None, :]
+    return NodeBlocks(device.sample_nodes, values.reshape(-1, 6, 6))
 
 
 def contact_push(device: DeviceBody, traction: np.ndarray) -> np.ndarray:

@@ -14,8 +14,9 @@ from sim.obstacles import Sphere
 from sim.rods.network import Pose
 from sim.solvers import linear, motion
 from sim.solvers.dense import one_thread
-from sim.solvers.device import FORCE_FLOOR, Compliance, DeviceStep
+from sim.solvers.device import FORCE_FLOOR, DeviceStep
 from sim.solvers.device_contact import contact_push, contact_stiffness
+from sim.solvers.device_matrix import Compliance
 from sim.solvers.feeding import check_drives, fed, stages_of
 from sim.solvers.inversion import jacobians, whereabouts
 from sim.solvers.loads import check_command, move_patches, placed_obstacles
@@ -97,9 +98,8 @@ class ImplicitSolver:
         """
         if not self.model.body.obstacles and not self.model.body.touching:
             check_supported(self.model.body)
-        begin, reached, increment = start or Command(), 0.0, 1.0
+        begin, reached, increment, newton, iterations = start or Command(), 0.0, 1.0, 0, 0
         report = TickReport(np.inf, 0, 0, 0.0, 0.0, 0)
-        newton = iterations = 0
         motion.stop(self.model.vertex_count, state.velocity)
         with one_thread():
             while reached < 1.0:
@@ -160,7 +160,7 @@ class ImplicitSolver:
         last = self._last_moves(state)
         pose, deepest = state.device_pose, 0.0
         if m.device and m.node_count:
-            self._device = DeviceStep(m.device, m.origin, state, command, h or 1e3)
+            self._device = DeviceStep(m.device, m.origin, state, command, h or 1e3, self._device)
             self._touching.position_before.from_numpy(pose.position)
         stages = self._stages(state, command, last)
         for stage in range(stages):

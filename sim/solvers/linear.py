@@ -29,7 +29,7 @@ from sim.arrays import (
     Vec4s,
     vec3,
 )
-from sim.chunks import CHUNK, chunk_count
+from sim.chunks import CHUNK, MANY, SEVERAL, chunk_count, turns_apart
 from sim.contact import resist
 from sim.pockets import pocket_answer, pocket_push
 
@@ -100,20 +100,26 @@ def start_iterations(
     scalars: Doubles,
 ):
     """Set x = 0, r = force, z = M⁻¹ r, p = z and the scalars."""
-    chunks = chunk_count(count)
+    chunks, light, rows = chunk_count(count), turns_apart(count, MANY), turns_apart(4 * cluster_count, 500)
     for v in range(count):
         vectors[SOLUTION, v] = vec3(0.0)
         vectors[RESIDUAL, v] = force[v]
         vectors[DIRECTION, v] = vec3(0.0)
         vectors[IMAGE, v] = vec3(0.0)
-    ti.loop_config(block_dim=backend.heavy_block)
-    for q in range(cluster_count):
+    for turn in range(cluster_count * light):
+        if turn % light != 0:
+            continue
+        q = turn // light
         move_and_restrict(q, 0.0, members, cluster_first, modes, rotation, vectors, coarse)
-    ti.loop_config(block_dim=backend.heavy_block)
-    for row in range(4 * cluster_count):
+    for turn in range(4 * cluster_count * rows):
+        if turn % rows != 0:
+            continue
+        row = turn // rows
         coarse_row(row, 4 * cluster_count, rotation, coarse_inverse, coarse)
-    ti.loop_config(block_dim=backend.heavy_block)
-    for c in range(chunks):
+    for turn in range(chunks * light):
+        if turn % light != 0:
+            continue
+        c = turn // light
         precondition_chunk(c, count, DIRECTION, inverse, cluster_of, modes, coarse, partial, vectors)
     ti.loop_config(serialize=True)
     for _ in range(1):
@@ -156,7 +162,8 @@ def iterate(
     The first `sample_count` contacts are a device's that gives way by `answer` [m]; it belongs to one step's direction, so
     that with a device there is one step in a launch.
     """
-    chunks = chunk_count(count)
+    chunks, light, rows = chunk_count(count), turns_apart(count, MANY), turns_apart(4 * cluster_count, 500)
+    heavy = turns_apart(count, SEVERAL)
     for _ in ti.static(range(steps)):  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues]
         ti.loop_config(serialize=backend.small_loops_serial)
         for s in range(contact_count):
@@ -168,8 +175,10 @@ def iterate(
         for p in range(pocket_count):
             factor = pocket_stiffness[p] / pocket_volume[p]
             pocket_answers[p] = pocket_answer(p, pocket_row, pocket_column, pocket_slope, factor, DIRECTION, vectors)
-        ti.loop_config(block_dim=backend.heavy_block)
-        for c in range(chunks):
+        for turn in range(chunks * heavy):
+            if turn % heavy != 0:
+                continue
+            c = turn // heavy
             curvature = ti.f64(0.0)
             for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
                 image = pocket_push(v, pocket_first, pocket_entries, entry_pocket, pocket_slope, pocket_answers)
@@ -185,15 +194,21 @@ def iterate(
         ti.loop_config(serialize=True)
         for _once in range(1):
             choose_step(chunks, partial, scalars)
-        ti.loop_config(block_dim=backend.heavy_block)
-        for q in range(cluster_count):
+        for turn in range(cluster_count * light):
+            if turn % light != 0:
+                continue
+            q = turn // light
             step = ti.cast(scalars[STEP], ti.f32)
             move_and_restrict(q, step, members, cluster_first, modes, rotation, vectors, coarse)
-        ti.loop_config(block_dim=backend.heavy_block)
-        for row in range(4 * cluster_count):
+        for turn in range(4 * cluster_count * rows):
+            if turn % rows != 0:
+                continue
+            row = turn // rows
             coarse_row(row, 4 * cluster_count, rotation, coarse_inverse, coarse)
-        ti.loop_config(block_dim=backend.heavy_block)
-        for c in range(chunks):
+        for turn in range(chunks * light):
+            if turn % light != 0:
+                continue
+            c = turn // light
             precondition_chunk(c, count, PRECONDITIONED, inverse, cluster_of, modes, coarse, partial, vectors)
         ti.loop_config(serialize=True)
         for _once in range(1):

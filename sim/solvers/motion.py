@@ -2,9 +2,8 @@
 
 import taichi as ti
 
-from sim import backend
 from sim.arrays import Doubles, Floats, Mat3s, Vec3ds, Vec3s, Vec3Table, vec3
-from sim.chunks import CHUNK, chunk_count, summed
+from sim.chunks import CHUNK, MANY, chunk_count, summed, turns_apart
 from sim.solvers.linear import SOLUTION
 
 
@@ -72,8 +71,11 @@ def add_vertex_force(count: int, own: Mat3s, pull: Vec3s, before: Vec3ds, u: Vec
 def vertex_energy(count: int, own: Mat3s, pull: Vec3s, before: Vec3ds, u: Vec3ds, partial: Doubles) -> ti.f64:
     """½ d·own·d − pull·d of all vertices [J] with d = u − before."""
     chunks = chunk_count(count)
-    ti.loop_config(block_dim=backend.heavy_block)
-    for c in range(chunks):
+    apart = turns_apart(count, MANY)
+    for turn in range(chunks * apart):
+        if turn % apart != 0:
+            continue
+        c = turn // apart
         total = ti.f64(0.0)
         for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
             off = u[v] - before[v]
@@ -90,8 +92,11 @@ def vertex_energy(count: int, own: Mat3s, pull: Vec3s, before: Vec3ds, u: Vec3ds
 def work(count: int, force: Vec3s, start: Vec3ds, u: Vec3ds, partial: Doubles) -> ti.f64:
     """Σ force · (u − start) [J]."""
     chunks = chunk_count(count)
-    ti.loop_config(block_dim=backend.heavy_block)
-    for c in range(chunks):
+    apart = turns_apart(count, MANY)
+    for turn in range(chunks * apart):
+        if turn % apart != 0:
+            continue
+        c = turn // apart
         total = ti.f64(0.0)
         for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
             total += ti.cast(force[v], ti.f64).dot(u[v] - start[v])
@@ -121,8 +126,11 @@ def new_velocity(count: int, inverse_h: ti.f32, before: Vec3ds, u: Vec3ds, veloc
 def squared_norm(count: int, values: Vec3s, partial: Doubles) -> ti.f64:
     """Σ |v|², summed in a fixed order."""
     chunks = chunk_count(count)
-    ti.loop_config(block_dim=backend.heavy_block)
-    for c in range(chunks):
+    apart = turns_apart(count, MANY)
+    for turn in range(chunks * apart):
+        if turn % apart != 0:
+            continue
+        c = turn // apart
         total = ti.f64(0.0)
         for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
             total += ti.cast(values[v].norm_sqr(), ti.f64)

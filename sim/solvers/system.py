@@ -8,8 +8,8 @@ from sim.chunks import partial_length
 from sim.model import Model
 from sim.solvers import assembly, linear
 from sim.solvers.coarse import CoarseSpace
-from sim.solvers.device import Compliance
 from sim.solvers.device_contact import eliminated_stiffness
+from sim.solvers.device_matrix import Compliance
 from sim.solvers.tissue import Tissue
 from sim.solvers.touching import Touching
 from sim.state import State
