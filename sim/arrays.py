@@ -80,7 +80,9 @@ def lent(values: np.ndarray) -> Any:
 
 def zeros(count: int, kind: Any) -> Array:
     """An array of zeros on the backend, of at least one element."""
-    return put(np.zeros((max(count, 1), *_trailing(kind))), kind)
+    backend.current()
+    array: Any = ti.ndarray(dtype=kind, shape=max(count, 1))
+    return array
 
 
 def _trailing(kind: Any) -> tuple[int, ...]:

@@ -110,6 +110,8 @@ class Model:
     node_samples: Array
     vertex_stiffness: np.ndarray
     mean_edge: float
+    rest_inverses: dict[float | None, Array | None]
+    """The coarse inverse at rest for ticks of each length [s], made by the solver that first needs it."""
 
 
 def build_model(body: Body, device: DeviceBody | None = None) -> Model:
@@ -172,6 +174,7 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
         neighbours=put(neighbours, ti.i32),
         vertex_stiffness=_vertex_stiffness(body, edges_inverse, volume),
         mean_edge=_mean_edge(body),
+        rest_inverses={},
         **_device_tables(device),
     )
 

@@ -52,15 +52,17 @@ def join(points: np.ndarray, strands: Sequence[Strand]) -> tuple[RodNetwork, Pos
         If a point belongs to no strand, or two neighbours coincide.
     """
     rotation = np.zeros((len(points), 4))
-    for strand in reversed(strands):
-        rotation[strand.nodes] = from_matrices(strand.frames)
+    turns = from_matrices(np.concatenate([strand.frames for strand in strands]))
+    frames = np.split(turns, np.cumsum([len(strand.nodes) for strand in strands])[:-1])
+    for strand, turn in zip(reversed(strands), reversed(frames), strict=True):
+        rotation[strand.nodes] = turn
     lone = np.flatnonzero(~rotation.any(1))
     if len(lone):
         raise ValueError(f"{len(lone)} of {len(points)} points belong to no strand; the first is {lone[0]}. Leave them out.")
     elements = np.concatenate([np.stack([s.nodes[:-1], s.nodes[1:]], 1) for s in strands])
     ends = []
-    for strand in strands:
-        own = quaternion_product(inverse(rotation[strand.nodes]), from_matrices(strand.frames))
+    for strand, turn in zip(strands, frames, strict=True):
+        own = quaternion_product(inverse(rotation[strand.nodes]), turn)
         ends.append(np.stack([own[:-1], own[1:]], 1))
     length = np.linalg.norm(points[elements[:, 1]] - points[elements[:, 0]], axis=1)
     if not length.all():

@@ -64,7 +64,6 @@ class ImplicitSolver:
         self._system = System(model, self._tissue, self._touching)
         self._start = zeros(model.vertex_count, vec3d)
         self._device: DeviceStep | None = None
-        self._rest_inverses: dict[float | None, Array | None] = {}
         self._progress = _Progress()
         self._whole = True
         self._search: Callable[[np.ndarray], None] = lambda position: None
@@ -185,7 +184,7 @@ class ImplicitSolver:
 
     def _rest_inverse(self, h: float | None) -> Array | None:
         """The coarse inverse at rest, made when first asked for; None for laws whose stiffness changes too much with strain."""
-        if h not in self._rest_inverses:
+        if h not in self.model.rest_inverses:
             inverse = None
             if not any(getattr(kind, "fibrous", False) for kind in self.model.materials.kinds):
                 rest = new_state(self.model)
@@ -193,8 +192,8 @@ class ImplicitSolver:
                 self._tissue.energy(rest)
                 self._tissue.assemble(rest, whole=False)
                 inverse = self._system.rest_inverse()
-            self._rest_inverses[h] = inverse
-        return self._rest_inverses[h]
+            self.model.rest_inverses[h] = inverse
+        return self.model.rest_inverses[h]
 
     def _last_moves(self, state: State) -> Command:
         obstacles = self.model.body.obstacles
