@@ -71,6 +71,17 @@ class Stage:
             self._draw_section(moment)
         self._follow(np.asarray(moment.device).mean(axis=0))
 
+    def do(self, verb: str) -> None:
+        """Turn one of the switches "stress", "clip" and "follow", or put the camera back: "look_again"."""
+        if verb == "stress":
+            self.set_stress(not self.shows_stress)
+        elif verb == "clip":
+            self.set_open(not self.is_open)
+        elif verb == "follow":
+            self.set_follow(not self.follows)
+        elif verb == "look_again":
+            self.look()
+
     def set_stress(self, wanted: bool) -> None:
         """Colour the wall by its stress, or as tissue."""
         self.shows_stress = wanted

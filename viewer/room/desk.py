@@ -1,0 +1,238 @@
+"""The room's desk: what is done at it and what it shows, whoever draws it: a window on a desktop, or a page in a browser.
+
+It looks at the session's latest snapshot, posts what hands do on the bus, and waits for nothing that computes.
+"""
+
+import dataclasses
+import time
+from typing import Any
+
+import numpy as np
+
+from viewer.room.actions import ACTIONS
+from viewer.room.beam_process import GONE, READY, BeamProcess
+from viewer.room.bindings import Bindings
+from viewer.room.monitor import PULSES_PER_S, Mode, Request, preset_view, pulses_in, turned
+from viewer.room.session import Session, Snapshot
+
+TURN_DEG_S = 20.0
+TURNS = {"carm_lao": (1.0, 0.0), "carm_rao": (-1.0, 0.0), "carm_cra": (0.0, 1.0), "carm_cau": (0.0, -1.0)}
+LONGEST_TURN_S = 0.1
+"""A host that was held up turns the C-arm by no more than this much time is worth [s]."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shown:
+    """A picture on a monitor: grey values, shape (n, n), uint8; the angles; and what it is."""
+
+    grey: np.ndarray
+    label: str
+    words: str
+
+
+class Desk:
+    """One session, and the X-ray monitor's process beside it.
+
+    Attributes
+    ----------
+    mode
+        "plan" before time begins, "rehearse", or "exam", in which the true shape and its figures are hidden.
+    live, reference
+        What the two monitors show; None while that is nothing.
+    is_on
+        Whether X-rays are on.
+    carm_deg, beam_mode
+        Where the C-arm stands, LAO and CRA [degrees], and what is made of its pictures.
+    dose_gy_cm2
+        Dose-area product until now, an estimate [Gy·cm²].
+    speed
+        Simulated seconds a second; None while time stands still.
+    course
+        Times [s], highest pressures [atm] and X-ray times [s] of the ticks that were seen.
+    words, is_alarm
+        The sentence at the foot, and whether it says that something went wrong.
+    is_ending, wants_review
+        Whether the room closes, and whether its recording is to be looked at then.
+    """
+
+    def __init__(self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None) -> None:
+        self.session, self.bindings = session, bindings
+        self.case: Any = session.rehearsal.case
+        self.beam = beam or BeamProcess(self.case)
+        self.mode, self.wants_review, self.is_ending = "plan", False, False
+        self.carm_deg, self.beam_mode = (0.0, 0.0), "live"
+        self.live: Shown | None = None
+        self.reference: Shown | None = None
+        self.is_on, self.is_alarm = False, False
+        self.speed: float | None = None
+        self.dose_gy_cm2 = 0.0
+        self.course: dict[str, list[float]] = {"times": [], "pressures": [], "xrays": []}
+        self.words, self._is_passing = what_lies_ahead(session), False
+        self._down: set[str] = set()
+        self._seen: Snapshot | None = None
+        self._dose_of_pulse, self._pulses = 0.0, 0
+        now = time.perf_counter()
+        self._asked_at, self._ticked_at, self._turned_at = 0.0, now, now
+
+    # --- what hands do ----------------------------------------------------------------------------------------------
+
+    def do(self, verb: str, value: Any = True, *, actor: str = "keyboard") -> None:
+        """Do one thing that is not of sight alone, whoever asks; what acts on the patient goes through the bus."""
+        if self.is_ending:
+            return
+        if verb == "mode":
+            self._change_mode(value)
+            return
+        action = ACTIONS[verb]
+        if action.is_held:
+            (self._down.add if value else self._down.discard)(verb)
+        # What is done to time and C-arm changes nothing in the patient; the recording keeps that it was done.
+        self.session.bus.post(actor, verb, value)
+        if action.where == "time":
+            self._do_time(verb)
+        elif action.where == "beam":
+            self._do_beam(verb, value, actor)
+        elif value and not self.session.is_running:
+            self.say("Time stands still; what hands do counts from the next tick.", passing=True)
+
+    def let_go(self, *, actor: str = "keyboard") -> None:
+        """End everything that is held down, as when a window is left."""
+        for verb in sorted(self._down):
+            self.do(verb, False, actor=actor)
+
+    def say(self, words: str, *, passing: bool = False) -> None:
+        """Say something at the foot; what is passing goes with the next tick."""
+        if not self.is_alarm:
+            self.words, self._is_passing = words, passing
+
+    def end(self, *, timeout_s: float | None = 0.0) -> bool:
+        """End the session after the tick that is under way; whether it has ended by then."""
+        if not self.is_ending:
+            self.is_ending = True
+            self.say("The tick under way is finished, then the recording is closed.")
+        if not self.session.stop(timeout_s=timeout_s):
+            return False
+        self.beam.close()
+        return True
+
+    def _change_mode(self, mode: str) -> None:
+        if mode == "review":
+            self.wants_review = True
+            self.end()
+        elif mode == "plan" and self.session.latest.tick:
+            self.say("Time has begun; planning is over.")
+        else:
+            if self.session.latest.tick:
+                self.session.bus.post("room", "bookmark", f"{mode} mode")
+            self.mode = mode
+
+    def _do_time(self, verb: str) -> None:
+        if verb == "step":
+            self.session.step()
+        elif self.session.is_running:
+            self.session.pause()
+        else:
+            self.session.run()
+        if self.mode == "plan":
+            self.mode = "rehearse"
+
+    def _do_beam(self, verb: str, value: Any, actor: str) -> None:
+        if verb.startswith("view_"):
+            self.carm_deg = preset_view(self.case, int(verb[5:]), near=self.carm_deg)
+            self.session.bus.post(actor, "carm", self.carm_deg)
+        elif verb in TURNS and not value:
+            self.carm_deg = (float(round(self.carm_deg[0])), float(round(self.carm_deg[1])))
+            self.session.bus.post(actor, "carm", self.carm_deg)
+        elif verb == "save_reference":
+            if self.live is None:
+                self.say("There is no picture to keep yet; hold the X-ray pedal first.")
+            else:
+                self.reference = dataclasses.replace(self.live, words="reference")
+        elif verb == "subtract":
+            self.beam_mode = "live" if self.beam_mode == "subtracted" else "subtracted"
+        elif verb == "roadmap":
+            after = {"roadmap begins": "roadmap", "roadmap": "live"}
+            self.beam_mode = after.get(self.beam_mode, "roadmap begins")
+
+    # --- what is seen -----------------------------------------------------------------------------------------------
+
+    def refresh(self) -> Snapshot | None:
+        """Take up the latest of everything; called many times a second, and quick; gives the snapshot if it is a new one."""
+        snapshot, session = self.session.latest, self.session
+        last, self._seen = self._seen, snapshot
+        if self.mode == "plan" and snapshot.tick:
+            self.mode = "rehearse"
+        if snapshot is not last:
+            self._take_up(snapshot, last)
+        is_running = session.is_running
+        elapsed = time.perf_counter() - self._ticked_at
+        # A tick that takes long tells so before it ends.
+        dt = session.rehearsal.dt
+        self.speed = dt / max(snapshot.wall_s, elapsed, dt) if is_running else None
+        self._turn_carm()
+        self._take_picture(snapshot)
+        if session.error and not self.is_alarm:
+            self.say(f"{session.error} What was recorded is kept.")
+            self.is_alarm = True
+        return None if snapshot is last else snapshot
+
+    @property
+    def waits_for(self) -> str:
+        """What stands on the live monitor before its first picture."""
+        if self.beam.state not in (READY, GONE):
+            return ""
+        return self.beam.error or f"Hold {' or '.join(self.bindings.keys('xray'))} for X-rays"
+
+    def _take_up(self, snapshot: Snapshot, last: Snapshot | None) -> None:
+        self._ticked_at = time.perf_counter()
+        pulses = pulses_in(snapshot.xray_time_s)
+        self.dose_gy_cm2 += (pulses - self._pulses) * self._dose_of_pulse
+        self._pulses = pulses
+        is_new = last is None or snapshot.tick != last.tick
+        if is_new:
+            row = (snapshot.time_s, max(snapshot.pressure_atm.values()), snapshot.xray_time_s)
+            for values, value in zip(self.course.values(), row, strict=True):
+                values.append(value)
+        if snapshot.events and (last is None or len(last.events) < len(snapshot.events)):
+            self.say(snapshot.events[-1][1])
+        elif is_new and self._is_passing:
+            self.say("")
+
+    def _turn_carm(self) -> None:
+        now = time.perf_counter()
+        elapsed, self._turned_at = min(now - self._turned_at, LONGEST_TURN_S), now
+        ways = [TURNS[name] for name in self._down & set(TURNS)]
+        if ways:
+            by = TURN_DEG_S * elapsed
+            self.carm_deg = turned(self.carm_deg, by * sum(way[0] for way in ways), by * sum(way[1] for way in ways))
+
+    def _take_picture(self, snapshot: Snapshot) -> None:
+        """While the pedal is down and time runs, or before it has begun, ask for a picture at every pulse."""
+        picture = self.beam.take()
+        if picture is not None:
+            self._dose_of_pulse = 1e-6 * picture.dap_ugy_cm2
+            self.live = Shown(picture.grey, picture.label, f"{picture.words}, {picture.time_s:.2f} s")
+        may = self.session.is_running or not snapshot.tick
+        self.is_on = "xray" in self._down and may and self.beam.state != GONE
+        if "xray" in self._down and not may:
+            self.say("Time stands still, and the X-rays with it.", passing=True)
+        now = time.perf_counter()
+        if not self.is_on or self.beam.state != READY or now - self._asked_at < 0.9 / PULSES_PER_S:
+            return
+        mode: Mode = self.beam_mode  # pyright: ignore[reportAssignmentType]
+        request = Request(
+            snapshot.vertices, snapshot.device, snapshot.balloon_radius, snapshot.time_s, snapshot.injections,
+            *self.carm_deg, mode=mode, moving=bool(self._down & set(TURNS)),
+        )  # fmt: skip
+        if self.beam.ask(request):
+            self._asked_at = now
+
+
+def what_lies_ahead(session: Session) -> str:
+    """The case in a sentence, for whoever plans."""
+    gauge, width = session.gauge, session.latest.lumen_mm
+    case: Any = session.rehearsal.case
+    words = f"The lumen is {width:.2f} mm wide at its narrowest, {gauge.station_mm:.1f} mm along the centreline"
+    if gauge.reference_mm:
+        words += f", where {gauge.reference_mm:.2f} mm would be healthy"
+    return f"{words}; {case.device.name} lies at {case.station_mm:.1f} mm."
