@@ -20,6 +20,13 @@ TURNS = {"carm_lao": (1.0, 0.0), "carm_rao": (-1.0, 0.0), "carm_cra": (0.0, 1.0)
 LONGEST_TURN_S = 0.1
 """A host that was held up turns the C-arm by no more than this much time is worth [s]."""
 
+MODE_WORDS = {
+    "plan": "Time has not begun: choose views, look about.",
+    "rehearse": "Everything is to be seen.",
+    "exam": "As in the room: the X-ray picture and the gauge alone.",
+    "review": "End the procedure and look at its recording.",
+}
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Shown:

@@ -70,6 +70,8 @@ class Stage:
         if self.is_open:
             self._draw_section(moment)
         self._follow(np.asarray(moment.device).mean(axis=0))
+        # Not every host does so before it draws, and with too deep a range struts show through one another.
+        self.plotter.renderer.ResetCameraClippingRange()
 
     def do(self, verb: str) -> None:
         """Turn one of the switches "stress", "clip" and "follow", or put the camera back: "look_again"."""

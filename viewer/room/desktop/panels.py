@@ -7,16 +7,10 @@ from PySide6 import QtCore, QtWidgets
 
 from viewer.room.actions import ACTIONS
 from viewer.room.bindings import Bindings
+from viewer.room.desk import MODE_WORDS
 from viewer.room.desktop.painted import Dial
 from viewer.room.hands import CONTRAST_ML_S, PUFF_ML, Tool
 from viewer.room.monitor import PRESETS
-
-STATES = ("plan", "rehearse", "exam")
-STATE_WORDS = {
-    "plan": "Time has not begun: choose views, look about.",
-    "rehearse": "Everything is to be seen.",
-    "exam": "As in the room: the X-ray picture and the gauge alone.",
-}
 
 
 class Panel(QtWidgets.QFrame):
@@ -102,14 +96,11 @@ class TopBar(QtWidgets.QWidget):
         maker.hide()
         self._maker = maker
         self.modes = {}
-        for mode in STATES:
-            one = maker.button(mode.capitalize(), "mode", mode, checkable=True)
-            one.setToolTip(STATE_WORDS[mode])
+        for mode, words in MODE_WORDS.items():
+            one = maker.button(mode.capitalize(), "mode", mode, checkable=mode != "review")
+            one.setToolTip(words)
             self.modes[mode] = one
             line.addWidget(one)
-        review = maker.button("Review", "mode", "review")
-        review.setToolTip("End the procedure and look at its recording.")
-        line.addWidget(review)
         line.addStretch(1)
         self.pause = maker.button("Begin", "pause")
         self.step = maker.button("One tick", "step")
