@@ -94,7 +94,7 @@ class Stage:
             self.plotter.add_scalar_bar(
                 title=BAR_TITLE, mapper=self._actors["lumen"].mapper, color=theme.INK, n_labels=3, fmt="%.0f",
                 title_font_size=round(15 * self.text_scale), label_font_size=round(14 * self.text_scale),
-                unconstrained_font_size=True, vertical=True, position_x=0.03, position_y=0.03, width=0.09, height=0.4,
+                unconstrained_font_size=True, vertical=True, position_x=0.06, position_y=0.03, width=0.09, height=0.4,
             )  # fmt: skip
         elif BAR_TITLE in self.plotter.scalar_bars:
             self.plotter.remove_scalar_bar(BAR_TITLE, render=False)
