@@ -31,6 +31,8 @@ ACTIONS = {
         Action("bookmark", "set a bookmark", "hands"),
         Action("pause", "let time stand still, or go on", "time"),
         Action("step", "one tick, while time stands still", "time"),
+        Action("undo", "go back to the last bookmark", "time"),
+        Action("reset", "go back to the beginning", "time"),
         Action("carm_lao", "turn the C-arm towards LAO, while held", "beam", True),
         Action("carm_rao", "turn the C-arm towards RAO, while held", "beam", True),
         Action("carm_cra", "tilt the C-arm towards CRA, while held", "beam", True),

@@ -75,6 +75,7 @@ class Desk:
         self.dose_gy_cm2 = 0.0
         self.course: dict[str, list[float]] = {"times": [], "pressures": [], "xrays": []}
         self.words, self._is_passing = what_lies_ahead(session), False
+        self._doses: list[float] = []
         self._down: set[str] = set()
         self._seen: Snapshot | None = None
         self._dose_of_pulse, self._pulses = 0.0, 0
@@ -93,6 +94,9 @@ class Desk:
         action = ACTIONS[verb]
         if action.is_held:
             (self._down.add if value else self._down.discard)(verb)
+        if verb in ("undo", "reset"):
+            self._go_back(verb, actor)
+            return
         # What is done to time and C-arm changes nothing in the patient; the recording keeps that it was done.
         self.session.bus.post(actor, verb, value)
         if action.where == "time":
@@ -143,6 +147,17 @@ class Desk:
         if self.mode == "plan":
             self.mode = "rehearse"
 
+    def _go_back(self, verb: str, actor: str) -> None:
+        if self.mode == "exam":
+            self.say("An exam goes one way; choose another mode to go back.")
+        elif not self.session.latest.tick:
+            self.say("Time has not begun; there is nothing to undo.")
+        else:
+            self.let_go(actor=actor)
+            self.is_alarm = False
+            self.session.go_back(actor, to_beginning=verb == "reset")
+            self.say("Time goes back when the tick under way is finished.")
+
     def _do_beam(self, verb: str, value: Any, actor: str) -> None:
         if verb.startswith("view_"):
             self.carm_deg = preset_view(self.case, int(verb[5:]), near=self.carm_deg)
@@ -192,18 +207,32 @@ class Desk:
 
     def _take_up(self, snapshot: Snapshot, last: Snapshot | None) -> None:
         self._ticked_at = time.perf_counter()
+        went_back = last is not None and snapshot.times_back != last.times_back
+        if went_back:
+            self._go_back_with(snapshot)
         pulses = pulses_in(snapshot.xray_time_s)
         self.dose_gy_cm2 += (pulses - self._pulses) * self._dose_of_pulse
         self._pulses = pulses
-        is_new = last is None or snapshot.tick != last.tick
+        is_new = last is None or went_back or snapshot.tick != last.tick
         if is_new:
             row = (snapshot.time_s, max(snapshot.pressure_atm.values()), snapshot.xray_time_s)
             for values, value in zip(self.course.values(), row, strict=True):
                 values.append(value)
+            self._doses.append(self.dose_gy_cm2)
         if snapshot.events and (last is None or len(last.events) < len(snapshot.events)):
             self.say(snapshot.events[-1][1])
-        elif is_new and self._is_passing:
+        elif is_new and not went_back and self._is_passing:
             self.say("")
+
+    def _go_back_with(self, snapshot: Snapshot) -> None:
+        """Forget the course, the dose and the C-arm's way since the moment that time went back to."""
+        left = sum(time_s < snapshot.time_s - 1e-9 for time_s in self.course["times"])
+        for values in (*self.course.values(), self._doses):
+            del values[left:]
+        self.dose_gy_cm2 = self._doses[-1] if self._doses else 0.0
+        self._pulses = pulses_in(self.course["xrays"][-1]) if self._doses else 0
+        self.carm_deg = snapshot.carm_deg
+        self.say(f"Time went back to {snapshot.time_s:.2f} s and stands still.")
 
     def _turn_carm(self) -> None:
         now = time.perf_counter()

@@ -104,8 +104,9 @@ class TopBar(QtWidgets.QWidget):
         line.addStretch(1)
         self.pause = maker.button("Begin", "pause")
         self.step = maker.button("One tick", "step")
-        line.addWidget(self.pause)
-        line.addWidget(self.step)
+        self.back = [maker.button("Undo", "undo"), maker.button("Reset", "reset")]
+        for one in (self.pause, self.step, *self.back):
+            line.addWidget(one)
         line.addSpacing(12)
         self.clock = QtWidgets.QLabel("0.00 s")
         self.clock.setObjectName("huge")
@@ -123,6 +124,8 @@ class TopBar(QtWidgets.QWidget):
         self.speed.setText("" if speed is None else f"{speed:.2g} × real time")
         self.pause.setText("Pause" if is_running else "Go on" if has_begun else "Begin")
         self.step.setEnabled(not is_running)
+        for one in self.back:
+            one.setEnabled(has_begun)
 
     def show_mode(self, mode: str) -> None:
         """Mark the mode that is on."""
