@@ -5,6 +5,7 @@ It looks at the session's latest snapshot, posts what hands do on the bus, and w
 
 import dataclasses
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from viewer.room.actions import ACTIONS
 from viewer.room.beam_process import GONE, READY, BeamProcess
 from viewer.room.bindings import Bindings
+from viewer.room.gamepad import Gamepad, open_gamepad
 from viewer.room.monitor import PULSES_PER_S, Mode, Request, preset_view, pulses_in, turned
 from viewer.room.session import Session, Snapshot
 
@@ -62,10 +64,20 @@ class Desk:
         Whether the room closes, and whether its recording is to be looked at then.
     """
 
-    def __init__(self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        bindings: Bindings,
+        *,
+        see: Callable[[str], None],
+        beam: BeamProcess | None = None,
+        gamepad: Gamepad | None = None,
+    ) -> None:
+        """see: the host's way to do what is of sight alone."""
         self.session, self.bindings = session, bindings
         self.case: Any = session.rehearsal.case
         self.beam = beam or BeamProcess(self.case)
+        self._see, self._gamepad = see, gamepad or open_gamepad(bindings)
         self.mode, self.wants_review, self.is_ending = "plan", False, False
         self.carm_deg, self.beam_mode = (0.0, 0.0), "live"
         self.live: Shown | None = None
@@ -85,13 +97,16 @@ class Desk:
     # --- what hands do ----------------------------------------------------------------------------------------------
 
     def do(self, verb: str, value: Any = True, *, actor: str = "keyboard") -> None:
-        """Do one thing that is not of sight alone, whoever asks; what acts on the patient goes through the bus."""
+        """Do one thing, whoever asks; what acts on the patient goes through the bus."""
         if self.is_ending:
             return
         if verb == "mode":
             self._change_mode(value)
             return
         action = ACTIONS[verb]
+        if action.where == "sight":
+            self._see(verb)
+            return
         if action.is_held:
             (self._down.add if value else self._down.discard)(verb)
         if verb in ("undo", "reset"):
@@ -124,7 +139,23 @@ class Desk:
         if not self.session.stop(timeout_s=timeout_s):
             return False
         self.beam.close()
+        if self._gamepad is not None:
+            self._gamepad.close()
         return True
+
+    def _take_gamepad(self) -> None:
+        if self._gamepad is None:
+            return
+        for verb, is_down in self._gamepad.poll():
+            if is_down or ACTIONS[verb].is_held:
+                self.do(verb, is_down, actor="gamepad")
+        if self._gamepad.is_lost:
+            self._gamepad.is_lost = False
+            if self.session.is_running:
+                self.do("pause", actor="gamepad")
+                self.say(f"The gamepad was pulled out, so time stands still; {self.bindings.printed('pause')} lets it go on.")
+            else:
+                self.say("The gamepad was pulled out.")
 
     def _change_mode(self, mode: str) -> None:
         if mode == "review":
@@ -191,6 +222,7 @@ class Desk:
         # A tick that takes long tells so before it ends.
         dt = session.rehearsal.dt
         self.speed = dt / max(snapshot.wall_s, elapsed, dt) if is_running else None
+        self._take_gamepad()
         self._turn_carm()
         self._take_picture(snapshot)
         if session.error and not self.is_alarm:
@@ -203,7 +235,7 @@ class Desk:
         """What stands on the live monitor before its first picture."""
         if self.beam.state not in (READY, GONE):
             return ""
-        return self.beam.error or f"Hold {' or '.join(self.bindings.keys('xray'))} for X-rays"
+        return self.beam.error or f"Hold {self.bindings.printed('xray')} for X-rays"
 
     def _take_up(self, snapshot: Snapshot, last: Snapshot | None) -> None:
         self._ticked_at = time.perf_counter()

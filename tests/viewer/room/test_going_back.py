@@ -121,7 +121,7 @@ def test_the_hands_of_what_went_back_give_the_same_without_going_back(undone, ke
 
 def test_the_desk_goes_back_with_it_and_reset_goes_to_the_beginning(kept, tmp_path):
     session = quick_session(kept, tmp_path)
-    desk = Desk(session, read_bindings(), beam=NoBeam())  # pyright: ignore[reportArgumentType]
+    desk = Desk(session, read_bindings(), see=lambda verb: None, beam=NoBeam())  # pyright: ignore[reportArgumentType]
     session.start()
     desk.do("undo")
     assert desk.words.startswith("Time has not begun")

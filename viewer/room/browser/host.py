@@ -58,7 +58,7 @@ class BrowserHost:
 
         from viewer.offscreen import quiet_vtk
 
-        self.desk = Desk(session, bindings, beam=beam)
+        self.desk = Desk(session, bindings, see=self._see, beam=beam)
         self.address, self.is_reviewed = "", False
         self._session, self._guard = session, Guard()
         self._live: Shown | None = None
@@ -148,7 +148,7 @@ class BrowserHost:
             layout.root.children.append(after)
 
     def _title(self, action: str) -> str:
-        keys = " or ".join(self.desk.bindings.keys(action))
+        keys = self.desk.bindings.printed(action)
         return f"{ACTIONS[action].words}{f' ({keys})' if keys else ''}"
 
     # --- what hands do ----------------------------------------------------------------------------------------------
@@ -156,23 +156,20 @@ class BrowserHost:
     def _key(self, name: str, is_down: bool) -> None:
         action = self.desk.bindings.action(name)
         if action is not None and (is_down or ACTIONS[action].is_held):
-            self._do(action, is_down, "keyboard")
+            self.desk.do(action, is_down)
 
     def _press(self, verb: str, value: Any) -> None:
         if verb in ACTIONS or (verb == "mode" and value in MODE_WORDS):
-            self._do(verb, value, "mouse")
+            self.desk.do(verb, value, actor="mouse")
 
     def _let_go(self, **_: Any) -> None:
         self.desk.let_go()
 
-    def _do(self, verb: str, value: Any, actor: str) -> None:
-        if verb in ACTIONS and ACTIONS[verb].where == "sight":
-            self._stage.do(verb)
-            self._session.wants_stress = self._stage.shows_stress
-            self._server.state.update(self._of_switches())
-            self._view.update()
-        else:
-            self.desk.do(verb, value, actor=actor)
+    def _see(self, verb: str) -> None:
+        self._stage.do(verb)
+        self._session.wants_stress = self._stage.shows_stress
+        self._server.state.update(self._of_switches())
+        self._view.update()
 
     # --- what is seen -----------------------------------------------------------------------------------------------
 

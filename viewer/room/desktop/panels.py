@@ -34,7 +34,7 @@ class Panel(QtWidgets.QFrame):
         one.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
         action = ACTIONS.get(verb)
         if action is not None:
-            keys = " or ".join(self._bindings.keys(verb)) if self._bindings else ""
+            keys = self._bindings.printed(verb) if self._bindings else ""
             one.setToolTip(f"{action.words}{f' ({keys})' if keys else ''}")
         one.setCheckable(checkable)
         if action is not None and action.is_held:

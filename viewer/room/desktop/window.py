@@ -25,7 +25,7 @@ class RoomWindow(QtWidgets.QMainWindow):
 
     def __init__(self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None) -> None:
         super().__init__()
-        self.desk = Desk(session, bindings, beam=beam)
+        self.desk = Desk(session, bindings, see=self._see, beam=beam)
         self.session, self.bindings, self.case = session, bindings, self.desk.case
         self._keyboard = Keyboard(bindings)
         self._mode = ""
@@ -119,15 +119,14 @@ class RoomWindow(QtWidgets.QMainWindow):
 
     def do(self, verb: str, value: Any = True, *, actor: str = "keyboard") -> None:
         """Do one thing, whoever asks."""
-        if verb in ACTIONS and ACTIONS[verb].where == "sight":
-            if not self.desk.is_ending:
-                self.view.do(verb)
-                self.session.wants_stress = self.view.stage.shows_stress
-            return
         self.desk.do(verb, value, actor=actor)
         self._show_desk()
         if self.desk.is_ending:
             self.close()
+
+    def _see(self, verb: str) -> None:
+        self.view.do(verb)
+        self.session.wants_stress = self.view.stage.shows_stress
 
     def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
         """Take the room's keys wherever the pointer is; let go of all when the window is left."""
