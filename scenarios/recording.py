@@ -215,6 +215,7 @@ class Recorder:
     """Writes a recording tick by tick, so that what was recorded survives whatever stops the run."""
 
     def __init__(self, folder: Path, header: dict[str, Any], rows: Sequence[dict[str, Any]] = ()):
+        self.folder = folder
         self._inside = folder / "recording"
         self._header = header
         self._lines = open(self._inside / "ticks.jsonl", "a", encoding="utf-8")  # noqa: SIM115  (closed by close)
@@ -292,7 +293,7 @@ class Recorder:
         OSError
             If it cannot be written; this recording then stays as it is.
         """
-        folder, fresh = self._inside.parent, self._inside.with_name("recording.new")
+        folder, fresh = self.folder, self.folder / "recording.new"
         number = next(number for number in range(1, 10**6) if not (folder / f"undone {number}").exists())
         kept = folder / f"undone {number}"
         shutil.rmtree(fresh, ignore_errors=True)

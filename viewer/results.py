@@ -17,7 +17,10 @@ from viewer.passage_pictures import passage_pictures
 from viewer.report import write_report
 
 OWN_FOLDERS = ("recording", "pictures", "undone *")
-OWN_FILES = ("report.html", "outcome.json", "wall*.vtu", "lumen*.vtp", "stent*.vtp", "centreline.vtp")
+OWN_FILES = (
+    "report.html", "outcome.json", "wall*.vtu", "lumen*.vtp", "stent*.vtp", "centreline.vtp", "review.html", "cine *.dcm",
+    "cine *.gif",
+)  # fmt: skip
 MESH_FILES = ("mesh.vtu", "mesh.png", "quality.png", "quality.txt", "provenance.json")
 
 

@@ -12,7 +12,7 @@ from tests.floors.sources import ROOT, STOREYS, imported_names, imported_on_load
 # Kernels are compiled when they are first run, yet their decorators stand where a module is loaded.
 KERNELS = (ROOT / "sim", ROOT / "viewer" / "xray")
 LATE = {"pyvista", "vtk", "vtkmodules", "pyacvd", "matplotlib", "pydicom", "highdicom", "jinja2", "taichi"}
-ONLY_IN = {"desktop": {"PySide6", "pyvistaqt", "qtpy"}, "browser": {"trame", "trame_vtk", "aiohttp", "PIL"}}
+ONLY_IN = {"desktop": {"PySide6", "pyvistaqt", "qtpy"}, "browser": {"trame", "trame_vtk", "aiohttp"}}
 
 
 @pytest.mark.parametrize("storey", STOREYS)

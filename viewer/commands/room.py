@@ -146,7 +146,6 @@ def check_browser(instead: str) -> None:
 
     try:
         import aiohttp.web  # noqa: F401  # pyright: ignore[reportMissingImports]
-        import PIL.Image  # noqa: F401  # pyright: ignore[reportMissingImports]
         import trame.app  # noqa: F401  # pyright: ignore[reportMissingImports]
         import trame_vtk.widgets  # noqa: F401  # pyright: ignore[reportMissingImports]
     except ImportError as error:

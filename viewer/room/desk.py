@@ -4,17 +4,20 @@ It looks at the session's latest snapshot, posts what hands do on the bus, and w
 """
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from meshing.errors import InputError
 from viewer.room.actions import ACTIONS
 from viewer.room.beam_process import GONE, READY, BeamProcess
 from viewer.room.bindings import Bindings
+from viewer.room.cine import CineRun
 from viewer.room.gamepad import Gamepad, open_gamepad
-from viewer.room.monitor import PULSES_PER_S, Mode, Request, preset_view, pulses_in, turned
+from viewer.room.monitor import PULSES_PER_S, Mode, Request, carm_of, preset_view, pulses_in, turned
 from viewer.room.session import Session, Snapshot
 
 TURN_DEG_S = 20.0
@@ -88,6 +91,9 @@ class Desk:
         self.course: dict[str, list[float]] = {"times": [], "pressures": [], "xrays": []}
         self.words, self._is_passing = what_lies_ahead(session), False
         self._doses: list[float] = []
+        self._run: CineRun | None = None
+        self._runs, self._loops, self._looped_at = 0, False, 0.0
+        self._asked_deg, self._told = self.carm_deg, ""
         self._down: set[str] = set()
         self._seen: Snapshot | None = None
         self._dose_of_pulse, self._pulses = 0.0, 0
@@ -118,6 +124,8 @@ class Desk:
             self._do_time(verb)
         elif action.where == "beam":
             self._do_beam(verb, value, actor)
+        elif verb == "cine":
+            self._run_cine(begins=bool(value))
         elif value and not self.session.is_running:
             self.say("Time stands still; what hands do counts from the next tick.", passing=True)
 
@@ -168,6 +176,38 @@ class Desk:
                 self.session.bus.post("room", "bookmark", f"{mode} mode")
             self.mode = mode
 
+    def _run_cine(self, *, begins: bool) -> None:
+        """Begin a run, or show the one that ended as a loop beside the live picture."""
+        if begins:
+            self._runs += 1
+            self._run, self._loops = CineRun(self._runs), False
+        elif self._run is not None and self._run.kept:
+            self._loops, self._looped_at = True, time.perf_counter()
+            seconds = self._run.pulse_count / PULSES_PER_S
+            self.say(f"Cine run {self._run.number}, {seconds:.1f} s; {self.bindings.printed('save_cine')} writes it.")
+        else:
+            self._run = None
+
+    def _write_cine(self) -> None:
+        """Write the last run in a thread of its own, which takes some seconds."""
+        run, folder = self._run, self.session.folder
+        if run is None or not run.kept or "cine" in self._down:
+            self.say(f"There is no cine run to write; hold {self.bindings.printed('cine')} for one.")
+            return
+        if folder is None:
+            self.say("Nothing is recorded, so there is no folder to write the cine run to.")
+            return
+
+        def write() -> None:
+            try:
+                dicom, moving = run.write(folder, carm_of(self.case), description=f"{self.case.name}, cine {run.number}")
+                self._told = f"Written to {folder}: {dicom.name}, {moving.name}."
+            except (InputError, OSError) as error:
+                self._told = str(error)
+
+        self.say(f"Cine run {run.number} is being written.")
+        threading.Thread(target=write, name="cine").start()
+
     def _do_time(self, verb: str) -> None:
         if verb == "step":
             self.session.step()
@@ -201,6 +241,9 @@ class Desk:
                 self.say("There is no picture to keep yet; hold the X-ray pedal first.")
             else:
                 self.reference = dataclasses.replace(self.live, words="reference")
+                self._loops = False
+        elif verb == "save_cine":
+            self._write_cine()
         elif verb == "subtract":
             self.beam_mode = "live" if self.beam_mode == "subtracted" else "subtracted"
         elif verb == "roadmap":
@@ -225,10 +268,22 @@ class Desk:
         self._take_gamepad()
         self._turn_carm()
         self._take_picture(snapshot)
+        self._loop()
+        if self._told:
+            self.say(self._told)
+            self._told = ""
         if session.error and not self.is_alarm:
             self.say(f"{session.error} What was recorded is kept.")
             self.is_alarm = True
         return None if snapshot is last else snapshot
+
+    def _loop(self) -> None:
+        """Show the last run on the reference monitor, again and again."""
+        if not self._loops or self._run is None:
+            return
+        kept = self._run.at(time.perf_counter() - self._looped_at)
+        if self.reference is None or self.reference.grey is not kept.grey:
+            self.reference = Shown(kept.grey, kept.label, f"cine {self._run.number}, {kept.pulse / PULSES_PER_S:.2f} s")
 
     @property
     def waits_for(self) -> str:
@@ -277,12 +332,17 @@ class Desk:
     def _take_picture(self, snapshot: Snapshot) -> None:
         """While the pedal is down and time runs, or before it has begun, ask for a picture at every pulse."""
         picture = self.beam.take()
+        pedals = self._down & {"xray", "cine"}
         if picture is not None:
             self._dose_of_pulse = 1e-6 * picture.dap_ugy_cm2
-            self.live = Shown(picture.grey, picture.label, f"{picture.words}, {picture.time_s:.2f} s")
+            is_kept = self._run is not None and "cine" in self._down
+            words = f"cine {self._runs}, {picture.words}" if is_kept else picture.words
+            self.live = Shown(picture.grey, picture.label, f"{words}, {picture.time_s:.2f} s")
+            if is_kept and self._run is not None:
+                self._run.add(picture.time_s, picture.grey, picture.label, self._asked_deg)
         may = self.session.is_running or not snapshot.tick
-        self.is_on = "xray" in self._down and may and self.beam.state != GONE
-        if "xray" in self._down and not may:
+        self.is_on = bool(pedals) and may and self.beam.state != GONE
+        if pedals and not may:
             self.say("Time stands still, and the X-rays with it.", passing=True)
         now = time.perf_counter()
         if not self.is_on or self.beam.state != READY or now - self._asked_at < 0.9 / PULSES_PER_S:
@@ -291,9 +351,10 @@ class Desk:
         request = Request(
             snapshot.vertices, snapshot.device, snapshot.balloon_radius, snapshot.time_s, snapshot.injections,
             *self.carm_deg, mode=mode, moving=bool(self._down & set(TURNS)),
+            is_kept="cine" in self._down,
         )  # fmt: skip
         if self.beam.ask(request):
-            self._asked_at = now
+            self._asked_at, self._asked_deg = now, self.carm_deg
 
 
 def what_lies_ahead(session: Session) -> str:

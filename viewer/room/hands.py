@@ -129,7 +129,7 @@ class Hands:
             for what in indeflator.advance(turn if number == self.active else "none", dt):
                 self._tell(what, self.tools[number], time_s + dt)
             self._enter_phase(name, indeflator, before)
-        if "xray" in working:
+        if working & {"xray", "cine"}:
             self.xray_time_s = round(self.xray_time_s + dt, 9)
         self._inject(time_s, dt, flowing="inject" in working)
         self._touched.clear()

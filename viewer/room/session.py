@@ -104,6 +104,8 @@ class Session:
         Where everything that is done comes in.
     latest
         The last snapshot.
+    folder
+        Where it is recorded; None for nowhere.
     error
         Why it stopped, in a sentence; None while it has not, or was asked to.
     wants_stress
@@ -121,6 +123,7 @@ class Session:
         self.bus = bus or Bus()
         self.hands = Hands(rehearsal.case)
         self.gauge = LumenGauge(rehearsal.case)
+        self.folder = recorder.folder if recorder is not None else None
         self.error: str | None = None
         self.wants_stress = False
         self._events: list[tuple[float, str]] = []

@@ -20,7 +20,7 @@ QUALITY = 88
 
 def jpeg_of(grey: np.ndarray) -> str:
     """A picture (n, n), uint8, as the address of a JPEG that holds itself."""
-    from PIL import Image  # pyright: ignore[reportMissingImports]
+    from PIL import Image
 
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(grey)).save(file, "JPEG", quality=QUALITY)
