@@ -228,6 +228,7 @@ def _open_review(folders: list[Path], bindings: Path | None) -> None:
 
 def _tell_what_was_done(session: Any, output: Path, console: Any) -> bool:
     """Measure the recording and write the report, if time has passed at all; whether it has."""
+    from meshing.errors import InputError
     from scenarios.recording import load_recording
     from viewer.commands.reporting import report_on_stent
 
@@ -237,5 +238,9 @@ def _tell_what_was_done(session: Any, output: Path, console: Any) -> bool:
     if not recording.frame_ticks:
         console.print("No time has passed, so there is nothing to measure.")
         return False
-    report_on_stent(recording, output, console, look=f"vesalius review {output}")
+    try:
+        report_on_stent(recording, output, console, look=f"vesalius review {output}")
+    except InputError as error:
+        # Who looked about and left has done nothing wrong; what was done can be looked at all the same.
+        console.print(f"No report: {error}", highlight=False, markup=False, soft_wrap=True)
     return True
