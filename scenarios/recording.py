@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,14 +214,15 @@ def _read_ticks(path: Path) -> list[dict[str, Any]]:
 class Recorder:
     """Writes a recording tick by tick, so that what was recorded survives whatever stops the run."""
 
-    def __init__(self, folder: Path, header: dict[str, Any]):
+    def __init__(self, folder: Path, header: dict[str, Any], rows: Sequence[dict[str, Any]] = ()):
+        self.folder = folder
         self._inside = folder / "recording"
         self._header = header
-        self._lines = open(self._inside / "ticks.jsonl", "w", encoding="utf-8")  # noqa: SIM115  (closed by close)
-        self._last: dict[str, Any] = {}
-        self._worst_residual = 0.0
-        self._deepest = 0.0
-        self._most_inverted = 0
+        self._lines = open(self._inside / "ticks.jsonl", "a", encoding="utf-8")  # noqa: SIM115  (closed by close)
+        self._last: dict[str, Any] = rows[-1] if rows else {}
+        self._worst_residual = max((row["residual"] for row in rows), default=0.0)
+        self._deepest = max((row["deepest"] for row in rows), default=0.0)
+        self._most_inverted = max((row["inverted"] for row in rows), default=0)
 
     @staticmethod
     def start(folder: Path, case: Case | Passage, header: dict[str, Any], *, body: Body, displacement: np.ndarray) -> "Recorder":
@@ -236,6 +238,7 @@ class Recorder:
             raise InputError(f"The folder {folder} already holds a recording; name another folder, or overwrite it by asking so.")
         try:
             (inside / "frames").mkdir(parents=True, exist_ok=True)
+            (inside / "ticks.jsonl").unlink(missing_ok=True)
             case.save(inside / "case")
             _write_arrays(inside / "rest.npz", vertices=body.vertices, displacement=displacement)
             _write_json(inside / "header.json", header)
@@ -278,6 +281,39 @@ class Recorder:
         self._most_inverted = max(self._most_inverted, report.inverted)
         self._lines.write(json.dumps(self._last) + "\n")
         self._lines.flush()
+
+    def branch(self, tick: int) -> tuple["Recorder", str]:
+        """Go back to a tick: begin another recording that shares the first ones, and keep this one beside it.
+
+        The new one lies where this one lay, and its header says under `branches` to which tick it went back, from which, and
+        in which folder what was undone is kept. Gives it and the name of that folder.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; this recording then stays as it is.
+        """
+        folder, fresh = self.folder, self.folder / "recording.new"
+        number = next(number for number in range(1, 10**6) if not (folder / f"undone {number}").exists())
+        kept = folder / f"undone {number}"
+        shutil.rmtree(fresh, ignore_errors=True)
+        (fresh / "frames").mkdir(parents=True)
+        shutil.copytree(self._inside / "case", fresh / "case")
+        shutil.copy2(self._inside / "rest.npz", fresh)
+        for path in (self._inside / "frames").glob("*.npz"):
+            if int(path.stem) <= tick:
+                shutil.copy2(path, fresh / "frames")
+        rows = _read_ticks(self._inside / "ticks.jsonl")
+        shared = rows[:tick]
+        gone_back = {"back_to_tick": tick, "from_tick": len(rows), "kept_in": kept.name}
+        header = {**self._header, "branches": [*self._header.get("branches", ()), gone_back]}
+        _write_json(fresh / "header.json", header)
+        (fresh / "ticks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in shared), encoding="utf-8")
+        self.close()
+        kept.mkdir()
+        os.replace(self._inside, kept / "recording")
+        os.replace(fresh, self._inside)
+        return Recorder(folder, header, shared), kept.name
 
     def finish(self, *, wall_clock_s: float, first_tick_s: float) -> None:
         """Complete the header: how many ticks, the last digest, the residuals, the time it took."""

@@ -24,7 +24,7 @@ from sim.command import Command
 from sim.model import Model, build_model
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.settings import Settings, TickReport
-from sim.state import new_state
+from sim.state import State, new_state
 from sim.unloading import Unloaded, unload
 
 UNLOADING_TOLERANCE_MM = 0.05
@@ -96,6 +96,12 @@ class Rehearsal:
     def time_s(self) -> float:
         """Time that has passed [s]."""
         return self.state.tick * self.dt
+
+    def go_back(self, state: State) -> None:
+        """Go on from a copy of an earlier state of this rehearsal, as if nothing had been since."""
+        self.state.take(state.copy())
+        # A tick that could not be finished may have left anything in the solver's scratch.
+        self.solver = ImplicitSolver(self.model, self.solver.settings)
 
     def advance(self, command: Command | None = None) -> tuple[Command, TickReport]:
         """Let one tick pass under a command, or under the procedure's where none is given."""

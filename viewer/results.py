@@ -16,8 +16,11 @@ from viewer.headline import passage_headline, said
 from viewer.passage_pictures import passage_pictures
 from viewer.report import write_report
 
-OWN_FOLDERS = ("recording", "pictures")
-OWN_FILES = ("report.html", "outcome.json", "wall*.vtu", "lumen*.vtp", "stent*.vtp", "centreline.vtp")
+OWN_FOLDERS = ("recording", "pictures", "undone *")
+OWN_FILES = (
+    "report.html", "outcome.json", "wall*.vtu", "lumen*.vtp", "stent*.vtp", "centreline.vtp", "review.html", "cine *.dcm",
+    "cine *.gif",
+)  # fmt: skip
 MESH_FILES = ("mesh.vtu", "mesh.png", "quality.png", "quality.txt", "provenance.json")
 
 
@@ -35,7 +38,7 @@ def prepare_folder(folder: Path, *, overwrite: bool) -> None:
         raise InputError(f"The folder {folder} cannot be made ({error.strerror}); name another with -o.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"The folder {folder} cannot be written to; name another with -o.")
-    earlier = [folder / name for name in OWN_FOLDERS if (folder / name).is_dir()]
+    earlier = [path for pattern in OWN_FOLDERS for path in folder.glob(pattern) if path.is_dir()]
     earlier += [path for pattern in (*OWN_FILES, *MESH_FILES) for path in folder.glob(pattern) if path.is_file()]
     _refuse(folder, earlier, overwrite=overwrite)
     _clear(earlier)

@@ -149,7 +149,8 @@ class Scene:
             grid.point_data[self.colour] = self._values(frame)
         grid.point_data["height"] = heights_above_cut(grid.points, self.case.path, self.normal)
         half: Any = grid.clip_scalar(scalars="height", value=0.0, invert=True)
-        surface = half.extract_surface(algorithm="dataset_surface").triangulate().clean()
+        # Slivers at the cut would else become lines, which are cells without a triangle.
+        surface = half.extract_surface(algorithm="dataset_surface").triangulate().clean(polys_to_lines=False)
         flat = np.abs(surface.point_data["height"])[surface.regular_faces].max(axis=1) < 1e-6
         lining, section = (surface.extract_cells(part).extract_surface(algorithm="dataset_surface") for part in (~flat, flat))
         if self.colour == "tissue":

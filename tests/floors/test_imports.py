@@ -12,7 +12,7 @@ from tests.floors.sources import ROOT, STOREYS, imported_names, imported_on_load
 # Kernels are compiled when they are first run, yet their decorators stand where a module is loaded.
 KERNELS = (ROOT / "sim", ROOT / "viewer" / "xray")
 LATE = {"pyvista", "vtk", "vtkmodules", "pyacvd", "matplotlib", "pydicom", "highdicom", "jinja2", "taichi"}
-ONLY_THE_DESKTOP = {"PySide6", "pyvistaqt", "qtpy"}
+ONLY_IN = {"desktop": {"PySide6", "pyvistaqt", "qtpy"}, "browser": {"trame", "trame_vtk", "aiohttp"}}
 
 
 @pytest.mark.parametrize("storey", STOREYS)
@@ -53,11 +53,12 @@ def test_heavy_libraries_are_imported_inside_functions():
     assert not wrong
 
 
-def test_only_the_desktop_imports_qt_on_loading():
+@pytest.mark.parametrize("folder", ONLY_IN)
+def test_only_a_host_imports_its_library_on_loading(folder):
     wrong = [
         str(path.relative_to(ROOT))
         for path in source_files()
-        if path.parent.name != "desktop" and {name.split(".")[0] for name in imported_on_loading(path)} & ONLY_THE_DESKTOP
+        if path.parent.name != folder and {name.split(".")[0] for name in imported_on_loading(path)} & ONLY_IN[folder]
     ]
     assert not wrong
 

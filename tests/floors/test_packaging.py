@@ -20,6 +20,9 @@ else:
 
 # Modules of optional libraries whose distributions bear another name and may not be installed here.
 OWNERS = {"igl": "libigl"}
+# What a file, or every file of a folder, may import beyond what the program depends on.
+NEEDS_EXTRAS = {"desktop": ("gui",), "browser": ("web",), "room.py": ("gui", "web"), "gamepad.py": ("gamepad",)}
+BROUGHT = packages_distributions()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -32,31 +35,29 @@ def canonical(requirement: str) -> str:
 
 def undeclared(paths: list[Path], declared: set[str]) -> set[str]:
     """Give the imported libraries that none of the declared distributions brings by its own name."""
-    brought = packages_distributions()
     names = {name.split(".")[0] for path in paths for name in imported_names(parsed(path))}
     ours = {*STOREYS, "tests", "benchmarks", ""}
     outside = {name for name in names if name not in sys.stdlib_module_names and name not in ours}
-    owners = {name: brought.get(name, [OWNERS.get(name, name)]) for name in outside}
+    owners = {name: BROUGHT.get(name, [OWNERS.get(name, name)]) for name in outside}
     return {name for name in outside if not {canonical(owner) for owner in owners[name]} & declared}
 
 
 def test_every_imported_library_is_declared():
     declared = {canonical(requirement) for requirement in PROJECT["dependencies"]}
     optional = {canonical(requirement) for extra in PROJECT["optional-dependencies"].values() for requirement in extra}
-    # A window is an extra, and nothing but the window needs it.
-    desktop = {canonical(requirement) for requirement in PROJECT["optional-dependencies"]["gui"]}
-    windows = [path for path in source_files() if path.parent.name == "desktop" or path.name == "room.py"]
-    assert not undeclared([path for path in source_files() if path not in windows], declared)
-    assert not undeclared(windows, declared | desktop)
+    # A window, a page and a gamepad are extras, and nothing but they needs them.
+    for path in source_files():
+        extras = [extra for name in (path.name, path.parent.name) for extra in NEEDS_EXTRAS.get(name, ())]
+        brought = {canonical(one) for extra in extras for one in PROJECT["optional-dependencies"][extra]}
+        assert not undeclared([path], declared | brought), path
     assert not undeclared(source_files("tests", "benchmarks"), declared | optional)
 
 
 def test_every_declared_library_is_used():
     text = " ".join(name for path in source_files() for name in imported_names(parsed(path)))
-    brought = packages_distributions()
     for requirement in PROJECT["dependencies"]:
         name = canonical(requirement)
-        modules = {module for module, owners in brought.items() if name in {canonical(owner) for owner in owners}} or {name}
+        modules = {module for module, owners in BROUGHT.items() if name in {canonical(owner) for owner in owners}} or {name}
         assert any(re.search(rf"\b{re.escape(module)}\b", text) for module in modules), name
 
 

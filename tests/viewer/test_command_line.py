@@ -1,6 +1,9 @@
 """The command line teaches, and tells what is wrong in one line."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import meshio
 import numpy as np
@@ -14,6 +17,7 @@ from meshing.labels import LabelMap, write_labels
 from viewer.cli import app
 from viewer.commands.plainly import PlainCommand
 
+ROOT = Path(__file__).parents[2]
 COMMANDS = ("demo", "labels", "mesh", "rehearse", "navigate", "room", "review", "view", "rerun", "export", "cases", "devices")
 
 
@@ -191,3 +195,23 @@ def test_a_map_of_several_labels_of_which_none_is_named_is_filled(tmp_path):
     write_labels(LabelMap(voxels, np.eye(4), {}, {}, "made up"), tmp_path / "two.nii.gz")
     answer = said("mesh", str(tmp_path / "two.nii.gz"), "-o", str(tmp_path / "out"))
     assert answer.exit_code == 0 and "All 2 labels are in the mesh" in answer.output, answer.output
+
+
+@pytest.mark.parametrize("how", ["rich", "print"])
+def test_a_reader_who_has_read_enough_is_told_nothing(how):
+    """`vesalius cases | head -1`: the pipe is closed before all is written."""
+    code = (
+        "import typer\nfrom rich.console import Console\nfrom viewer.commands.plainly import PlainCommand\n"
+        "app = typer.Typer()\n"
+        "@app.command(cls=PlainCommand)\n"
+        "def much():\n"
+        "    say = Console().print if 'HOW' == 'rich' else print\n"
+        "    for number in range(20000):\n        say('a line of words', number)\n"
+        "app()"
+    ).replace("HOW", how)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as run:
+        assert run.stdout is not None and run.stderr is not None
+        assert run.stdout.readline().startswith(b"a line of words")
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode != 0

@@ -24,9 +24,7 @@ OptionalOutput = Annotated[
 ]
 Fill = Annotated[
     bool,
-    typer.Option(
-        "--fill", help=f"Fill the labels themselves with tetrahedra, about {DEFAULT_TET_COUNT:,} if no size is given."
-    ),
+    typer.Option("--fill", help=f"Fill the labels themselves with tetrahedra, about {DEFAULT_TET_COUNT:,} if no size is given."),
 ]
 EdgeLength = Annotated[
     float | None, typer.Option("--edge-length", metavar="MM", help="Fill, with edges of this mean length.", show_default=False)
@@ -144,9 +142,7 @@ def _build_wall(
     console = Console()
     prepare_folder(output, overwrite=overwrite)
     with progress_of("Wall", console) as progress:
-        lumen, wall = plan_wall(
-            source, labels=tuple(label or ()), units=units, thickness_mm=thickness, progress=progress
-        )
+        lumen, wall = plan_wall(source, labels=tuple(label or ()), units=units, thickness_mm=thickness, progress=progress)
     write_mesh(wall, output / "wall.vtu")
     write_lumen(lumen, output / "lumen.vtp")
     write_centreline(lumen.centreline, output / "centreline.vtp")

@@ -100,7 +100,5 @@ At = Annotated[
 ]
 Branch = Annotated[
     int | None,
-    typer.Option(
-        "--branch", metavar="N", min=0, help="Which way through a branching vessel, 0 the longest.", show_default=False
-    ),
+    typer.Option("--branch", metavar="N", min=0, help="Which way through a branching vessel, 0 the longest.", show_default=False),
 ]

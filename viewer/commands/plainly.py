@@ -1,5 +1,6 @@
 """How a command ends when something is wrong: one sentence and an exit status, never a traceback nobody asked for."""
 
+import os
 import sys
 import tempfile
 import traceback
@@ -15,12 +16,14 @@ EXIT_UNEXPECTED = 1
 EXIT_BAD_INPUT = 2
 EXIT_DIVERGED = 3
 EXIT_INTERRUPTED = 130
+EXIT_UNREAD = 141
 
 
 class PlainCommand(TyperCommand):
     """A command whose errors are told in one line on standard error.
 
-    Exit status: 2 for input that cannot be used, 130 after Ctrl-C, 1 for anything unexpected (whose traceback is kept in a file).
+    Exit status: 2 for input that cannot be used, 130 after Ctrl-C, 141 where nobody reads on, 1 for anything unexpected (whose
+    traceback is kept in a file).
     """
 
     def invoke(self, ctx: Any) -> Any:
@@ -33,6 +36,10 @@ class PlainCommand(TyperCommand):
         except KeyboardInterrupt:
             _complain("Stopped.")
             raise typer.Exit(EXIT_INTERRUPTED) from None
+        except BrokenPipeError:
+            # Whoever read has read enough, as `| head` does; nothing went wrong, and what is left unwritten goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(EXIT_UNREAD) from None
         except InputError as error:
             if debug:
                 raise

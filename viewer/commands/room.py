@@ -47,25 +47,35 @@ def room(
     units: UnitsOption = None,
     backend: BackendOption = Backend.auto,
     overwrite: Overwrite = False,
+    browser: Annotated[bool, typer.Option("--browser", help="In a browser instead of a window; needs no display.")] = False,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="With --browser: which of this machine's addresses the page is served at.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="With --browser: its port; 0 for one that is free.")
+    ] = 0,
 ) -> None:
-    """Do the procedure by hand, in a window.
+    """Do the procedure by hand, in a window or a browser.
 
     X-rays while Space is held, I and K turn the indeflator, P lets time go on: docs/room.md has all keys. What was done is
     recorded as it goes; measures and a report are written when the window closes.
 
-    Needs the extra [cyan]gui[/] (pip install 'vesalius[gui]') and a display.
+    Needs the extra [cyan]gui[/] (pip install 'vesalius[gui]') and a display, or with --browser the extra [cyan]web[/].
 
     Examples:
 
       [cyan]vesalius room iliac -o mine[/]
 
       [cyan]vesalius room patient_seg.nii.gz --label aorta --device "balloon-expandable 8x30" -o mine[/]
+
+      [cyan]vesalius room iliac -o mine --browser[/]
     """
     choices: dict[str, Any] = {
         "labels": tuple(label or ()), "device": device, "at_mm": at, "branch": branch, "predilate": predilate,
         "postdilate": postdilate, "thickness_mm": thickness, "units": units and units.value,
     }  # fmt: skip
-    _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite)
+    place = (host, port) if browser else None
+    _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite, place=place)
 
 
 def review(
@@ -126,10 +136,35 @@ def check_window(instead: str) -> None:
         ) from error
 
 
+def check_browser(instead: str) -> None:
+    """Make sure that the room can be served to a browser.
+
+    Raises:
+        InputError: the extra is not installed; names the command that does without.
+    """
+    from meshing.errors import InputError
+
+    try:
+        import aiohttp.web  # noqa: F401  # pyright: ignore[reportMissingImports]
+        import trame.app  # noqa: F401  # pyright: ignore[reportMissingImports]
+        import trame_vtk.widgets  # noqa: F401  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise InputError(
+            f"The room in a browser needs what `pip install 'vesalius[web]'` brings ({error}); without it, use: {instead}"
+        ) from error
+
+
 def _do_by_hand(
-    source: str, output: Path, choices: dict[str, Any], *, bindings: Path | None, backend: Backend, overwrite: bool
+    source: str,
+    output: Path,
+    choices: dict[str, Any],
+    *,
+    bindings: Path | None,
+    backend: Backend,
+    overwrite: bool,
+    place: tuple[str, int] | None,
 ) -> None:
-    """Plan, open the window, and write down what was done."""
+    """Plan, open the window or serve the page, and write down what was done."""
     from rich.console import Console
 
     from scenarios.plan import plan_case, require_source
@@ -140,7 +175,7 @@ def _do_by_hand(
     from viewer.room.bindings import read_bindings
     from viewer.room.opening import open_session
 
-    check_window(f"vesalius rehearse {source} -o {output}")
+    (check_window if place is None else check_browser)(f"vesalius rehearse {source} -o {output}")
     keys, console = read_bindings(bindings), Console()
     require_source(source)
     prepare_folder(output, overwrite=overwrite)
@@ -149,16 +184,35 @@ def _do_by_hand(
     tell_notes(console, case.notes)
     with progress_of("Room", console) as progress:
         session = open_session(case, output, backend_name=backend.value, progress=progress)
-    from viewer.room.desktop.window import run_room
+    if place is None:
+        from viewer.room.desktop.window import run_room
 
-    wants_review = run_room(session, keys)
-    if session.error:
-        typer.echo(f"Error: {session.error} What was recorded is kept.", err=True)
-    _write_what_was_done(output, console)
-    if wants_review:
-        _open_review([output], bindings)
+        wants_review = run_room(session, keys)
+        _tell_what_was_done(session, output, console)
+        if wants_review:
+            _open_review([output], bindings)
+    else:
+        _serve(session, keys, place, output, console)
     if session.error:
         raise typer.Exit(EXIT_DIVERGED)
+
+
+def _serve(session: Any, keys: Any, place: tuple[str, int], output: Path, console: Any) -> None:
+    """Serve the room until Ctrl-C."""
+    from viewer.room.browser.host import run_browser
+    from viewer.room.comparing import write_comparison
+    from viewer.room.held import hold
+
+    def tell(address: str) -> None:
+        console.print(f"Open:   {address}", highlight=False, markup=False, soft_wrap=True)
+        if not place[0].startswith("127."):
+            console.print("It is served without encryption; whoever listens on the way can read the token and all that is shown.")
+        console.print("Ctrl-C ends it.")
+
+    def after() -> Path | None:
+        return write_comparison([hold(output)], output / "review.html") if _tell_what_was_done(session, output, console) else None
+
+    run_browser(session, keys, *place, tell=tell, after=after)
 
 
 def _open_review(folders: list[Path], bindings: Path | None) -> None:
@@ -172,13 +226,21 @@ def _open_review(folders: list[Path], bindings: Path | None) -> None:
     run_review(sides_of([hold(one) for one in folders]), read_bindings(bindings))
 
 
-def _write_what_was_done(output: Path, console: Any) -> None:
-    """Measure the recording and write the report, if time has passed at all."""
+def _tell_what_was_done(session: Any, output: Path, console: Any) -> bool:
+    """Measure the recording and write the report, if time has passed at all; whether it has."""
+    from meshing.errors import InputError
     from scenarios.recording import load_recording
     from viewer.commands.reporting import report_on_stent
 
+    if session.error:
+        typer.echo(f"Error: {session.error} What was recorded is kept.", err=True)
     recording = load_recording(output)
     if not recording.frame_ticks:
         console.print("No time has passed, so there is nothing to measure.")
-        return
-    report_on_stent(recording, output, console, look=f"vesalius review {output}")
+        return False
+    try:
+        report_on_stent(recording, output, console, look=f"vesalius review {output}")
+    except InputError as error:
+        # Who looked about and left has done nothing wrong; what was done can be looked at all the same.
+        console.print(f"No report: {error}", highlight=False, markup=False, soft_wrap=True)
+    return True

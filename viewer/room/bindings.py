@@ -14,10 +14,18 @@ NAMED_KEYS = (
     "Space", "Tab", "Backspace", "Enter", "Escape", "Insert", "Delete", "Home", "End", "Page Up", "Page Down", "Pause",
     "Up", "Down", "Left", "Right", "Print", "Menu",
 )  # fmt: skip
+STICKS = tuple(f"{side} Stick {way}" for side in ("Left", "Right") for way in ("Up", "Down", "Left", "Right"))
+PADS = (
+    "A", "B", "X", "Y", "LB", "RB", "LT", "RT", "Back", "Start", "Up", "Down", "Left", "Right", "Left Stick", "Right Stick",
+    *STICKS,
+)  # fmt: skip
+"""What a gamepad's buttons, triggers and sticks are called after "Pad"; as printed on the most common ones."""
+
 KEYS = {
     **{name.casefold(): name for name in NAMED_KEYS},
     **{one.casefold(): one for one in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,-+*/;'[]\\`="},
     **{f"f{number}": f"F{number}" for number in range(1, 25)},
+    **{f"pad {one}".casefold(): f"Pad {one}" for one in PADS},
     **{f"numpad {one}".casefold(): f"Numpad {one}" for one in (*"0123456789+-*/.", "Enter")},
 }
 """Every key there is a name for, by its name in small letters."""
@@ -37,6 +45,10 @@ class Bindings:
     def keys(self, action: str) -> tuple[str, ...]:
         """The keys that do something."""
         return self._keys_of.get(action, ())
+
+    def printed(self, action: str) -> str:
+        """The keys of a keyboard that do something, as they are told to a person."""
+        return " or ".join(key for key in self.keys(action) if not key.startswith("Pad "))
 
 
 def read_bindings(own: Path | None = None) -> Bindings:
@@ -65,6 +77,8 @@ def key_named(words: str) -> str | None:
     modifiers = {part.capitalize() for part in before}
     if key.casefold() not in KEYS or not modifiers <= set(MODIFIERS) or len(modifiers) < len(before):
         return None
+    if modifiers and KEYS[key.casefold()].startswith("Pad "):
+        return None
     return "+".join([*(one for one in MODIFIERS if one in modifiers), KEYS[key.casefold()]])
 
 
@@ -80,7 +94,7 @@ def _read(path: Path) -> dict[str, tuple[str, ...]]:
             if name is None:
                 raise InputError(
                     f"In {path.name}, {words!r} of {action} is not the name of a key; keys are named as in A, F3, Space, "
-                    "Numpad 4 or Ctrl+R."
+                    "Numpad 4, Ctrl+R or Pad A."
                 )
             if owner.setdefault(name, action) != action:
                 raise InputError(f"In {path.name}, {name} is given to both {owner[name]} and {action}; give one of them another.")

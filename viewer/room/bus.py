@@ -63,6 +63,11 @@ class Bus:
         due.sort(key=lambda one: now_s if one.time_s is None else one.time_s)
         return [dataclasses.replace(one, time_s=round(now_s, 9)) for one in due]
 
+    def forget(self) -> None:
+        """Let go of all that waits for the next tick, as time goes back and none of it has been done."""
+        with self._lock:
+            self._waiting = [one for one in self._waiting if one.time_s is not None]
+
     def last_s(self) -> float:
         """The time of the last event that is known to come [s]; 0 if none is."""
         with self._lock:

@@ -110,6 +110,15 @@ class Hands:
         elif event.verb.startswith("device_"):
             self._take_up(int(event.verb.removeprefix("device_")) - 1)
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """What is held down."""
+        return tuple(sorted(self._down))
+
+    def note(self, words: str) -> None:
+        """Have something told among the next tick's events."""
+        self._told.append(words)
+
     def advance(self, time_s: float, dt: float) -> tuple[Command, tuple[str, ...]]:
         """What the tick from a time on [s] asks of the engine, and what happened in it, in sentences."""
         working = self._down | self._touched
@@ -120,7 +129,7 @@ class Hands:
             for what in indeflator.advance(turn if number == self.active else "none", dt):
                 self._tell(what, self.tools[number], time_s + dt)
             self._enter_phase(name, indeflator, before)
-        if "xray" in working:
+        if working & {"xray", "cine"}:
             self.xray_time_s = round(self.xray_time_s + dt, 9)
         self._inject(time_s, dt, flowing="inject" in working)
         self._touched.clear()

@@ -11,6 +11,7 @@ from viewer.xray.angiography import Roadmap, averaged, dsa
 from viewer.xray.body import body_of
 from viewer.xray.carm import FLOOR_MOUNTED, CArm, squarest_view
 from viewer.xray.contrast import Puff
+from viewer.xray.dose import ACQUISITION_KERMA_UGY, PULSE_KERMA_UGY
 from viewer.xray.fluoroscope import Fluoroscope, Frame
 from viewer.xray.rehearsals import RehearsalInBeam
 from viewer.xray.stills import segment_axis
@@ -20,6 +21,7 @@ FIELD_MM = (100.0, 300.0)
 """Smallest and largest field."""
 
 PULSES_PER_S = 15.0
+TUBE_KV = 80
 MASKS = 6
 """Pictures whose mean becomes the mask."""
 
@@ -55,6 +57,8 @@ class Request:
         What is made of the picture.
     moving
         Whether the C-arm moves: the patient is drawn coarsely.
+    is_kept
+        Whether it is one of a cine run, which takes more dose and has less noise.
     """
 
     vertices: np.ndarray
@@ -66,6 +70,7 @@ class Request:
     cra_deg: float
     mode: Mode = "live"
     moving: bool = False
+    is_kept: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,11 +103,10 @@ class Monitor:
 
     def __init__(self, case: Any, *, labels: Any = None) -> None:
         """Set up a C-arm at the stent, in front of the patient; labels: a label map of the body, made up without one."""
-        x, y, z = (float(value) for value in case.path.at(float(case.station_mm))[0])
-        self._carm = CArm(isocentre=(x, y, z), field_mm=field_of(case), pixels=PIXELS, gantry=FLOOR_MOUNTED)
+        self._carm = carm_of(case)
         patient = body_of(case, labels)
         self.notes = patient.notes
-        self._scope = Fluoroscope(self._carm, patient, pulses_per_s=PULSES_PER_S)
+        self._scope = Fluoroscope(self._carm, patient, tube_kv=TUBE_KV, pulses_per_s=PULSES_PER_S)
         self._beam = RehearsalInBeam(case)
         self._mode: Mode = "live"
         self._masks: list[Frame] = []
@@ -122,6 +126,7 @@ class Monitor:
             self._scope.look(carm)
             self._masks, self._roadmap = [], None
         self._beam.tree.puffs = [Puff(one.start_s, one.volume_ml, CONTRAST_ML_S) for one in request.injections]
+        self._scope.dose.kerma_ugy = ACQUISITION_KERMA_UGY if request.is_kept else PULSE_KERMA_UGY
         before = self._scope.dose.dap_ugy_cm2
         frame = self._scope.frame(self._beam.contents(request, time_s=request.time_s), moving=request.moving)
         image, words = self._made_of(frame, request.mode)
@@ -147,6 +152,12 @@ class Monitor:
             self._roadmap.add(frame)
             return self._roadmap.over(frame), "roadmap: inject, then press again"
         return self._roadmap.over(frame), "roadmap"
+
+
+def carm_of(case: Any) -> CArm:
+    """The C-arm at the stent, its angles nought."""
+    x, y, z = (float(value) for value in case.path.at(float(case.station_mm))[0])
+    return CArm(isocentre=(x, y, z), field_mm=field_of(case), pixels=PIXELS, gantry=FLOOR_MOUNTED)
 
 
 def field_of(case: Any) -> float:

@@ -4,6 +4,7 @@ Windows read `latest`, one object that is never changed once it is there, so nob
 snapshot while the last is looked at.
 """
 
+import copy
 import dataclasses
 import threading
 import time
@@ -18,6 +19,7 @@ from scenarios.recording import Recorder, balloon_radius_along
 from scenarios.rehearsal import FRAME_EVERY, Rehearsal
 from sim.readings import first_principal_stress
 from sim.solvers.settings import DivergedError
+from sim.state import State
 from viewer.room.bus import Bus
 from viewer.room.hands import Hands, Injection
 from viewer.room.lumen_gauge import LumenGauge
@@ -53,6 +55,10 @@ class Snapshot:
         Used until now.
     bookmarks, events
         All of them until now: (time [s], words), and sentences with the time of their tick.
+    carm_deg
+        Where the C-arm stood last, LAO and CRA [degrees].
+    times_back
+        How often time has gone back.
     """
 
     tick: int
@@ -74,6 +80,19 @@ class Snapshot:
     injections: tuple[Injection, ...]
     bookmarks: tuple[tuple[float, str], ...]
     events: tuple[tuple[float, str], ...]
+    carm_deg: tuple[float, float]
+    times_back: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mark:
+    """A moment that time can go back to: the end of a tick, with all that changes, and the stent's forces [N], as they were."""
+
+    words: str
+    state: State
+    hands: Hands
+    events: tuple[tuple[float, str], ...]
+    forces: np.ndarray
 
 
 class Session:
@@ -85,6 +104,8 @@ class Session:
         Where everything that is done comes in.
     latest
         The last snapshot.
+    folder
+        Where it is recorded; None for nowhere.
     error
         Why it stopped, in a sentence; None while it has not, or was asked to.
     wants_stress
@@ -102,12 +123,16 @@ class Session:
         self.bus = bus or Bus()
         self.hands = Hands(rehearsal.case)
         self.gauge = LumenGauge(rehearsal.case)
+        self.folder = recorder.folder if recorder is not None else None
         self.error: str | None = None
         self.wants_stress = False
         self._events: list[tuple[float, str]] = []
         self._began = time.perf_counter()
         self._first_tick_s = 0.0
         self._was_moving = False
+        self._times_back = 0
+        self._marks = [self._mark("the beginning", np.zeros(0))]
+        self._back: tuple[str, bool] | None = None
         self._thread: threading.Thread | None = None
         self._is_running, self._steps, self._is_stopping = threading.Event(), 0, threading.Event()
         self.latest = self._snapshot(wall_s=rehearsal.dt, forces=np.zeros(0))
@@ -142,6 +167,19 @@ class Session:
     def step(self) -> None:
         """Let one tick pass while time stands still."""
         self._steps += 1
+
+    def go_back(self, actor: str, *, to_beginning: bool = False) -> None:
+        """Go back to the last bookmark, or to the beginning, after the tick that is under way; time then stands still.
+
+        What is undone stays on disk, and a new recording goes on from there. An engine that an error stopped is started anew.
+        """
+        self.pause()
+        if self.is_alive or self._thread is None or self._is_stopping.is_set():
+            self._back = (actor, to_beginning)
+            return
+        self._return(actor, to_beginning=to_beginning)
+        self.error = None
+        self.start()
 
     def stop(self, *, timeout_s: float | None = None) -> bool:
         """End the session after the tick that is under way and complete its recording; whether it has ended by then."""
@@ -188,13 +226,47 @@ class Session:
             self._was_moving = bool(moved)
         if rehearsal.state.tick == 1:
             self._first_tick_s = time.perf_counter() - self._began
+        if any(event.verb == "bookmark" for event in done):
+            self._marks.append(self._mark(self.hands.bookmarks[-1][1], forces))
         self.latest = snapshot
         return snapshot
+
+    def _mark(self, words: str, forces: np.ndarray) -> Mark:
+        return Mark(words, self.rehearsal.state.copy(), copy.deepcopy(self.hands), tuple(self._events), forces)
+
+    def _return(self, actor: str, *, to_beginning: bool) -> None:
+        """Put state, hands and recording back to a mark; what is held down there is let go of at the next tick."""
+        now_s, tick = self.rehearsal.time_s, self.rehearsal.state.tick
+        if tick == 0 and self.error is None:
+            return
+        if to_beginning:
+            del self._marks[1:]
+        while len(self._marks) > 1 and self._marks[-1].state.tick >= tick and self.error is None:
+            self._marks.pop()
+        mark = self._marks[-1]
+        kept = ""
+        if self.recorder is not None:
+            self.recorder, kept = self.recorder.branch(mark.state.tick)
+        self.rehearsal.go_back(mark.state)
+        self.hands, self._events = copy.deepcopy(mark.hands), list(mark.events)
+        self.bus.forget()
+        self._times_back += 1
+        # Commands would differ if a key were still down that nobody holds; the recording has to know that it is not.
+        for verb in self.hands.held:
+            self.bus.post("room", verb, False)
+        self.bus.post(actor, "reset" if to_beginning else "undo")
+        words = f"Went back from {now_s:.2f} s to {mark.words}, at {self.rehearsal.time_s:.2f} s"
+        self.hands.note(f"{words}; what was undone is kept in '{kept}'." if kept else f"{words}.")
+        self.latest = self._snapshot(wall_s=self.rehearsal.dt, forces=mark.forces)
 
     def _run(self) -> None:
         try:
             due = time.perf_counter()
             while not self._is_stopping.is_set():
+                if self._back is not None:
+                    (actor, to_beginning), self._back = self._back, None
+                    self._steps = 0
+                    self._return(actor, to_beginning=to_beginning)
                 if not self._is_running.is_set() and self._steps <= 0:
                     self._fill_in_stress()
                     time.sleep(IDLE_S)
@@ -250,6 +322,8 @@ class Session:
             injections=tuple(hands.injections),
             bookmarks=tuple(hands.bookmarks),
             events=tuple(self._events),
+            carm_deg=hands.carm_deg,
+            times_back=self._times_back,
         )
 
 

@@ -70,6 +70,19 @@ class Stage:
         if self.is_open:
             self._draw_section(moment)
         self._follow(np.asarray(moment.device).mean(axis=0))
+        # Not every host does so before it draws, and with too deep a range struts show through one another.
+        self.plotter.renderer.ResetCameraClippingRange()
+
+    def do(self, verb: str) -> None:
+        """Turn one of the switches "stress", "clip" and "follow", or put the camera back: "look_again"."""
+        if verb == "stress":
+            self.set_stress(not self.shows_stress)
+        elif verb == "clip":
+            self.set_open(not self.is_open)
+        elif verb == "follow":
+            self.set_follow(not self.follows)
+        elif verb == "look_again":
+            self.look()
 
     def set_stress(self, wanted: bool) -> None:
         """Colour the wall by its stress, or as tissue."""
@@ -81,7 +94,7 @@ class Stage:
             self.plotter.add_scalar_bar(
                 title=BAR_TITLE, mapper=self._actors["lumen"].mapper, color=theme.INK, n_labels=3, fmt="%.0f",
                 title_font_size=round(15 * self.text_scale), label_font_size=round(14 * self.text_scale),
-                unconstrained_font_size=True, vertical=True, position_x=0.03, position_y=0.03, width=0.09, height=0.4,
+                unconstrained_font_size=True, vertical=True, position_x=0.06, position_y=0.03, width=0.09, height=0.4,
             )  # fmt: skip
         elif BAR_TITLE in self.plotter.scalar_bars:
             self.plotter.remove_scalar_bar(BAR_TITLE, render=False)

@@ -37,7 +37,7 @@ class Person:
         self.window.activateWindow()
         self.stalls: list[float] = []
         self.wait(lambda: self.window.isActiveWindow(), 20)
-        self.wait(lambda: self.window.beam.state == "ready", 90)
+        self.wait(lambda: self.window.desk.beam.state == "ready", 90)
 
     def wait(self, is_so, timeout_s: float = 60.0) -> bool:
         """Let the window live until something is so."""
@@ -92,9 +92,9 @@ class Person:
         self.tap(Key.Key_R, QtCore.Qt.KeyboardModifier.ControlModifier)
         window.do("subtract")
         QTest.keyPress(window, Key.Key_6, NUMPAD)
-        self.wait(lambda: window.carm_deg[0] > 4, 20)
+        self.wait(lambda: window.desk.carm_deg[0] > 4, 20)
         QTest.keyRelease(window, Key.Key_6, NUMPAD)
-        self.told["C-arm"] = window.carm_deg
+        self.told["C-arm"] = window.desk.carm_deg
         self.hold(Key.Key_I, inflate_ticks)
         self.told["pressure"] = session.latest.pressure_atm[STENT]
         self.pass_ticks(1)
@@ -131,7 +131,7 @@ class Person:
             gc.collect()
             marks[name] = resident_mib()
         QTest.keyRelease(self.window, Key.Key_Space)
-        self.told["soak"] = {**marks, "ticks": self.session.latest.tick, "pulses": self.window._pulses}
+        self.told["soak"] = {**marks, "ticks": self.session.latest.tick, "pulses": self.window.desk._pulses}
 
     def leave(self) -> None:
         """Close the window and write down what was seen."""

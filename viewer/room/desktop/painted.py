@@ -8,6 +8,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from scenarios.limits import LIMITS_OF_USE
 from viewer.room import theme
+from viewer.room.desk import Shown
 from viewer.xray.stills import SIMULATED
 
 Qt = QtCore.Qt
@@ -52,28 +53,25 @@ MIDDLE = int(Qt.AlignmentFlag.AlignCenter)
 class Screen(QtWidgets.QWidget):
     """An X-ray monitor: a square picture with what it is written upon it."""
 
-    def __init__(self, empty: str, *, is_large: bool) -> None:
+    def __init__(self, *, is_large: bool) -> None:
         super().__init__()
         self._image: QtGui.QImage | None = None
-        self._empty, self._is_large = empty, is_large
+        self._shown: Shown | None = None
+        self._empty, self._is_large = "", is_large
         self.label, self.words, self.is_on, self.scale = "", "", False, 1.0
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Expanding)
 
-    def show_grey(self, grey: np.ndarray, label: str, words: str) -> None:
-        """Show a picture (n, n), uint8."""
-        held = np.ascontiguousarray(grey)
-        height, width = held.shape
-        self._image = QtGui.QImage(held.data, width, height, width, QtGui.QImage.Format.Format_Grayscale8).copy()
-        self.label, self.words = label, words
+    def set(self, shown: Shown | None, empty: str = "") -> None:
+        """Show a picture, or words where there is none."""
+        if shown is self._shown and empty == self._empty:
+            return
+        self._shown, self._empty = shown, empty
+        if shown is not None:
+            held = np.ascontiguousarray(shown.grey)
+            height, width = held.shape
+            self._image = QtGui.QImage(held.data, width, height, width, QtGui.QImage.Format.Format_Grayscale8).copy()
+            self.label, self.words = shown.label, shown.words
         self.update()
-
-    def take_over(self, other: "Screen") -> bool:
-        """Show what another monitor shows; whether that was anything."""
-        if other._image is None:
-            return False
-        self._image, self.label, self.words = other._image.copy(), other.label, "reference"
-        self.update()
-        return True
 
     def set_on(self, is_on: bool) -> None:
         """Say whether X-rays are on."""

@@ -7,16 +7,10 @@ from PySide6 import QtCore, QtWidgets
 
 from viewer.room.actions import ACTIONS
 from viewer.room.bindings import Bindings
+from viewer.room.desk import MODE_WORDS
 from viewer.room.desktop.painted import Dial
 from viewer.room.hands import CONTRAST_ML_S, PUFF_ML, Tool
 from viewer.room.monitor import PRESETS
-
-STATES = ("plan", "rehearse", "exam")
-STATE_WORDS = {
-    "plan": "Time has not begun: choose views, look about.",
-    "rehearse": "Everything is to be seen.",
-    "exam": "As in the room: the X-ray picture and the gauge alone.",
-}
 
 
 class Panel(QtWidgets.QFrame):
@@ -40,7 +34,7 @@ class Panel(QtWidgets.QFrame):
         one.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
         action = ACTIONS.get(verb)
         if action is not None:
-            keys = " or ".join(self._bindings.keys(verb)) if self._bindings else ""
+            keys = self._bindings.printed(verb) if self._bindings else ""
             one.setToolTip(f"{action.words}{f' ({keys})' if keys else ''}")
         one.setCheckable(checkable)
         if action is not None and action.is_held:
@@ -102,19 +96,17 @@ class TopBar(QtWidgets.QWidget):
         maker.hide()
         self._maker = maker
         self.modes = {}
-        for mode in STATES:
-            one = maker.button(mode.capitalize(), "mode", mode, checkable=True)
-            one.setToolTip(STATE_WORDS[mode])
+        for mode, words in MODE_WORDS.items():
+            one = maker.button(mode.capitalize(), "mode", mode, checkable=mode != "review")
+            one.setToolTip(words)
             self.modes[mode] = one
             line.addWidget(one)
-        review = maker.button("Review", "mode", "review")
-        review.setToolTip("End the procedure and look at its recording.")
-        line.addWidget(review)
         line.addStretch(1)
         self.pause = maker.button("Begin", "pause")
         self.step = maker.button("One tick", "step")
-        line.addWidget(self.pause)
-        line.addWidget(self.step)
+        self.back = [maker.button("Undo", "undo"), maker.button("Reset", "reset")]
+        for one in (self.pause, self.step, *self.back):
+            line.addWidget(one)
         line.addSpacing(12)
         self.clock = QtWidgets.QLabel("0.00 s")
         self.clock.setObjectName("huge")
@@ -132,6 +124,8 @@ class TopBar(QtWidgets.QWidget):
         self.speed.setText("" if speed is None else f"{speed:.2g} × real time")
         self.pause.setText("Pause" if is_running else "Go on" if has_begun else "Begin")
         self.step.setEnabled(not is_running)
+        for one in self.back:
+            one.setEnabled(has_begun)
 
     def show_mode(self, mode: str) -> None:
         """Mark the mode that is on."""
@@ -153,9 +147,9 @@ class XrayPanel(Panel):
         views[-1].setToolTip(views[-1].toolTip() + ": square to the stent")
         self.row(*views[:4])
         self.row(*views[4:])
-        self.pedal = self.button("X-rays: hold", "xray")
+        self.pedal = self.button("X-rays", "xray")
         self.puff = self.button(f"Puff {PUFF_ML:g} mL", "puff")
-        self.row(self.pedal, self.puff)
+        self.row(self.pedal, self.button("Cine", "cine"), self.puff)
         self.roadmap = self.button("Roadmap", "roadmap", checkable=True)
         self.subtract = self.button("Subtract", "subtract", checkable=True)
         self.row(self.roadmap, self.subtract, self.button("Keep", "save_reference"))

@@ -43,14 +43,7 @@ class View(Panel):
     def do(self, verb: str) -> None:
         """Turn a switch, or put the camera back."""
         stage = self.stage
-        if verb == "stress":
-            stage.set_stress(not stage.shows_stress)
-        elif verb == "clip":
-            stage.set_open(not stage.is_open)
-        elif verb == "follow":
-            stage.set_follow(not stage.follows)
-        elif verb == "look_again":
-            stage.look()
+        stage.do(verb)
         for name, is_on in (("stress", stage.shows_stress), ("clip", stage.is_open), ("follow", stage.follows)):
             self.switches[name].setChecked(is_on)
         self.plotter.render()

@@ -1,0 +1,276 @@
+"""The room in a browser: a scripted person in headless Chromium, who is let in by a token alone and reaches no other machine."""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from meshing.errors import InputError
+from scenarios.recording import load_recording
+from tests.viewer.room.quick import quick_session
+from viewer.cli import app
+from viewer.room.bus import Bus
+from viewer.room.opening import hands_of
+from viewer.room.session import run_headless
+
+ROOT = Path(__file__).parents[3]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+needs_web = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("trame", "trame_vtk", "aiohttp")),
+    reason="the extra `web` is not installed",
+)
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None or not importlib.util.find_spec("playwright"), reason="Chromium or Playwright is not installed"
+)
+
+
+class Visitor:
+    """Somebody at the page, and whom the page spoke to."""
+
+    def __init__(self, page, folder: Path) -> None:
+        self.page, self.folder = page, folder
+        self.places: set[str] = set()
+        page.on("request", lambda request: self.places.add(request.url))
+        page.on("websocket", lambda one: self.places.add(one.url))
+
+    def number(self, name: str) -> float:
+        """The number that a place of the page shows."""
+        found = re.search(r"-?\d+\.?\d*", self.page.text_content(f"#{name}") or "")
+        assert found
+        return float(found.group())
+
+    def wait(self, is_so, timeout_s: float = 60.0) -> None:
+        """Wait until something is so."""
+        until = time.monotonic() + timeout_s
+        while not is_so():
+            assert time.monotonic() < until, self.page.inner_text("#words")
+            time.sleep(0.05)
+
+    def photograph(self, name: str) -> None:
+        """Keep a picture of the page."""
+        self.page.screenshot(path=self.folder / f"{name}.png")
+
+
+@pytest.fixture(scope="module")
+def worked(kept, tmp_path_factory):
+    """What a short procedure in a browser left: its folder, and what the person saw."""
+    if CHROMIUM is None or not importlib.util.find_spec("playwright") or not importlib.util.find_spec("trame"):
+        pytest.skip("Chromium, Playwright or the extra `web` is not installed")
+    from playwright.sync_api import sync_playwright
+
+    folder = tmp_path_factory.mktemp("browsed")
+    command = [sys.executable, "-m", "tests.viewer.room.served", str(kept), str(folder / "run")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        environment.pop(name, None)
+    with (
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server,
+        sync_playwright() as playwright,
+    ):
+        assert server.stdout is not None
+        try:
+            address = server.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:"), address
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            told = work(browser, address, folder)
+            browser.close()
+        finally:
+            server.send_signal(signal.SIGINT)
+        told["rest"] = server.stdout.read().split()
+    told["status"] = server.returncode
+    return folder, told
+
+
+def work(browser, address: str, folder: Path) -> dict:
+    """Knock at the door, then do a procedure; the tab is closed once in the middle of it."""
+    told: dict = {"address": address, "refused": refusals(address)}
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    first = Visitor(context.new_page(), folder)
+    page = first.page
+    page.goto(address)
+    page.wait_for_selector("#clock")
+    told["shown address"] = page.url
+    first.wait(lambda: page.inner_text("#live") != "")
+    page.keyboard.down("Space")
+    page.wait_for_selector("#live img", timeout=60_000)
+    told["footer"] = page.inner_text("footer")
+    page.keyboard.press("p")
+    first.wait(lambda: first.number("clock") >= 0.1)
+    page.keyboard.press("Shift+V")
+    page.keyboard.down("i")
+    first.wait(lambda: first.number("pressure") >= 0.3)
+    page.keyboard.up("i")
+    page.keyboard.press("t")
+    first.wait(lambda: first.number("contrast") > 1.0)
+    page.keyboard.press("Control+r")
+    page.wait_for_selector("#reference img")
+    first.photograph("inflated")
+    told["before closing"] = first.number("clock")
+    page.close()
+    second = Visitor(context.new_page(), folder)
+    page = second.page
+    page.goto(address.split("?")[0])
+    page.wait_for_selector("#reference img")
+    told["after opening"] = second.number("clock")
+    second.wait(lambda: second.number("clock") > told["before closing"])
+    told["X-rays after opening"] = page.locator("#live.on").count()
+    pressure = second.number("pressure")
+    button = page.locator("button[data-verb=inflate]")
+    button.hover()
+    page.mouse.down()
+    second.wait(lambda: second.number("pressure") >= pressure + 0.2)
+    page.mouse.up()
+    page.click("button[data-verb=view_2]")
+    page.click("button[data-value=exam]")
+    second.wait(lambda: not page.is_visible(".view"))
+    told["angles"] = page.inner_text("#angles")
+    second.photograph("exam")
+    page.click("button[data-verb=empty]")
+    second.wait(lambda: second.number("pressure") == 0.0)
+    page.click("button[data-value=review]")
+    page.wait_for_selector(".end iframe", timeout=60_000)
+    frame = page.frame_locator(".end iframe")
+    told["review"] = frame.locator("h1").inner_text()
+    second.photograph("review")
+    told["places"] = sorted(first.places | second.places)
+    return told
+
+
+def refusals(address: str) -> dict[str, int]:
+    """How the server answers those who are not to come in."""
+    import http.client
+
+    parts = urlsplit(address)
+    cookie = f"vesalius-{parts.port}={parts.query.removeprefix('token=')}"
+    upgrade = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "A" * 22 + "==",
+    }
+    asked = {
+        "nothing": ("/index.html", {}),
+        "wrong token": ("/?token=wrong", {}),
+        "token elsewhere": (f"/room.js?{parts.query}", {}),
+        "wrong cookie": ("/index.html", {"Cookie": cookie + "x"}),
+        "socket": ("/ws", upgrade),
+        "foreign socket": ("/ws", {**upgrade, "Cookie": cookie, "Origin": "http://127.0.0.1:1"}),
+        "own socket": ("/ws", {**upgrade, "Cookie": cookie, "Origin": f"http://{parts.netloc}"}),
+    }
+    answers = {}
+    for name, (path, headers) in asked.items():
+        connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=20)
+        connection.request("GET", path, headers=headers)
+        answers[name] = connection.getresponse().status
+        connection.close()
+    return answers
+
+
+@needs_web
+@needs_chromium
+def test_only_who_has_the_token_comes_in(worked):
+    answers = dict(worked[1]["refused"])
+    assert answers.pop("own socket") == 101
+    assert set(answers.values()) == {403}, answers
+    assert "token" not in worked[1]["shown address"]
+
+
+@needs_web
+@needs_chromium
+def test_no_request_leaves_the_machine(worked):
+    places = worked[1]["places"]
+    own = urlsplit(worked[1]["address"]).netloc
+    assert any(one.startswith("ws://") for one in places) and any(one.endswith("room.js") for one in places)
+    assert {urlsplit(one.removeprefix("blob:")).netloc for one in places if not one.startswith("data:")} == {own}
+
+
+@needs_web
+@needs_chromium
+def test_a_tab_that_was_closed_lets_go_and_goes_on_when_it_is_opened_again(worked):
+    told = worked[1]
+    assert told["after opening"] >= told["before closing"] >= 0.1
+    assert told["X-rays after opening"] == 0
+    assert told["angles"] == "LAO 30 / CRA 0"
+
+
+@needs_web
+@needs_chromium
+def test_the_recording_of_the_browser_replays_without_it_to_equal_digests(worked, kept, tmp_path):
+    folder, told = worked
+    assert told["status"] == 0 and told["rest"] == ["over"] and "small" in told["review"]
+    assert "Not for clinical decisions" in told["footer"]
+    recording = load_recording(folder / "run")
+    assert recording.header["complete"]
+    done = hands_of(recording)
+    assert {"xray", "puff", "inflate", "carm", "pause", "empty"} <= {event.verb for event in done}
+    assert [(event.actor, event.value) for event in done if event.verb == "inflate"] == [
+        ("keyboard", True), ("keyboard", False), ("mouse", True), ("mouse", False),
+    ]  # fmt: skip
+    assert [event.value for event in done if event.verb == "xray"] == [True, False]
+    again = quick_session(kept, tmp_path, bus=Bus(done))
+    run_headless(again, until_s=recording.ticks[-1]["time_s"])
+    assert [row["digest"] for row in load_recording(tmp_path).ticks] == [row["digest"] for row in recording.ticks]
+
+
+@needs_web
+@needs_chromium
+def test_the_page_shows_the_xray_picture_the_vessel_and_the_reference(worked):
+    from matplotlib.image import imread
+
+    picture = np.asarray(imread(worked[0] / "inflated.png"))[..., :3]
+    assert picture.shape[:2] == (800, 1280)
+    live, reference, view = picture[60:480, 40:470], picture[530:700, 20:200], picture[80:700, 510:1010]
+    assert live.mean() > 0.3 and reference.mean() > 0.3
+    # The wall is coloured by its stress: yellow to red, well away from the grey of all else.
+    assert ((view[..., 0] - view[..., 2]) > 0.2).mean() > 0.1
+
+
+@needs_web
+def test_a_port_that_is_taken_and_an_address_of_others_are_told():
+    from viewer.room.browser.host import check_place
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match=r"cannot be served at 127\.0\.0\.1, port \d+ .*choose another"):
+            check_place("127.0.0.1", taken.getsockname()[1])
+    with pytest.raises(InputError, match=r"cannot be served at 203\.0\.113\.7"):
+        check_place("203.0.113.7", 0)
+
+
+def test_without_the_extra_the_way_to_it_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "trame.app", None)
+    answer = CliRunner().invoke(app, ["room", "iliac", "-o", str(tmp_path / "new"), "--browser"])
+    assert answer.exit_code == 2
+    words = " ".join(answer.output.split())
+    assert "pip install 'vesalius[web]'" in words and "vesalius rehearse iliac" in words
+    assert len(answer.output.strip().splitlines()) == 1 and not (tmp_path / "new").exists()
+
+
+def test_the_course_of_time_is_drawn_with_its_marks():
+    from viewer.room.browser.drawings import dial, timeline
+
+    drawn = timeline(
+        2.0, times=[0.0, 1.0, 2.0], pressures=[0.0, 2.0, 1.0], xrays=[0.0, 1.0, 1.0],
+        events=[(1.0, "a <burst>")], bookmarks=[(1.5, "here & now")],
+    )  # fmt: skip
+    assert "a &lt;burst&gt;" in drawn and "here &amp; now" in drawn and "<burst>" not in drawn
+    points = re.search(r'points="([^"]*)"', drawn)
+    assert points
+    heights = [float(pair.split(",")[1]) for pair in points.group(1).split()]
+    assert heights[0] > heights[2] > heights[1]
+    assert json.dumps(dial(4.0, 8.0, 14.0, "held")).count("4.0 atm") == 1

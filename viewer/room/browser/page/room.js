@@ -1,0 +1,71 @@
+// Hands: keys and buttons become "this began" and "this ended"; what they mean is decided on the server.
+(() => {
+  const NAMES = {
+    " ": "Space", ArrowUp: "Up", ArrowDown: "Down", ArrowLeft: "Left", ArrowRight: "Right", PageUp: "Page Up",
+    PageDown: "Page Down", PrintScreen: "Print", ContextMenu: "Menu",
+  };
+  const PADS = { Add: "+", Subtract: "-", Multiply: "*", Divide: "/", Decimal: ".", Enter: "Enter" };
+  const MODIFIERS = new Set(["Control", "Shift", "Alt", "AltGraph", "Meta"]);
+  const down = new Map();
+  let held = null;
+
+  const tell = (what, ...words) => window.trame && window.trame.trigger(what, words);
+
+  function named(event) {
+    if (MODIFIERS.has(event.key)) return null;
+    let name = NAMES[event.key] || (event.key.length === 1 ? event.key.toUpperCase() : event.key);
+    if (event.code.startsWith("Numpad")) {
+      const pad = event.code.slice(6);
+      name = `Numpad ${PADS[pad] || pad}`;
+    }
+    return [event.ctrlKey && "Ctrl", event.altKey && "Alt", event.shiftKey && "Shift", name].filter(Boolean).join("+");
+  }
+
+  function letGo() {
+    if (held) held.classList.remove("down");
+    held = null;
+    down.clear();
+    tell("let_go");
+  }
+
+  window.addEventListener("keydown", (event) => {
+    const bound = (window.trame && window.trame.state.get("bound")) || [];
+    const name = named(event);
+    if (!bound.includes(name) && !down.has(event.code)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.repeat || down.has(event.code)) return;
+    down.set(event.code, name);
+    tell("key", name, true);
+  }, true);
+
+  window.addEventListener("keyup", (event) => {
+    // What ends is what began with this key, whatever modifiers are held by now.
+    if (!down.has(event.code)) return;
+    event.preventDefault();
+    tell("key", down.get(event.code), false);
+    down.delete(event.code);
+  }, true);
+
+  window.addEventListener("blur", letGo);
+  document.addEventListener("visibilitychange", () => document.hidden && letGo());
+
+  document.addEventListener("pointerdown", (event) => {
+    const button = event.target.closest("button[data-verb]");
+    if (!button || button.disabled || event.button !== 0) return;
+    event.preventDefault();
+    if (!("held" in button.dataset)) return tell("press", button.dataset.verb, button.dataset.value ?? true);
+    held = button;
+    held.classList.add("down");
+    tell("press", held.dataset.verb, true);
+  });
+
+  for (const kind of ["pointerup", "pointercancel"]) {
+    document.addEventListener(kind, () => {
+      if (!held) return;
+      held.classList.remove("down");
+      tell("press", held.dataset.verb, false);
+      held = null;
+    });
+  }
+})();
