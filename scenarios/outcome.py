@@ -139,7 +139,7 @@ def assess(recording: "Recording") -> Outcome:
     profiles = {phase: profile_along(frame.vertices, lumen, path, stations=stations) for phase, frame in frames.items()}
     findings, lesion = _lumen(profiles, stent_mm)
     findings += _stent(recording, frames, lesion)
-    for phase in ("inflated", "after"):
+    for phase in () if recording.header.get("geometry_only") else ("inflated", "after"):
         if phase in frames:
             findings += _wall(recording, frames[phase], phase, stent_mm)
     return _outcome(recording, findings, profiles)
@@ -198,6 +198,8 @@ def _stent(recording: "Recording", frames: "dict[str, Frame]", lesion: Lesion | 
         after.device, struts, vertices=after.vertices, triangles=case.mesh.face_sets["lumen"], half_thickness_mm=half
     )
     findings += apposition_findings(lying, half_thickness_mm=half)
+    if recording.header.get("geometry_only"):
+        return findings
     return findings + force_findings(after.contact_force, length_mm=length)
 
 
