@@ -15,10 +15,10 @@ from scipy.interpolate import RegularGridInterpolator
 
 from meshing.centrelines import Path
 from meshing.errors import InputError
-from meshing.sections import sections_along
 from meshing.tetmesh import tet_volumes
 from scenarios.case import MMHG, Case
 from scenarios.devices.lattice import along_lattice, around_path, crowns_at, frame_at
+from scenarios.measures.around import directions, lumen_radius
 from scenarios.measures.stations import stations_of
 from scenarios.plan import guide_of
 from scenarios.procedure import Procedure
@@ -164,37 +164,15 @@ def _header(case: Case, opened: Opened, *, rigid: bool, digest: str) -> dict:
 
 def _radius_about(guide: Path, case: Case, first: float, last: float) -> RegularGridInterpolator:
     """The lumen's radius [mm] about a path, by station [mm] and angle [rad] from −π to π, between two stations."""
-    stations = np.linspace(first, last, max(3, round((last - first) / SPACING_MM) + 1))
-    sections = sections_along(case.mesh.vertices, case.mesh.face_sets["lumen"], guide, stations)
-    centre, one, other = frame_at(guide, stations)
-    angles = np.linspace(-np.pi, np.pi, DIRECTIONS + 1)
-    rows, known = [], []
-    for number, section in enumerate(sections):
-        if section is None:
-            continue
-        flat = (section.contour - centre[number]) @ np.column_stack([one[number], other[number]])
-        radius = _rays(flat, angles[:-1])
-        if np.isfinite(radius).all():
-            rows.append(np.append(radius, radius[0]))
-            known.append(stations[number])
-    if len(rows) < 2:
+    asked = np.linspace(first, last, max(3, round((last - first) / SPACING_MM) + 1))
+    angles = directions(DIRECTIONS)
+    wall = case.mesh.face_sets["lumen"]
+    radii, stations = lumen_radius(case.mesh.vertices, wall, guide, stations=asked, angles=angles)
+    if len(stations) < 2:
         raise InputError(
             f"The lumen does not go round the balloon's way between {first:.1f} and {last:.1f} mm; place the stent elsewhere."
         )
-    return RegularGridInterpolator((np.array(known), angles), np.array(rows))
-
-
-def _rays(flat: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Distance from the origin to a polygon (k, 2) in each direction [mm], the nearest where it is met twice; NaN where never."""
-    way = np.stack([np.cos(angles), np.sin(angles)], 1)[:, None]
-    start, edge = flat[None], (np.roll(flat, -1, axis=0) - flat)[None]
-    turn = way[..., 0] * edge[..., 1] - way[..., 1] * edge[..., 0]
-    safe = np.where(np.abs(turn) < 1e-12, np.nan, turn)
-    distance = (start[..., 0] * edge[..., 1] - start[..., 1] * edge[..., 0]) / safe
-    along = (start[..., 0] * way[..., 1] - start[..., 1] * way[..., 0]) / safe
-    met = (distance > 0.0) & (along >= -1e-9) & (along <= 1.0 + 1e-9)
-    nearest = np.where(met, distance, np.inf).min(axis=1)
-    return np.where(np.isfinite(nearest), nearest, np.nan)
+    return RegularGridInterpolator((stations, np.append(angles, np.pi)), np.column_stack([radii, radii[:, :1]]))
 
 
 def _settled(
