@@ -9,11 +9,11 @@ import numpy as np
 from meshing.centrelines import Path
 from meshing.errors import InputError
 from scenarios.devices.balloon import Balloon
-from scenarios.devices.design import StentDesign
+from scenarios.devices.design import Nitinol, StentDesign
 from sim.balloon import GuidedBalloon
 from sim.device import DeviceBody, Mounted
 from sim.rods.builders import Strand, join
-from sim.rods.laws import Elastoplastic
+from sim.rods.laws import Elastoplastic, Superelastic
 from sim.rods.sections import Section, rectangular
 
 ATMOSPHERE = 101325.0
@@ -187,10 +187,10 @@ def device_body(
     around, axis = 2 * design.crowns, axis_mm * 1e-3
     pairs, along = lattice.samples()
     x = lattice.nodes * 1e-3
-    section, metal = _section(design), _metal(design)
-    rods, pose = join(x, [Strand(nodes, _strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
+    section, metal = section_of(design), metal_of(design)
+    rods, pose = join(x, [Strand(nodes, strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
     # The balloon is borne by rings, each node by the length of strut about it.
-    borne = _tributary(lattice)
+    borne = tributary(lattice)
     share = design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * borne
     half = design.half_thickness_mm * 1e-3
     mounted = [Mounted(STENT, guided(balloon, axis_mm), share, half)]
@@ -221,14 +221,28 @@ def guided(balloon: Balloon, axis_mm: np.ndarray) -> GuidedBalloon:
     )
 
 
-def _section(design: StentDesign) -> Section:
+def section_of(design: StentDesign) -> Section:
+    """The cross-section of a strut."""
     width, thickness = design.strut_width_mm * 1e-3, design.strut_thickness_mm * 1e-3
     # Struts bend across their width; two rows of fibres carry what bends the other way.
     return rectangular(width, thickness, poisson=design.alloy.poisson_ratio, across=8, through=2)
 
 
-def _metal(design: StentDesign) -> Elastoplastic:
+def metal_of(design: StentDesign) -> Elastoplastic | Superelastic:
+    """The law of a stent's metal."""
     metal = design.alloy
+    if isinstance(metal, Nitinol):
+        return Superelastic(
+            austenite_modulus=metal.austenite_modulus_pa,
+            martensite_modulus=metal.martensite_modulus_pa,
+            transformation_strain=metal.transformation_strain,
+            loading_start=metal.loading_start_pa,
+            loading_end=metal.loading_end_pa,
+            unloading_start=metal.unloading_start_pa,
+            unloading_end=metal.unloading_end_pa,
+            compression_start=metal.compression_start_pa,
+            poisson=metal.poisson_ratio,
+        )
     return Elastoplastic(
         young_modulus=metal.young_modulus_pa,
         yield_stress=metal.yield_stress_pa,
@@ -237,7 +251,7 @@ def _metal(design: StentDesign) -> Elastoplastic:
     )
 
 
-def _tributary(lattice: Lattice) -> np.ndarray:
+def tributary(lattice: Lattice) -> np.ndarray:
     """Share of its ring's length of strut that each node bears, shape (n,); nought on bridges."""
     length = np.linalg.norm(np.diff(lattice.nodes[lattice.struts], axis=1)[:, 0], axis=1)
     borne = np.bincount(lattice.struts.ravel(), np.repeat(0.5 * length, 2), len(lattice.nodes))
@@ -245,7 +259,7 @@ def _tributary(lattice: Lattice) -> np.ndarray:
     return np.where(lattice.node_ring >= 0, borne / ring[lattice.node_ring], 0.0)
 
 
-def _strut_frames(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
+def strut_frames(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """Frames along a strut about an axis: width across it, thickness away from the axis, the strut itself; shape (k, 3, 3)."""
     along = np.gradient(points, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
