@@ -112,7 +112,7 @@ def opened(design: StentDesign) -> tuple[Lattice, RodNetwork, Pose]:
     lattice = place(design, straight, station_mm=half)
     radius = 0.5 * design.diameter_mm + design.half_thickness_mm
     places = along_lattice(lattice, crowns_at(design, np.full(design.rings, radius), station_mm=half))
-    lattice = dataclasses.replace(lattice, nodes=around_path(straight, *places.T, np.full(len(places), radius)))
+    lattice = dataclasses.replace(lattice, nodes=around_path(straight, places[:, 0], places[:, 1], np.full(len(places), radius)))
     x, axis = 1e-3 * lattice.nodes, 1e-3 * straight.points
     section, metal = section_of(design), metal_of(design)
     rods, pose = join(x, [Strand(nodes, strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
