@@ -12,8 +12,12 @@ import numpy as np
 from meshing.errors import InputError
 from scenarios.limits import LIMITS_OF_USE
 from scenarios.measures.apposition import apposition, apposition_findings
-from scenarios.measures.lumen import Lesion, Profile, find_lesion, lumen_findings, profile_along, stations_to_cut
+from scenarios.measures.flow import Stenosis, flow_findings
+from scenarios.measures.inflating import inflation_findings
+from scenarios.measures.landing import landing_findings, music_findings, reference_areas
+from scenarios.measures.lumen import Lesion, Profile, eccentricity, find_lesion, lumen_findings, profile_along, stations_to_cut
 from scenarios.measures.measure import Findings, Measure
+from scenarios.measures.prolapse import prolapse, prolapse_findings
 from scenarios.measures.stent import (
     force_findings,
     length_findings,
@@ -139,7 +143,11 @@ def assess(recording: "Recording") -> Outcome:
     profiles = {phase: profile_along(frame.vertices, lumen, path, stations=stations) for phase, frame in frames.items()}
     findings, lesion = _lumen(profiles, stent_mm)
     findings += _stent(recording, frames, lesion)
-    for phase in ("inflated", "after"):
+    if lesion is not None:
+        findings += _against_lesion(recording, profiles, lesion, stent_mm, findings)
+    if "dt_s" in recording.header["run"]:
+        findings += inflation_findings(recording.ticks, dt_s=float(recording.header["run"]["dt_s"]))
+    for phase in () if recording.header.get("geometry_only") else ("inflated", "after"):
         if phase in frames:
             findings += _wall(recording, frames[phase], phase, stent_mm)
     return _outcome(recording, findings, profiles)
@@ -194,11 +202,34 @@ def _stent(recording: "Recording", frames: "dict[str, Frame]", lesion: Lesion | 
         return findings
     length = stent_length(after.device, rings, case.path)
     findings += length_findings(crimped_mm=stent_length(np.asarray(case.lattice.nodes), rings, case.path), after_mm=length)
-    lying = apposition(
-        after.device, struts, vertices=after.vertices, triangles=case.mesh.face_sets["lumen"], half_thickness_mm=half
-    )
-    findings += apposition_findings(lying, half_thickness_mm=half)
+    against = {"vertices": after.vertices, "triangles": case.mesh.face_sets["lumen"], "half_thickness_mm": half}
+    findings += apposition_findings(apposition(after.device, struts, path=case.path, **against), half_thickness_mm=half)
+    bulging = prolapse(after.device, rings, case.path, **against)
+    findings += prolapse_findings(*bulging)
+    if recording.header.get("geometry_only"):
+        return findings
     return findings + force_findings(after.contact_force, length_mm=length)
+
+
+def _against_lesion(
+    recording: "Recording", profiles: dict[str, Profile], lesion: Lesion, stent_mm: tuple[float, float], so_far: Findings
+) -> Findings:
+    """What of the stent holds against the lesion: where it landed, in what size, how well by MUSIC, and the flow that is left."""
+    before, after = profiles["before"], profiles["after"].between(*stent_mm) if "after" in profiles else None
+    smallest = float(before.between(lesion.start_mm, lesion.end_mm).area.min())
+    narrowed = Stenosis(lesion.reference_area_mm2, smallest, lesion.length_mm)
+    if after is None or not len(after):
+        return flow_findings(narrowed, None)
+    known = {one.name: one.value for one in so_far.measures}
+    findings = landing_findings(lesion, stent_mm=stent_mm, nominal_diameter_mm=recording.case.stent.diameter_mm)
+    findings += music_findings(
+        malapposed_share=known["malapposed struts"],
+        minimum_stent_area_mm2=known["minimum stent area"],
+        references_mm2=reference_areas(before, lesion),
+        eccentricity=eccentricity(after)[0],
+    )
+    left = Stenosis(lesion.reference_area_mm2, float(after.area.min()), lesion.length_mm)
+    return findings + flow_findings(narrowed, left)
 
 
 def _wall(recording: "Recording", frame: "Frame", phase: str, stent_mm: tuple[float, float]) -> Findings:

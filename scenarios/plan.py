@@ -230,7 +230,7 @@ class Survey:
             station = float(np.clip(station, min(room, 0.5 * path.length), max(path.length - room, 0.5 * path.length)))
         moved = (f"It was then moved by {offset_mm:+.2f} mm along the centreline, as asked.",) if offset_mm else ()
         station += offset_mm
-        guide = _guide(path, 0.5 * chosen.balloon.nominal_diameter_mm)
+        guide = guide_of(path, 0.5 * chosen.balloon.nominal_diameter_mm)
         lattice = place(chosen.stent, guide, station_mm=station * guide.length / path.length)
         wall, cut = _stretch(vessel.wall, path, station, chosen, lesion)
         return Case(
@@ -341,7 +341,7 @@ def _stretch(wall: TetMesh, path: Path, station: float, device: Device, lesion: 
     )
 
 
-def _guide(path: Path, smoothing_mm: float) -> Path:
+def guide_of(path: Path, smoothing_mm: float) -> Path:
     """The path as a balloon takes it: bends shorter than the balloon is wide are straightened."""
     spacing = path.length / (len(path.points) - 1)
     points = gaussian_filter1d(path.points, smoothing_mm / spacing, axis=0, mode="nearest")

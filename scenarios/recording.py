@@ -45,7 +45,7 @@ class Frame:
     balloon_pressure_atm
         Gauge pressure in the balloon.
     stress
-        First principal Cauchy stress of each tet [kPa], shape (m,).
+        First principal Cauchy stress of each tet [kPa], shape (m,); nought where no forces were solved.
     contact_force
         Force of each sample point of the stent on the wall [N], shape (s,).
     """
@@ -108,9 +108,15 @@ class Recording:
             device=device * 1e3,
             balloon_radius=balloon_radius_along(self.case, device * 1e3, pressure),
             balloon_pressure_atm=pressure,
-            stress=first_principal_stress(self.body, displacement) * 1e-3,
+            stress=self._stress(displacement),
             contact_force=arrays["contact_force"].astype(float),
         )
+
+    def _stress(self, displacement: np.ndarray) -> np.ndarray:
+        """First principal stress [kPa]; nought where a stent was set to its diameter without solving forces."""
+        if self.header.get("geometry_only"):
+            return np.zeros(len(self.body.tets))
+        return first_principal_stress(self.body, displacement) * 1e-3
 
     def arrays(self, index: int) -> dict[str, np.ndarray]:
         """What is kept of the sampled state of a number: "displacement", "device" [m], "contact_force" [N].
@@ -240,8 +246,8 @@ class Recorder:
             (inside / "frames").mkdir(parents=True, exist_ok=True)
             (inside / "ticks.jsonl").unlink(missing_ok=True)
             case.save(inside / "case")
-            _write_arrays(inside / "rest.npz", vertices=body.vertices, displacement=displacement)
-            _write_json(inside / "header.json", header)
+            write_arrays(inside / "rest.npz", vertices=body.vertices, displacement=displacement)
+            write_json(inside / "header.json", header)
         except OSError as error:
             raise InputError(f"The recording cannot be written to {folder} ({error.strerror or error}).") from error
         return Recorder(folder, header)
@@ -260,7 +266,7 @@ class Recorder:
         """Write one tick, with what happened and what was felt in it, and its state if it is sampled."""
         state = rehearsal.state
         if sampled:
-            _write_arrays(
+            write_arrays(
                 self._inside / "frames" / f"{state.tick:06d}.npz",
                 displacement=state.displacement.to_numpy().astype(np.float32),
                 device=state.device_position + rehearsal.model.origin,
@@ -329,7 +335,7 @@ class Recorder:
             "wall_clock_s": round(wall_clock_s, 1),
             "first_tick_s": round(first_tick_s, 1),
         }
-        _write_json(self._inside / "header.json", self._header)
+        write_json(self._inside / "header.json", self._header)
 
     def close(self) -> None:
         """Close the list of ticks."""
@@ -361,14 +367,16 @@ def balloon_radius_along(case: Case | Passage, device: np.ndarray, pressure_atm:
     return held * np.sqrt(np.clip(to_end / shoulder, 0.0, 1.0))
 
 
-def _write_arrays(path: Path, **arrays: np.ndarray) -> None:
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write arrays to an .npz file, whole or not at all."""
     temporary = path.with_suffix(".part")
     with open(temporary, "wb") as file:
         np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
     os.replace(temporary, path)
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write words and numbers to a .json file, whole or not at all."""
     temporary = path.with_suffix(".part")
     temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     os.replace(temporary, path)

@@ -70,8 +70,12 @@ class Rehearsal:
         Raises
         ------
         InputError
-            If it was recorded by an engine that took other settings.
+            If it was recorded by an engine that took other settings, or without forces.
         """
+        if recording.header.get("geometry_only"):
+            raise InputError(
+                f"The recording in {recording.folder} is of geometry alone, with no forces to compute again; rehearse the case."
+            )
         settings = recording.header["settings"]
         gone = sorted(set(settings) - {field.name for field in dataclasses.fields(Settings)})
         if gone:
@@ -230,7 +234,7 @@ def rerun(folder: Path, *, backend_name: str | None = None, progress: Progress |
     recording = load_recording(folder, passage_too=True)
     if not recording.ticks:
         raise InputError(f"The recording in {folder} holds no tick, so there is nothing to compare.")
-    backend.start(backend_name or recording.header["run"]["backend"])
+    backend.start(backend_name or recording.header["run"].get("backend", "auto"))
     rehearsal = Rehearsal.from_recording(recording)
     for number, recorded in enumerate(recording.ticks):
         tell(number / len(recording.ticks), f"tick {recorded['tick']}")

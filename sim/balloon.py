@@ -72,24 +72,7 @@ class GuidedBalloon:
 
         Returns those places [m], the axis' directions there, both shape (n, 3), and the stations along it [m], shape (n,).
         """
-        start, edge = self.axis[:-1], np.diff(self.axis, axis=0)
-        length = np.linalg.norm(edge, axis=1)
-        along = np.einsum("nqi,qi->nq", points[:, None] - start[None], edge) / length**2
-        low = np.where(np.arange(len(edge)) == 0, -np.inf, 0.0)
-        high = np.where(np.arange(len(edge)) == len(edge) - 1, np.inf, 1.0)
-        along = np.clip(along, low, high)
-        foot = start[None] + along[:, :, None] * edge[None]
-        nearest = np.argmin(np.linalg.norm(points[:, None] - foot, axis=2), axis=1)
-        rows = np.arange(len(points))
-        directions = edge / length[:, None]
-        # Directions are blended between the middles of the axis' pieces, so that they turn smoothly along it.
-        place = np.clip(nearest + along[rows, nearest] - 0.5, 0.0, len(edge) - 1.0)
-        below = np.minimum(place.astype(int), max(len(edge) - 2, 0))
-        above = np.minimum(below + 1, len(edge) - 1)
-        part = (place - below)[:, None]
-        tangent = (1.0 - part) * directions[below] + part * directions[above]
-        station = np.concatenate([[0.0], np.cumsum(length)])[nearest] + along[rows, nearest] * length[nearest]
-        return foot[rows, nearest], tangent / np.linalg.norm(tangent, axis=1, keepdims=True), station
+        return nearest_on(self.axis, points)
 
     def _swept(self, pressure: float, upper: np.ndarray) -> np.ndarray:
         """∫₀^upper (P − P_c(s)) ds [N/m], exact since P_c is linear between the chart's rows."""
@@ -101,6 +84,31 @@ class GuidedBalloon:
         slope = np.diff(carried) / np.diff(knots)
         constant = pressure - carried[:-1] + slope * a
         return (constant * (b - a) - slope * (b * b - a * a) / 2.0).sum(1)
+
+
+def nearest_on(axis: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Nearest place of a polyline (q, 3), which goes straight on beyond its ends, to each point [m], shape (n, 3).
+
+    Returns those places [m], the line's directions there, both shape (n, 3), and the stations along it [m], shape (n,).
+    """
+    start, edge = axis[:-1], np.diff(axis, axis=0)
+    length = np.linalg.norm(edge, axis=1)
+    along = np.einsum("nqi,qi->nq", points[:, None] - start[None], edge) / length**2
+    low = np.where(np.arange(len(edge)) == 0, -np.inf, 0.0)
+    high = np.where(np.arange(len(edge)) == len(edge) - 1, np.inf, 1.0)
+    along = np.clip(along, low, high)
+    foot = start[None] + along[:, :, None] * edge[None]
+    nearest = np.argmin(np.linalg.norm(points[:, None] - foot, axis=2), axis=1)
+    rows = np.arange(len(points))
+    directions = edge / length[:, None]
+    # Directions are blended between the middles of the axis' pieces, so that they turn smoothly along it.
+    place = np.clip(nearest + along[rows, nearest] - 0.5, 0.0, len(edge) - 1.0)
+    below = np.minimum(place.astype(int), max(len(edge) - 2, 0))
+    above = np.minimum(below + 1, len(edge) - 1)
+    part = (place - below)[:, None]
+    tangent = (1.0 - part) * directions[below] + part * directions[above]
+    station = np.concatenate([[0.0], np.cumsum(length)])[nearest] + along[rows, nearest] * length[nearest]
+    return foot[rows, nearest], tangent / np.linalg.norm(tangent, axis=1, keepdims=True), station
 
 
 def _extended(radius: np.ndarray, pressure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -110,6 +110,8 @@ class Command:
         How far muscle is active, 0 to 1.
     drives
         Where hands have put named wires and catheters; those not named stay where they are.
+    sheaths
+        How far named sheaths have been drawn back [m]; those not named are where they were at first.
     """
 
     blood_pressure: float = 0.0
@@ -120,6 +122,7 @@ class Command:
     activation: float = 0.0
     drives: Mapping[str, Drive] = dataclasses.field(default_factory=dict)
     balloons: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    sheaths: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         drives = {name: one if isinstance(one, Drive) else Drive(**one) for name, one in self.drives.items()}
@@ -130,6 +133,7 @@ class Command:
         object.__setattr__(self, "moves", moves)
         object.__setattr__(self, "drives", drives)
         object.__setattr__(self, "balloons", dict(self.balloons))
+        object.__setattr__(self, "sheaths", dict(self.sheaths))
 
     def blended(self, other: "Command", share: float) -> "Command":
         """A command `share` of the way from this one to another."""
@@ -162,6 +166,7 @@ class Command:
                 for name, drive in {**self.drives, **other.drives}.items()
             },
             balloons=named(self.balloons, other.balloons),
+            sheaths=named(self.sheaths, other.sheaths),
         )
 
 

@@ -50,6 +50,28 @@ class Sleeve:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sheath:
+    """A stiff tube along a fixed way that keeps nodes of rods within it until it is drawn back past them; without friction.
+
+    Attributes
+    ----------
+    name
+        Whom a Command speaks to.
+    nodes
+        Those that it keeps.
+    axis
+        Its way from the hand to its distal end, shape (q, 3) [m].
+    radius
+        How far the nodes may lie from its axis [m]: half its bore less half a strut's thickness.
+    """
+
+    name: str
+    nodes: np.ndarray
+    axis: np.ndarray
+    radius: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Mounted:
     """A balloon that presses on the wall, and on nodes of rods that lie upon it.
 
@@ -93,6 +115,10 @@ class DeviceBody:
         Rods that hands push.
     sleeves
         Rods that slide inside others.
+    sheaths
+        Tubes that keep nodes within them, such as a self-expanding stent's.
+    history
+        What the rods' metal remembers when the clock starts, see `sim.rods.network`; None for metal that was never strained.
     """
 
     rods: RodNetwork
@@ -104,6 +130,13 @@ class DeviceBody:
     balloons: tuple[Mounted, ...] = ()
     feeds: tuple[Feed, ...] = ()
     sleeves: tuple[Sleeve, ...] = ()
+    sheaths: tuple[Sheath, ...] = ()
+    history: np.ndarray | None = None
+
+    @property
+    def first_history(self) -> np.ndarray:
+        """What the rods' metal remembers when the clock starts, flat."""
+        return self.rods.fresh_history() if self.history is None else self.history
 
     @property
     def node_count(self) -> int:

@@ -125,7 +125,7 @@ def new_state(model: Model) -> State:
         velocity=zeros(model.vertex_count, vec3),
         device_position=positions.copy(),
         device_rotation=device.pose.rotation.copy() if device else np.zeros((0, 4)),
-        device_history=device.rods.fresh_history() if device else np.zeros(0),
+        device_history=device.first_history.copy() if device else np.zeros(0),
         traction=np.zeros((model.sample_count, 3)),
         nearest=put(nearest, ti.i32),
         met=np.zeros((0, 5), np.int64),

@@ -92,7 +92,7 @@ def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, fl
     Raises
     ------
     ValueError
-        If two balloons or two feeds share a name, or a sleeve names a feed that is not there.
+        If two balloons, two feeds or two sheaths share a name, or a sleeve names a feed that is not there.
     """
     first = np.concatenate([[0], np.cumsum([one.node_count for one in devices])])
     total = int(first[-1])
@@ -111,6 +111,13 @@ def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, fl
     named = {feed.name: feed for feed in feeds}
     if len(named) < len(feeds):
         raise ValueError(f"Two devices share a name among {', '.join(feed.name for feed in feeds)}; give each its own.")
+    sheaths = tuple(
+        dataclasses.replace(sheath, nodes=sheath.nodes + start)
+        for one, start in zip(devices, first, strict=False)
+        for sheath in one.sheaths
+    )
+    if len({one.name for one in sheaths}) < len(sheaths):
+        raise ValueError(f"Two sheaths share a name among {', '.join(one.name for one in sheaths)}; give each its own.")
     for inner, outer, _ in sleeves:
         for name in (inner, outer):
             if name not in named:
@@ -127,6 +134,9 @@ def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, fl
         balloons=balloons,
         feeds=feeds,
         sleeves=tuple(Sleeve(named[inner].nodes, named[outer].nodes, gap) for inner, outer, gap in sleeves),
+        sheaths=sheaths,
+        # Laws are numbered device after device, and so histories stand one after the other.
+        history=np.concatenate([one.first_history for one in devices]),
     )
 
 

@@ -23,7 +23,8 @@ def write_pictures(
 ) -> dict[str, Path]:
     """Draw every picture of a rehearsal into a folder, and give their paths by name.
 
-    Names: before, inflated, after (one picture each), rehearsal (the three side by side), stress, overview, lumen.
+    Names: before, inflated, after (one picture each), rehearsal (the three side by side), stress (where forces were solved),
+    overview, lumen.
     """
     tell = progress or (lambda fraction, text: None)
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,8 +36,9 @@ def write_pictures(
         panels[phase] = (still(case, frame), *_title_of(phase, frame, outcome))
     figures = {phase: _panels([panel], case) for phase, panel in panels.items()}
     figures["rehearsal"] = _panels(list(panels.values()), case)
-    tell(3 / 7, "picture: wall stress")
-    figures["stress"] = stress_figure(case, last)
+    if not recording.header.get("geometry_only"):
+        tell(3 / 7, "picture: wall stress")
+        figures["stress"] = stress_figure(case, last)
     tell(5 / 7, "picture: overview")
     figures["overview"] = overview_figure(case, last)
     tell(6 / 7, "plot: lumen")

@@ -26,6 +26,25 @@ class Alloy:
 
 
 @dataclasses.dataclass(frozen=True)
+class Nitinol:
+    """A superelastic metal by the knees of its curve in tension, as `sim.rods.laws.Superelastic` takes them; at 37 °C."""
+
+    name: str
+    austenite_modulus_pa: float
+    martensite_modulus_pa: float
+    transformation_strain: float
+    loading_start_pa: float
+    loading_end_pa: float
+    unloading_start_pa: float
+    unloading_end_pa: float
+    compression_start_pa: float
+    poisson_ratio: float
+    density: float
+    """[kg/m³]"""
+    source: str
+
+
+@dataclasses.dataclass(frozen=True)
 class StentDesign:
     """A stent as rings of straight struts in zigzag, in phase with each other, joined by bridges.
 
@@ -40,11 +59,11 @@ class StentDesign:
     name: str
     family: str
     diameter_mm: float
-    """Bore at nominal pressure."""
+    """Bore at nominal pressure, or where nothing holds a self-expanding stent."""
     length_mm: float
     """Labelled length, that of the crimped stent."""
     crimped_diameter_mm: float
-    """Outer diameter, crimped on the folded balloon."""
+    """Outer diameter, crimped on the folded balloon or within its sheath."""
     crowns: int
     """Crowns on one side of a ring, N."""
     rings: int
@@ -55,7 +74,7 @@ class StentDesign:
     """Along the radius."""
     bridges: int
     """Bridges in each gap between two rings."""
-    alloy: Alloy
+    alloy: Alloy | Nitinol
     source: str
 
     def __post_init__(self) -> None:
@@ -98,7 +117,7 @@ class StentDesign:
 
     @property
     def crimped_bore_mm(self) -> float:
-        """Inner diameter of the crimped stent, which is the folded balloon's outer diameter [mm]."""
+        """Inner diameter of the crimped stent, which is the outer diameter of a folded balloon in it [mm]."""
         return self.crimped_diameter_mm - 2.0 * self.strut_thickness_mm
 
     @property

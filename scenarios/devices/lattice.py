@@ -9,11 +9,11 @@ import numpy as np
 from meshing.centrelines import Path
 from meshing.errors import InputError
 from scenarios.devices.balloon import Balloon
-from scenarios.devices.design import StentDesign
+from scenarios.devices.design import Nitinol, StentDesign
 from sim.balloon import GuidedBalloon
 from sim.device import DeviceBody, Mounted
 from sim.rods.builders import Strand, join
-from sim.rods.laws import Elastoplastic
+from sim.rods.laws import Elastoplastic, Superelastic
 from sim.rods.sections import Section, rectangular
 
 ATMOSPHERE = 101325.0
@@ -88,29 +88,55 @@ def place(design: StentDesign, path: Path, *, station_mm: float) -> Lattice:
             f"that runs from 0 to {path.length:.1f} mm; place its middle between {0.5 * design.length_mm:.1f} and "
             f"{path.length - 0.5 * design.length_mm:.1f} mm, or take a shorter one."
         )
-    around, rings = 2 * design.crowns, design.rings
     radius = 0.5 * (design.crimped_bore_mm + design.strut_thickness_mm)
-    chord = 2.0 * radius * math.sin(math.pi / around)
-    height = math.sqrt(design.strut_length_mm**2 - chord**2)
-    pitch = (design.length_mm - height) / (rings - 1) if rings > 1 else 0.0
-    index = np.arange(around)
-    station = first + 0.5 * height + pitch * np.arange(rings)[:, None] + 0.5 * height * np.where(index % 2, 1.0, -1.0)[None]
-    angle = np.broadcast_to(2.0 * np.pi * index / around, station.shape)
+    around, rings, along = 2 * design.crowns, design.rings, len(PARTS) - 1
     ring_start = around * np.arange(rings)[:, None]
+    index = np.arange(around)
     struts = np.stack([ring_start + index, ring_start + (index + 1) % around], -1).reshape(-1, 2)
-    places, struts = _divided(np.stack([station.ravel(), angle.ravel()], 1), struts, PARTS)
+    places = crowns_at(design, np.full(rings, radius), station_mm=station_mm)
+    places, struts = _divided(places, struts, PARTS)
     on_rings = len(places)
     places, bridges = _divided(places, _bridges(design, around), BRIDGE_PARTS)
-    along = len(PARTS) - 1
     ring = np.concatenate([np.repeat(np.arange(rings), around), np.repeat(np.arange(rings), around * (along - 1))])
+    free = np.interp(places[:, 0], path.stations, path.radii)
+    reach = np.minimum(radius, np.maximum(free - design.half_thickness_mm, 0.3 * radius))
     return Lattice(
-        nodes=_around_path(path, places[:, 0], places[:, 1], radius, design.half_thickness_mm),
+        nodes=around_path(path, places[:, 0], places[:, 1], reach),
         struts=struts,
         bridges=bridges,
         node_ring=np.concatenate([ring, np.full(len(places) - on_rings, -1)]),
         strut_ring=np.repeat(np.arange(rings), around * along),
         half_thickness_mm=design.half_thickness_mm,
     )
+
+
+def crowns_at(design: StentDesign, radius_mm: np.ndarray, *, station_mm: float) -> np.ndarray:
+    """Station [mm] and angle [rad] of every crown, shape (rings × 2N, 2), once each ring has a radius [mm], shape (rings,).
+
+    Struts keep their length, and so do bridges, which lead from a ring's far crowns to those of the next; the radius is that
+    of the struts' middle line, the stent's middle at `station_mm`.
+    """
+    around, rings = 2 * design.crowns, design.rings
+    chord = 2.0 * math.sin(math.pi / around) * np.array([0.5 * (design.crimped_bore_mm + design.strut_thickness_mm), *radius_mm])
+    height = np.sqrt(np.maximum(design.strut_length_mm**2 - chord**2, 0.0))
+    pitch = (design.length_mm - height[0]) / (rings - 1) if rings > 1 else 0.0
+    far = pitch * np.arange(rings)
+    far += station_mm - 0.5 * (far[0] - height[1] + far[-1])
+    index = np.arange(around)
+    station = far[:, None] - np.where(index % 2, 0.0, height[1:, None])
+    angle = np.broadcast_to(2.0 * np.pi * index / around, station.shape)
+    return np.stack([station.ravel(), angle.ravel()], 1)
+
+
+def along_lattice(lattice: Lattice, crowns: np.ndarray) -> np.ndarray:
+    """Station [mm] and angle [rad] of every node of a lattice, shape (n, 2), from those of its crowns."""
+    places = np.zeros((len(lattice.nodes), 2))
+    places[: len(crowns)] = crowns
+    for pairs, parts in ((lattice.struts, PARTS), (lattice.bridges, BRIDGE_PARTS)):
+        chains = pairs.reshape(-1, len(parts) - 1, 2)
+        if len(chains):
+            places[chains[:, 1:, 0]] = _between(places[chains[:, 0, 0]], places[chains[:, -1, 1]], parts)
+    return places
 
 
 STENT = "balloon"
@@ -161,10 +187,10 @@ def device_body(
     around, axis = 2 * design.crowns, axis_mm * 1e-3
     pairs, along = lattice.samples()
     x = lattice.nodes * 1e-3
-    section, metal = _section(design), _metal(design)
-    rods, pose = join(x, [Strand(nodes, _strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
+    section, metal = section_of(design), metal_of(design)
+    rods, pose = join(x, [Strand(nodes, strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
     # The balloon is borne by rings, each node by the length of strut about it.
-    borne = _tributary(lattice)
+    borne = tributary(lattice)
     share = design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * borne
     half = design.half_thickness_mm * 1e-3
     mounted = [Mounted(STENT, guided(balloon, axis_mm), share, half)]
@@ -195,14 +221,28 @@ def guided(balloon: Balloon, axis_mm: np.ndarray) -> GuidedBalloon:
     )
 
 
-def _section(design: StentDesign) -> Section:
+def section_of(design: StentDesign) -> Section:
+    """The cross-section of a strut."""
     width, thickness = design.strut_width_mm * 1e-3, design.strut_thickness_mm * 1e-3
     # Struts bend across their width; two rows of fibres carry what bends the other way.
     return rectangular(width, thickness, poisson=design.alloy.poisson_ratio, across=8, through=2)
 
 
-def _metal(design: StentDesign) -> Elastoplastic:
+def metal_of(design: StentDesign) -> Elastoplastic | Superelastic:
+    """The law of a stent's metal."""
     metal = design.alloy
+    if isinstance(metal, Nitinol):
+        return Superelastic(
+            austenite_modulus=metal.austenite_modulus_pa,
+            martensite_modulus=metal.martensite_modulus_pa,
+            transformation_strain=metal.transformation_strain,
+            loading_start=metal.loading_start_pa,
+            loading_end=metal.loading_end_pa,
+            unloading_start=metal.unloading_start_pa,
+            unloading_end=metal.unloading_end_pa,
+            compression_start=metal.compression_start_pa,
+            poisson=metal.poisson_ratio,
+        )
     return Elastoplastic(
         young_modulus=metal.young_modulus_pa,
         yield_stress=metal.yield_stress_pa,
@@ -211,7 +251,7 @@ def _metal(design: StentDesign) -> Elastoplastic:
     )
 
 
-def _tributary(lattice: Lattice) -> np.ndarray:
+def tributary(lattice: Lattice) -> np.ndarray:
     """Share of its ring's length of strut that each node bears, shape (n,); nought on bridges."""
     length = np.linalg.norm(np.diff(lattice.nodes[lattice.struts], axis=1)[:, 0], axis=1)
     borne = np.bincount(lattice.struts.ravel(), np.repeat(0.5 * length, 2), len(lattice.nodes))
@@ -219,7 +259,7 @@ def _tributary(lattice: Lattice) -> np.ndarray:
     return np.where(lattice.node_ring >= 0, borne / ring[lattice.node_ring], 0.0)
 
 
-def _strut_frames(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
+def strut_frames(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """Frames along a strut about an axis: width across it, thickness away from the axis, the strut itself; shape (k, 3, 3)."""
     along = np.gradient(points, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
@@ -234,14 +274,18 @@ def _divided(places: np.ndarray, pairs: np.ndarray, parts: tuple[float, ...]) ->
     """Places (station, angle) with those along pairs of them added, and the pairs of neighbours, pair after pair."""
     if len(pairs) == 0:
         return places, pairs
-    start, end = places[pairs[:, 0]], places[pairs[:, 1]]
-    way = end - start
-    way[:, 1] = np.remainder(way[:, 1] + np.pi, 2.0 * np.pi) - np.pi
-    share = np.asarray(parts[1:-1])
-    inner = start[:, None] + share[None, :, None] * way[:, None]
+    inner = _between(places[pairs[:, 0]], places[pairs[:, 1]], parts)
+    share = parts[1:-1]
     number = len(places) + np.arange(inner.shape[0] * len(share)).reshape(-1, len(share))
     chain = np.concatenate([pairs[:, :1], number, pairs[:, 1:]], 1)
     return np.concatenate([places, inner.reshape(-1, 2)]), np.stack([chain[:, :-1], chain[:, 1:]], -1).reshape(-1, 2)
+
+
+def _between(start: np.ndarray, end: np.ndarray, parts: tuple[float, ...]) -> np.ndarray:
+    """Places (station, angle) at the inner parts of the way from some to others, the short way round, shape (k, parts − 2, 2)."""
+    way = end - start
+    way[:, 1] = np.remainder(way[:, 1] + np.pi, 2.0 * np.pi) - np.pi
+    return start[:, None] + np.asarray(parts[1:-1])[None, :, None] * way[:, None]
 
 
 def _bridges(design: StentDesign, around: int) -> np.ndarray:
@@ -254,17 +298,19 @@ def _bridges(design: StentDesign, around: int) -> np.ndarray:
     return np.array(pairs, int).reshape(-1, 2)
 
 
-def _around_path(path: Path, station: np.ndarray, angle: np.ndarray, radius: float, half_thickness: float) -> np.ndarray:
-    """Points at an angle about the path; nowhere farther from it than the lumen allows."""
+def around_path(path: Path, station: np.ndarray, angle: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """Points [mm], shape (n, 3), at stations [mm], angles [rad] and distances [mm] about a path."""
+    centre, first, second = frame_at(path, station)
+    return centre + radius[:, None] * (np.cos(angle)[:, None] * first + np.sin(angle)[:, None] * second)
+
+
+def frame_at(path: Path, station: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points of a path [mm] and two directions across it at stations [mm], carried along without turning; shape (n, 3) each."""
     first, second = _frames(path)
-    parts = []
-    for table in (path.points, first, second, path.radii[:, None]):
-        parts.append(np.stack([np.interp(station, path.stations, column) for column in table.T], 1))
-    centre, first_here, second_here, free = parts
-    first_here = first_here / np.linalg.norm(first_here, axis=1, keepdims=True)
-    second_here = second_here / np.linalg.norm(second_here, axis=1, keepdims=True)
-    reach = np.minimum(radius, np.maximum(free[:, 0] - half_thickness, 0.3 * radius))[:, None]
-    return centre + reach * (np.cos(angle)[:, None] * first_here + np.sin(angle)[:, None] * second_here)
+    centre, first, second = (
+        np.stack([np.interp(station, path.stations, column) for column in table.T], 1) for table in (path.points, first, second)
+    )
+    return centre, *(one / np.linalg.norm(one, axis=1, keepdims=True) for one in (first, second))
 
 
 def _frames(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -5,11 +5,15 @@ import dataclasses
 import numpy as np
 from scipy.spatial import KDTree
 
+from meshing.centrelines import Path
 from meshing.nearness import nearest_on_triangles
 from scenarios.measures import sources
 from scenarios.measures.measure import Findings, Measure
+from scenarios.measures.stations import stations_of
 
 POINT_SPACING_MM = 0.2  # finer than a coronary strut is long, so that a strut that spans a hollow is seen
+STANDING_OFF_MM = 0.4  # from this gap on a strut off the wall is taken to matter, if over more than a millimetre
+STRETCH_STEP_MM = 0.5  # struts farther apart along the vessel belong to two stretches
 LARGEST_BATCH = 200_000  # pairs of point and triangle tried at once, to bound memory
 
 
@@ -21,6 +25,7 @@ class Apposition:
     largest_gap_mm: float  # from a strut's outer face to the lumen, 0 where all lie against it
     deepest_mm: float  # how far a strut's middle line lies beyond the lumen surface, inside the tissue; 0 where none does
     point_count: int
+    standing_off_mm: float | None = None  # longest stretch of vessel with struts 0.4 mm off the wall; None without a path
 
 
 def strut_points(nodes: np.ndarray, struts: np.ndarray, *, spacing_mm: float = POINT_SPACING_MM) -> tuple[np.ndarray, np.ndarray]:
@@ -74,24 +79,42 @@ def heights_above(points: np.ndarray, vertices: np.ndarray, triangles: np.ndarra
 
 
 def apposition(
-    nodes: np.ndarray, struts: np.ndarray, *, vertices: np.ndarray, triangles: np.ndarray, half_thickness_mm: float
+    nodes: np.ndarray,
+    struts: np.ndarray,
+    *,
+    vertices: np.ndarray,
+    triangles: np.ndarray,
+    half_thickness_mm: float,
+    path: Path | None = None,
 ) -> Apposition:
     """Measure how the struts of a stent lie against a lumen.
 
     A strut point is malapposed when its middle line is farther from the lumen surface than the strut is thick, that is when more
     than half a thickness of blood lies between its outer face and the wall. That half thickness is the room given to the
     distance at which contact holds a strut off the wall. `nodes` (node count, 3) [mm], `struts` (strut count, 2);
-    `triangles` of the lumen face the blood.
+    `triangles` of the lumen face the blood. Along a `path`, the longest stretch is found over which struts stand off by 0.4 mm.
     """
     points, lengths = strut_points(nodes, struts)
     heights = heights_above(points, vertices, triangles)
     away = heights > 2.0 * half_thickness_mm
+    far = heights - half_thickness_mm >= STANDING_OFF_MM
     return Apposition(
         malapposed_share=float(lengths[away].sum() / lengths.sum()),
         largest_gap_mm=max(float(heights.max()) - half_thickness_mm, 0.0),
         deepest_mm=max(-float(heights.min()), 0.0),
         point_count=len(points),
+        standing_off_mm=None if path is None else _longest_stretch(stations_of(path, points[far])),
     )
+
+
+def _longest_stretch(stations: np.ndarray) -> float:
+    """Length of the longest run of stations [mm] in which no two neighbours are far apart; nought for none."""
+    if not len(stations):
+        return 0.0
+    ordered = np.sort(stations)
+    breaks = np.flatnonzero(np.diff(ordered) > STRETCH_STEP_MM)
+    first, last = ordered[np.append(0, breaks + 1)], ordered[np.append(breaks, len(ordered) - 1)]
+    return float((last - first).max())
 
 
 def apposition_findings(found: Apposition, *, half_thickness_mm: float) -> Findings:
@@ -103,10 +126,11 @@ def apposition_findings(found: Apposition, *, half_thickness_mm: float) -> Findi
     notes = ()
     if found.deepest_mm > half_thickness_mm:
         notes = (f"A strut lies {found.deepest_mm:.3f} mm beyond the lumen surface, more than half its thickness.",)
-    return Findings(
-        (
-            Measure("malapposed struts", 100.0 * found.malapposed_share, "%", words, sources.MALAPPOSITION, note),
-            Measure("largest malapposition", found.largest_gap_mm, "mm", gap, sources.MALAPPOSITION),
-        ),
-        notes,
-    )
+    measures = [
+        Measure("malapposed struts", 100.0 * found.malapposed_share, "%", words, sources.MALAPPOSITION, note),
+        Measure("largest malapposition", found.largest_gap_mm, "mm", gap, sources.MALAPPOSITION),
+    ]
+    if found.standing_off_mm is not None:
+        words = f"Longest stretch along the vessel with struts {STANDING_OFF_MM:g} mm or more off the wall, after; 1 mm matters."
+        measures.append(Measure("length of large malapposition", found.standing_off_mm, "mm", words, sources.STANDING_OFF))
+    return Findings(tuple(measures), notes)

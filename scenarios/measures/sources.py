@@ -20,3 +20,17 @@ MALAPPOSITION = (
 )
 WALL_STRESS = "Own definition; stress as a mark of injury in stenting: Holzapfel 2005, J Biomech Eng 127:166 (cited from memory)"
 RADIAL_LOAD = "Own definition: sum of contact forces over the stent's length; radial load per length as in ASTM F3067"
+PROLAPSE = "Tissue within the contour of the stent's struts, as in optical coherence tomography; Räber 2018, Eur Heart J 39:3281"
+LANDING = "Own definition, by the lesion's edges of the lumen's measures"
+GEOGRAPHIC_MISS = "Longitudinal geographic miss, Costa 2008 (STLLR), Am J Cardiol 101:1704 (cited from memory)"
+OVERSIZING = (
+    "Ratio of stent to artery; 1.0 to 1.1 in coronary arteries (from memory), above 1.4 more restenosis in the superficial "
+    "femoral artery, Li 2021"
+)
+MUSIC = "MUSIC criteria, de Jaegere 1998, Eur Heart J 19:1214 (cited from memory), as read in taylorfrancis.com, ch. 21"
+STANDING_OFF = "EAPCI consensus 2018, EIJY18M06_01: 0.4 mm over more than 1 mm matter (cited from memory)"
+FLOW_RESERVE = (
+    "Young and Tsai 1973, J Biomech 6:395 and 6:547 (cited from memory); bounds as in Lyras and Lee 2021, "
+    "PLoS ONE 16:e0258047, doi:10.1371/journal.pone.0258047"
+)
+OWN = "Own definition"

@@ -9,7 +9,7 @@ from sim.device import DeviceBody
 from sim.rods.network import Pose
 from sim.rods.rotations import inverse, quaternion_product, to_vectors
 from sim.solvers.device_matrix import Compliance, DeviceMatrix
-from sim.solvers.device_parts import BalloonPart, GuidePart, NodeBlocks, SleevePart
+from sim.solvers.device_parts import BalloonPart, GuidePart, NodeBlocks, SheathPart, SleevePart
 from sim.solvers.feeding import held_degrees
 from sim.state import State
 
@@ -26,8 +26,8 @@ SHIFTS = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)
 class DeviceStep:
     """Energy, slope and stiffness of the devices within one tick of length h.
 
-    The tick's potential is  rods(pose) + balloon + guides + sleeves + drag/2h (|y − y₀|² + arm² |θ|²), θ the rotation since the
-    tick began. The devices' own inertia is lost beside the drag.
+    The tick's potential is  rods(pose) + balloon + guides + sleeves + sheaths + drag/2h (|y − y₀|² + arm² |θ|²), θ the rotation
+    since the tick began. The devices' own inertia is lost beside the drag.
     """
 
     def __init__(
@@ -45,6 +45,9 @@ class DeviceStep:
         self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None
         self._parts: list[Any] = [SleevePart(one, state.device_position) for one in device.sleeves]
         self._parts += [GuidePart(feed, origin) for feed in device.feeds]
+        self._parts += [
+            SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0)) for one in device.sheaths
+        ]
         for one in device.balloons:
             if one.share.any():
                 self._parts.append(BalloonPart(one, origin, state.device_position, command.balloons.get(one.name, 0.0)))

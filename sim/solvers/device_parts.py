@@ -1,4 +1,4 @@
-"""What acts on the rods of a device beside their own stiffness: a balloon, the guide of a feed, a sleeve about a rod.
+"""What acts on the rods of a device beside their own stiffness: a balloon, the guide of a feed, a sleeve about a rod, a sheath.
 
 Each part is an energy of the nodes' positions, with its slope and the positive part of its second derivative.
 """
@@ -7,7 +7,8 @@ import dataclasses
 
 import numpy as np
 
-from sim.device import Feed, Mounted, Sleeve
+from sim.balloon import nearest_on
+from sim.device import Feed, Mounted, Sheath, Sleeve
 
 GUIDE_STIFFNESS = 1e4
 """Of a guide against a node that leaves its line [N/m]: a newton moves it by a tenth of a millimetre."""
@@ -17,6 +18,12 @@ GUIDE_RAMP = 2e-3
 
 SLEEVE_STIFFNESS = 2e4
 """Of a catheter's bore against a node of what slides in it [N/m]."""
+
+SHEATH_STIFFNESS = 1e5
+"""Of a sheath against a node that presses on it from within [N/m]: a newton moves it by a hundredth of a millimetre."""
+
+SHEATH_RAMP = 1e-3
+"""Way behind a sheath's end on which it takes hold [m]."""
 
 MIDDLE_WINDOW = 6e-3
 """Length of stent [m] over which the middle is taken in which a balloon's axis lies: some rings, so that none pulls it alone."""
@@ -151,6 +158,52 @@ class SleevePart:
             three = np.stack([nodes, line[chosen], line[chosen + 1]], 1)
             weights = np.stack([np.ones_like(share), share - 1.0, -share], 1)
             yield three[hit], weights[hit], normal[hit], (distance - self._clearance)[hit], distance[hit]
+
+
+class SheathPart:
+    """A sheath about nodes: beyond its bore it presses them back with ½ k d², d how deep they are in it.
+
+    k grows from nought at its end to the whole over a ramp. Its axis is straight for each node within a tick, as at the node
+    when the tick began.
+    """
+
+    def __init__(self, sheath: Sheath, origin: np.ndarray, position: np.ndarray, drawn: float):
+        self._nodes, self._radius = sheath.nodes, sheath.radius
+        centre, self._along, self._station = nearest_on(sheath.axis, position[sheath.nodes] + origin)
+        self._centre = centre - origin
+        self._end = float(np.linalg.norm(np.diff(sheath.axis, axis=0), axis=1).sum()) - drawn
+
+    def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
+        """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
+        outward, over, _, hold, slope_hold = self._place(y)
+        pull = np.zeros_like(y)
+        pull[self._nodes] = (hold * over)[:, None] * outward + (0.5 * slope_hold * over**2)[:, None] * self._along
+        return float(0.5 * (hold * over**2).sum()), pull
+
+    def stiffness(self, y: np.ndarray) -> NodeBlocks:
+        """Second derivative but for the ramp's, which may be negative."""
+        outward, over, distance, hold, _ = self._place(y)
+        out = np.einsum("ni,nj->nij", outward, outward)
+        around = np.eye(3) - out - np.einsum("ni,nj->nij", self._along, self._along)
+        stiff = np.where(over > 0.0, hold, 0.0)
+        return NodeBlocks(self._nodes[:, None], stiff[:, None, None] * out + (stiff * over / distance)[:, None, None] * around)
+
+    def pressing(self, y: np.ndarray) -> np.ndarray:
+        """How hard each of its nodes presses outwards [N], at positions y [m], shape (k,)."""
+        _, over, _, hold, _ = self._place(y)
+        return hold * over
+
+    def _place(self, y: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Direction away from the axis, depth [m], distance [m], how stiffly each node is held [N/m], and how that grows."""
+        off = y[self._nodes] - self._centre
+        ahead = np.einsum("ni,ni->n", off, self._along)
+        off = off - ahead[:, None] * self._along
+        distance = np.maximum(np.linalg.norm(off, axis=1), 1e-12)
+        share = np.clip((self._end - self._station - ahead) / SHEATH_RAMP, 0.0, 1.0)
+        slope = np.where((share > 0.0) & (share < 1.0), -6.0 * share * (1.0 - share) / SHEATH_RAMP, 0.0)
+        hold = SHEATH_STIFFNESS * share**2 * (3.0 - 2.0 * share)
+        over = np.maximum(distance - self._radius, 0.0)
+        return off / distance[:, None], over, distance, hold, SHEATH_STIFFNESS * slope
 
 
 def across(vectors: np.ndarray, directions: np.ndarray) -> np.ndarray:

@@ -29,6 +29,11 @@ def check_command(model: Model, command: Command) -> None:
         if name not in balloons:
             there = ", ".join(balloons) or "none"
             raise ModelError(f"The command inflates {name!r}, but the balloons there are: {there}.")
+    sheaths = [one.name for one in model.device.sheaths] if model.device else []
+    for name in command.sheaths:
+        if name not in sheaths:
+            there = ", ".join(sheaths) or "none"
+            raise ModelError(f"The command draws {name!r} back, but the sheaths there are: {there}.")
 
 
 def dead_loads(model: Model, command: Command) -> np.ndarray:

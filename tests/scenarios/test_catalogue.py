@@ -5,7 +5,7 @@ import pytest
 from meshing.errors import InputError
 from scenarios.assets import find_asset
 from scenarios.catalogue import devices, families, find, nearest, read_devices, sizing_sentence
-from scenarios.devices.design import Device
+from scenarios.devices.design import Alloy, Device
 
 TABLE = find_asset("devices.toml").read_text(encoding="utf-8")
 
@@ -40,6 +40,7 @@ def check(device: Device) -> None:
     assert balloon.folded_diameter_mm == pytest.approx(stent.crimped_diameter_mm - 2 * stent.strut_thickness_mm)
     assert balloon.diameter(balloon.nominal_pressure_atm) == pytest.approx(stent.diameter_mm)
     assert balloon.length_mm > stent.length_mm
+    assert isinstance(stent.alloy, Alloy)
     assert stent.alloy.yield_stress_pa < stent.alloy.tangent_modulus_pa < stent.alloy.young_modulus_pa
     assert all("[" in source for source in (stent.source, balloon.source, stent.alloy.source))
 

@@ -18,7 +18,7 @@ class Recorded:
     """A tube of 8 mm, of 6 mm where the stent is to open it to 8 mm and let it recoil to 7.6 mm; no mechanics."""
 
     def __init__(self, *, phases=("before", "inflated", "after")):
-        self.phases, self.events = phases, ()
+        self.phases, self.events, self.ticks = phases, (), []
         path = straight_path(80.0)
         _, tets, layer, lumen = thick_tube(path, 4.0, 5.0, sides=48)
         nodes, struts, ring = stent(path, np.full(7, 1.0), first=31.0, pitch=3.0, crowns=16)
@@ -28,6 +28,7 @@ class Recorded:
                 tets=tets, labels=layer + 1, label_names={1: "plaque", 2: "arterial wall"}, face_sets={"lumen": lumen}
             ),
             lattice=SimpleNamespace(nodes=nodes, struts=struts, strut_ring=ring, half_thickness_mm=HALF),
+            stent=SimpleNamespace(diameter_mm=8.0),
             station_mm=40.0,
             notes=("The narrowest place is 40.0 mm along the centreline.",),
         )

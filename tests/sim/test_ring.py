@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 
+from scenarios.devices.design import Alloy
 from scenarios.devices.lattice import ATMOSPHERE, PARTS, device_body, place
 from sim.command import Command
 from sim.device import DeviceBody
@@ -37,6 +38,7 @@ def beam_stiffness(placed: Placed, lean: float) -> float:
     C3 form is that for upright struts. N crowns a side part by δ = π ΔD / 2N, and all struts together pull with 2π F.
     """
     design = placed.design
+    assert isinstance(design.alloy, Alloy)
     inertia = design.strut_thickness_mm * design.strut_width_mm**3 / 12.0 * 1e-12
     length = design.strut_length_mm * 1e-3
     # One middle an element: the moment's square, which goes as (x − L/2)², is summed by the midpoint rule.

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from meshing.errors import InputError
 from viewer.commands.options import (
     At,
     Backend,
@@ -60,6 +61,16 @@ def rehearse(
     postdilate: Postdilate = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
+    geometry_only: Annotated[
+        bool,
+        typer.Option(
+            "--geometry-only", help="Set the stent to its balloon's diameter within seconds, without solving forces, and say so."
+        ),
+    ] = False,
+    rigid: Annotated[
+        bool,
+        typer.Option("--rigid", help="With [cyan]--geometry-only[/]: the wall stays, the stent opens to the lumen."),
+    ] = False,
     backend: BackendOption = Backend.auto,
     overwrite: Overwrite = False,
 ) -> None:
@@ -76,7 +87,11 @@ def rehearse(
       [cyan]vesalius rehearse iliac --predilate "5x20" --postdilate "non-compliant balloon 8x20@14" -o out[/]
 
       [cyan]vesalius rehearse carotid.stl --units mm --branch 1 -o carotid[/]
+
+      [cyan]vesalius rehearse iliac --device "balloon-expandable 6x30" --geometry-only -o quick[/]
     """
+    if rigid and not geometry_only:
+        raise InputError("--rigid goes with --geometry-only; the engine's wall always gives way.")
     choices = {
         "labels": tuple(label or ()),
         "device": device,
@@ -87,7 +102,10 @@ def rehearse(
         "thickness_mm": thickness,
         "units": units and units.value,
     }
-    _rehearse(source, output, backend=backend, overwrite=overwrite, pressure_atm=pressure, **choices)
+    if geometry_only:
+        _place(source, output, overwrite=overwrite, pressure_atm=pressure, rigid=rigid, **choices)
+    else:
+        _rehearse(source, output, backend=backend, overwrite=overwrite, pressure_atm=pressure, **choices)
 
 
 def rerun(
@@ -152,6 +170,31 @@ def _rehearse(
         raise typer.Exit(EXIT_DIVERGED) from None
     first_s = planned_s + recording.header["run"]["first_tick_s"]
     console.print(f"The first tick was done {first_s:.0f} s after the command.", highlight=False)
+    report_on_stent(recording, output, console, look=f"vesalius view {output}")
+
+
+def _place(source: str, output: Path, *, overwrite: bool, pressure_atm: float | None, rigid: bool, **choices: Any) -> None:
+    """Plan, open the stent by geometry alone, measure and write everything down."""
+    from rich.console import Console
+
+    from scenarios.geometric import NOTE, record_geometry
+    from scenarios.plan import plan_case, require_source
+    from viewer.commands.inputs import tell_notes
+    from viewer.commands.progress import progress_of
+    from viewer.commands.reporting import report_on_stent
+    from viewer.results import prepare_folder
+
+    if choices["predilate"] or choices["postdilate"]:
+        raise InputError("Balloons before and after the stent need forces; leave them out, or leave --geometry-only out.")
+    console = Console()
+    require_source(source)
+    prepare_folder(output, overwrite=overwrite)
+    with progress_of("Plan", console) as progress:
+        case = plan_case(source, progress=progress, **choices)
+    tell_notes(console, case.notes)
+    bore = None if pressure_atm is None else case.balloon.diameter(pressure_atm)
+    recording = record_geometry(case, output, bore_mm=bore, rigid=rigid)
+    console.print(f"{NOTE} It took {recording.header['run']['opening_s']:.2f} s.", highlight=False)
     report_on_stent(recording, output, console, look=f"vesalius view {output}")
 
 
