@@ -313,7 +313,7 @@ class Recorder:
         shared = rows[:tick]
         gone_back = {"back_to_tick": tick, "from_tick": len(rows), "kept_in": kept.name}
         header = {**self._header, "branches": [*self._header.get("branches", ()), gone_back]}
-        _write_json(fresh / "header.json", header)
+        write_json(fresh / "header.json", header)
         (fresh / "ticks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in shared), encoding="utf-8")
         self.close()
         kept.mkdir()
