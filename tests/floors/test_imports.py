@@ -81,7 +81,7 @@ def environment(folder: Path) -> dict[str, str]:
 def test_sim_costs_taichi_and_what_numbers_need(tmp_path):
     modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in source_files("sim")]
     names = ", ".join(name.removesuffix(".__init__") for name in modules)
-    bare = loaded_modules("import taichi, numpy, scipy.linalg, scipy.sparse, scipy.spatial, threadpoolctl", tmp_path)
+    bare = loaded_modules("import taichi, numpy, scipy.linalg, scipy.sparse, scipy.spatial, qdldl, threadpoolctl", tmp_path)
     ours = loaded_modules(f"import {names}", tmp_path)
     third_party = {name for name in ours - bare if name not in sys.stdlib_module_names and not name.startswith("_")}
     assert third_party <= {"sim"}
