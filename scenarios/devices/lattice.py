@@ -14,6 +14,7 @@ from sim.balloon import GuidedBalloon
 from sim.device import DeviceBody, Mounted
 from sim.rods.builders import Strand, join
 from sim.rods.laws import Elastoplastic, Superelastic
+from sim.rods.network import Pose, RodNetwork
 from sim.rods.sections import Section, rectangular
 
 ATMOSPHERE = 101325.0
@@ -184,11 +185,10 @@ def device_body(
     of a crown with its struts against moving [N·s/m], which stands in for the slow flow of fluid into the balloon and for
     friction.
     """
-    around, axis = 2 * design.crowns, axis_mm * 1e-3
+    axis = axis_mm * 1e-3
     pairs, along = lattice.samples()
     x = lattice.nodes * 1e-3
-    section, metal = section_of(design), metal_of(design)
-    rods, pose = join(x, [Strand(nodes, strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
+    rods, pose = rods_of(lattice, design, axis)
     # The balloon is borne by rings, each node by the length of strut about it.
     borne = tributary(lattice)
     share = design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * borne
@@ -204,7 +204,7 @@ def device_body(
         sample_nodes=pairs,
         sample_along=along,
         sample_radius=np.full(len(pairs), half),
-        drag=drag * around * np.maximum(borne, 1e-3 / around),
+        drag=drag_of(design, borne, drag),
         balloons=tuple(mounted),
     )
 
@@ -221,15 +221,25 @@ def guided(balloon: Balloon, axis_mm: np.ndarray) -> GuidedBalloon:
     )
 
 
-def section_of(design: StentDesign) -> Section:
-    """The cross-section of a strut."""
+def rods_of(lattice: Lattice, design: StentDesign, axis: np.ndarray) -> tuple[RodNetwork, Pose]:
+    """A lattice's struts and bridges as rods about an axis [m], shape (q, 3), free of stress where they are."""
+    x, section, metal = lattice.nodes * 1e-3, _section(design), _metal(design)
+    return join(x, [Strand(nodes, _strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
+
+
+def drag_of(design: StentDesign, borne: np.ndarray, drag: float) -> np.ndarray:
+    """Drag of each node [N·s/m], shape (n,), by its share of its ring, from that of a crown with its struts."""
+    around = 2 * design.crowns
+    return drag * around * np.maximum(borne, 1e-3 / around)
+
+
+def _section(design: StentDesign) -> Section:
     width, thickness = design.strut_width_mm * 1e-3, design.strut_thickness_mm * 1e-3
     # Struts bend across their width; two rows of fibres carry what bends the other way.
     return rectangular(width, thickness, poisson=design.alloy.poisson_ratio, across=8, through=2)
 
 
-def metal_of(design: StentDesign) -> Elastoplastic | Superelastic:
-    """The law of a stent's metal."""
+def _metal(design: StentDesign) -> Elastoplastic | Superelastic:
     metal = design.alloy
     if isinstance(metal, Nitinol):
         return Superelastic(
@@ -259,7 +269,7 @@ def tributary(lattice: Lattice) -> np.ndarray:
     return np.where(lattice.node_ring >= 0, borne / ring[lattice.node_ring], 0.0)
 
 
-def strut_frames(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
+def _strut_frames(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """Frames along a strut about an axis: width across it, thickness away from the axis, the strut itself; shape (k, 3, 3)."""
     along = np.gradient(points, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)

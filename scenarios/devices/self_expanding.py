@@ -15,15 +15,13 @@ from scenarios.devices.lattice import (
     along_lattice,
     around_path,
     crowns_at,
+    drag_of,
     frame_at,
-    metal_of,
     place,
-    section_of,
-    strut_frames,
+    rods_of,
     tributary,
 )
 from sim.device import DeviceBody, Sheath
-from sim.rods.builders import Strand, join
 from sim.rods.network import Pose, RodNetwork
 from sim.rods.rotations import from_matrices, inverse, quaternion_product, to_vectors
 from sim.rods.statics import Effort, NotAtRest, task_for
@@ -113,10 +111,7 @@ def opened(design: StentDesign) -> tuple[Lattice, RodNetwork, Pose]:
     radius = 0.5 * design.diameter_mm + design.half_thickness_mm
     places = along_lattice(lattice, crowns_at(design, np.full(design.rings, radius), station_mm=half))
     lattice = dataclasses.replace(lattice, nodes=around_path(straight, places[:, 0], places[:, 1], np.full(len(places), radius)))
-    x, axis = 1e-3 * lattice.nodes, 1e-3 * straight.points
-    section, metal = section_of(design), metal_of(design)
-    rods, pose = join(x, [Strand(nodes, strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
-    return lattice, rods, pose
+    return lattice, *rods_of(lattice, design, 1e-3 * straight.points)
 
 
 def press(
@@ -212,17 +207,15 @@ def released_body(design: StentDesign, guide: Path, *, station_mm: float, drag: 
     position, pose = laid(crimped, guide, station_mm=station_mm)
     lattice = dataclasses.replace(crimped.lattice, nodes=1e3 * position)
     pairs, along = lattice.samples()
-    borne = tributary(lattice)
     end = min(station_mm + 0.5 * design.length_mm + BEYOND_MM, guide.length)
     stations = np.linspace(0.0, end, max(2, round(2.0 * end)))
-    around = 2 * design.crowns
     return DeviceBody(
         rods=crimped.rods,
         pose=pose,
         sample_nodes=pairs,
         sample_along=along,
         sample_radius=np.full(len(pairs), 1e-3 * design.half_thickness_mm),
-        drag=drag * around * np.maximum(borne, 1e-3 / around),
+        drag=drag_of(design, tributary(lattice), drag),
         sheaths=(Sheath(SHEATH, np.arange(len(position)), 1e-3 * guide.at(stations)[0], 1e-3 * sheath_radius_mm(design)),),
         history=crimped.history,
     )

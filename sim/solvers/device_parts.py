@@ -104,10 +104,8 @@ class GuidePart:
         off = y[self._feed.nodes] - self._entry
         depth = off @ self._feed.direction
         aside = off - depth[:, None] * self._feed.direction
-        share = np.clip(-depth / GUIDE_RAMP, 0.0, 1.0)
-        # 3 s² − 2 s³: nought with its slope at the entry, whole a ramp behind it.
-        slope = np.where((share > 0.0) & (share < 1.0), -6.0 * share * (1.0 - share) / GUIDE_RAMP, 0.0)
-        return aside, GUIDE_STIFFNESS * share**2 * (3.0 - 2.0 * share), GUIDE_STIFFNESS * slope
+        hold, slope = _taking_hold(-depth, GUIDE_RAMP)
+        return aside, GUIDE_STIFFNESS * hold, GUIDE_STIFFNESS * slope
 
 
 class SleevePart:
@@ -199,11 +197,19 @@ class SheathPart:
         ahead = np.einsum("ni,ni->n", off, self._along)
         off = off - ahead[:, None] * self._along
         distance = np.maximum(np.linalg.norm(off, axis=1), 1e-12)
-        share = np.clip((self._end - self._station - ahead) / SHEATH_RAMP, 0.0, 1.0)
-        slope = np.where((share > 0.0) & (share < 1.0), -6.0 * share * (1.0 - share) / SHEATH_RAMP, 0.0)
-        hold = SHEATH_STIFFNESS * share**2 * (3.0 - 2.0 * share)
+        hold, slope = _taking_hold(self._end - self._station - ahead, SHEATH_RAMP)
         over = np.maximum(distance - self._radius, 0.0)
-        return off / distance[:, None], over, distance, hold, SHEATH_STIFFNESS * slope
+        return off / distance[:, None], over, distance, SHEATH_STIFFNESS * hold, SHEATH_STIFFNESS * slope
+
+
+def _taking_hold(behind: np.ndarray, ramp: float) -> tuple[np.ndarray, np.ndarray]:
+    """Share of a hold so far behind its end [m], and how it grows on the way ahead [1/m].
+
+    3 s² − 2 s³: nought with its slope at the end, whole a ramp [m] behind it.
+    """
+    share = np.clip(behind / ramp, 0.0, 1.0)
+    slope = np.where((share > 0.0) & (share < 1.0), -6.0 * share * (1.0 - share) / ramp, 0.0)
+    return share**2 * (3.0 - 2.0 * share), slope
 
 
 def across(vectors: np.ndarray, directions: np.ndarray) -> np.ndarray:

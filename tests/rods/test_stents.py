@@ -5,13 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sim.rods.builders import with_joints
 from sim.rods.laws import NITINOL_SE508, LinearElastic
-from sim.rods.network import Pose
-from sim.rods.rotations import from_matrices
 from sim.rods.sections import Joint
-from sim.rods.statics import Effort, rest, task_for
-from tests.rods.zigzag import ZigzagStent, build_stent
+from sim.rods.statics import Effort, rest
+from tests.rods.zigzag import ZigzagStent, build_stent, guided_ring
 
 # Open Stent design (Bonsignore): tube of 1.92 mm, 42 struts a ring, centre lines of crowns 1.294 mm apart when cut, shape-set
 # to 8 mm. A strut is a sector of the tube, whose I is that of a rectangle 0.0886 mm wide and not of its outer 0.094 mm.
@@ -36,19 +33,8 @@ def pressed(stent: ZigzagStent, drop: float) -> tuple[np.ndarray, float]:
 
     Crowns keep their plane with the axis, as the ring's symmetry has it; they may go up and down and tilt in that plane.
     """
-    network, pose = build_stent(stent)
-    crowns, count = np.arange(stent.strut_count), network.node_count
-    angle = 2.0 * np.pi * crowns / stent.strut_count
-    c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros(len(angle)), np.ones(len(angle))
-    frames = np.stack([np.stack([s, -c, zero], 1), np.stack([c, s, zero], 1), np.stack([zero, zero, one], 1)], 2)
-    pose = Pose(np.append(pose.position, pose.position[crowns], 0), np.append(pose.rotation, from_matrices(frames), 0))
-    network = dataclasses.replace(network, node_count=count + len(crowns))
-    guide = Joint((1e7, 1e7, 0.0), (0.0, 10.0, 10.0))
-    network = with_joints(network, pose, np.stack([count + crowns, crowns], 1), guide)
-    task = task_for(network)
-    task.held[count:] = True
-    # The middle of the first strut stays at its height, so that both edges of the ring are alike.
-    task.held[stent.strut_count * (1 + (stent.crown_divisions if stent.crown_length else 0)) + stent.divisions // 2 - 1, 2] = True
+    network, pose, task, outward = guided_ring(stent, Joint((1e7, 1e7, 0.0), (0.0, 10.0, 10.0)))
+    count, (c, s) = network.node_count - stent.strut_count, outward.T
     task.motion[count:, 0], task.motion[count:, 1] = -drop * c, -drop * s
     found = rest(network, pose, task, effort=Effort(increments=4))
     force = found.reaction[count:]

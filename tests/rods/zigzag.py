@@ -5,10 +5,12 @@ import math
 
 import numpy as np
 
-from sim.rods.builders import Strand, join
+from sim.rods.builders import Strand, join, with_joints
 from sim.rods.laws import Law
 from sim.rods.network import Pose, RodNetwork
-from sim.rods.sections import Section, rectangular
+from sim.rods.rotations import from_matrices
+from sim.rods.sections import Joint, Section, rectangular
+from sim.rods.statics import Task, task_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,3 +201,23 @@ def _add_bridges(net: _Net, crests: np.ndarray) -> None:
             # Crowns that are up have the parity of their ring; the next ring's own of that parity are down.
             crown = (2 * number + ring % 2) % stent.strut_count
             net.straight(int(crests[ring, crown]), int(crests[ring + 1, crown]), 2, section)
+
+
+def guided_ring(stent: ZigzagStent, guide: Joint) -> tuple[RodNetwork, Pose, Task, np.ndarray]:
+    """A ring whose crowns are joined to held nodes, the last of the network, with axes along the ring, outwards and up.
+
+    Gives the task that holds them, and the directions outwards in the plane, shape (strut count, 2).
+    """
+    network, pose = build_stent(stent)
+    crowns, count = np.arange(stent.strut_count), network.node_count
+    angle = 2.0 * np.pi * crowns / stent.strut_count
+    c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros(len(angle)), np.ones(len(angle))
+    frames = np.stack([np.stack([s, -c, zero], 1), np.stack([c, s, zero], 1), np.stack([zero, zero, one], 1)], 2)
+    pose = Pose(np.append(pose.position, pose.position[crowns], 0), np.append(pose.rotation, from_matrices(frames), 0))
+    network = dataclasses.replace(network, node_count=count + len(crowns))
+    network = with_joints(network, pose, np.stack([count + crowns, crowns], 1), guide)
+    task = task_for(network)
+    task.held[count:] = True
+    # The middle of the first strut stays at its height, so that both edges of the ring are alike.
+    task.held[stent.strut_count * (1 + (stent.crown_divisions if stent.crown_length else 0)) + stent.divisions // 2 - 1, 2] = True
+    return network, pose, task, np.stack([c, s], 1)

@@ -167,20 +167,16 @@ def _do_by_hand(
     """Plan, open the window or serve the page, and write down what was done."""
     from rich.console import Console
 
-    from scenarios.plan import plan_case, require_source
     from viewer.commands.inputs import tell_notes
     from viewer.commands.plainly import EXIT_DIVERGED
+    from viewer.commands.planning import planned
     from viewer.commands.progress import progress_of
-    from viewer.results import prepare_folder
     from viewer.room.bindings import read_bindings
     from viewer.room.opening import open_session
 
     (check_window if place is None else check_browser)(f"vesalius rehearse {source} -o {output}")
     keys, console = read_bindings(bindings), Console()
-    require_source(source)
-    prepare_folder(output, overwrite=overwrite)
-    with progress_of("Plan", console) as progress:
-        case = plan_case(source, progress=progress, **choices)
+    case = planned(source, output, console, overwrite=overwrite, **choices)
     tell_notes(console, case.notes)
     with progress_of("Room", console) as progress:
         session = open_session(case, output, backend_name=backend.value, progress=progress)

@@ -142,20 +142,16 @@ def _rehearse(
     """Plan, rehearse, measure and write everything down."""
     from rich.console import Console
 
-    from scenarios.plan import plan_case, require_source
     from scenarios.procedure import procedure_of
     from scenarios.rehearsal import rehearse as run
     from sim.solvers.settings import DivergedError
     from viewer.commands.inputs import tell_notes
+    from viewer.commands.planning import planned
     from viewer.commands.progress import progress_of
     from viewer.commands.reporting import report_on_stent
-    from viewer.results import prepare_folder
 
     console, began = Console(), time.monotonic()
-    require_source(source)
-    prepare_folder(output, overwrite=overwrite)
-    with progress_of("Plan", console) as progress:
-        case = plan_case(source, progress=progress, **choices)
+    case = planned(source, output, console, overwrite=overwrite, **choices)
     procedure = procedure_of(case, pressure_atm=pressure_atm)
     tell_notes(console, case.notes)
     planned_s = time.monotonic() - began
@@ -178,19 +174,14 @@ def _place(source: str, output: Path, *, overwrite: bool, pressure_atm: float | 
     from rich.console import Console
 
     from scenarios.geometric import NOTE, record_geometry
-    from scenarios.plan import plan_case, require_source
     from viewer.commands.inputs import tell_notes
-    from viewer.commands.progress import progress_of
+    from viewer.commands.planning import planned
     from viewer.commands.reporting import report_on_stent
-    from viewer.results import prepare_folder
 
     if choices["predilate"] or choices["postdilate"]:
         raise InputError("Balloons before and after the stent need forces; leave them out, or leave --geometry-only out.")
     console = Console()
-    require_source(source)
-    prepare_folder(output, overwrite=overwrite)
-    with progress_of("Plan", console) as progress:
-        case = plan_case(source, progress=progress, **choices)
+    case = planned(source, output, console, overwrite=overwrite, **choices)
     tell_notes(console, case.notes)
     bore = None if pressure_atm is None else case.balloon.diameter(pressure_atm)
     recording = record_geometry(case, output, bore_mm=bore, rigid=rigid)

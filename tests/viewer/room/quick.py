@@ -6,13 +6,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from scenarios.recording import Recording, load_recording
 from sim import backend
 from sim.solvers.settings import Settings
 from sim.unloading import Unloaded, unload
 from tests.scenarios.small_case import small_case
 from viewer.room.bus import Bus
-from viewer.room.opening import open_session
-from viewer.room.session import Session
+from viewer.room.opening import hands_of, open_session
+from viewer.room.session import Session, run_headless
 
 CHEAP = Settings(newton_limit=2, multiplier_rounds=1, linear_limit=60)
 
@@ -52,3 +53,10 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def replayed_digests(recording: Recording, kept: Path, folder: Path) -> list[str]:
+    """Digests of the ticks that a recording's hands give without a window, in a folder."""
+    again = quick_session(kept, folder, bus=Bus(hands_of(recording)))
+    run_headless(again, until_s=recording.ticks[-1]["time_s"])
+    return [row["digest"] for row in load_recording(folder).ticks]
