@@ -174,14 +174,16 @@ def stiffness_kernel(laws: tuple[type, ...], added: bool) -> Any:
                             m = r.transpose() @ shape_gradient(edges_inverse[t], a)
                             n = r.transpose() @ shape_gradient(edges_inverse[t], b)
                             block = fibrous_block(f_, cofactor_, pull, slant, d, q, mixed, bulk, bend, m, n)
-                            blocks_out[10 * t + pair] = (scale * volume[t]) * (r @ block @ r.transpose())
+                            block = (scale * volume[t]) * (r @ block @ r.transpose())
+                            blocks_out[10 * t + pair] = as_upper(block, tets[t][a], tets[t][b])
                     elif ti.static(in_principal_frame[which]):
                         left, right, h, flip, twist = rules[which].principal_slopes(g, parameters[k])
                         h, flip, twist = with_volume(f, left, right, scale * h, scale * flip, scale * twist, turn, kept[k], whole)
                         for pair in range(10):
                             a, b = corners_of(pair)
                             m, n = shape_gradient(edges_inverse[t], a), shape_gradient(edges_inverse[t], b)
-                            blocks_out[10 * t + pair] = volume[t] * principal_block(left, right, h, flip, twist, m, n)
+                            block = volume[t] * principal_block(left, right, h, flip, twist, m, n)
+                            blocks_out[10 * t + pair] = as_upper(block, tets[t][a], tets[t][b])
                     else:
                         _f, _cofactor, law_shear = rules[which].stiffness_terms(g, parameters[k])
                         shear = scale * law_shear
@@ -195,7 +197,8 @@ def stiffness_kernel(laws: tuple[type, ...], added: bool) -> Any:
                         for pair in ti.static(range(10)):
                             m, n = corners[PAIRS[pair][0]], corners[PAIRS[pair][1]]
                             pushed = (kept[k] * areas[PAIRS[pair][0]]).outer_product(areas[PAIRS[pair][1]])
-                            blocks_out[10 * t + pair] = volume[t] * (pushed + shear * m.dot(n) * one + turning_block(c, f, m, n))
+                            block = volume[t] * (pushed + shear * m.dot(n) * one + turning_block(c, f, m, n))
+                            blocks_out[10 * t + pair] = as_upper(block, tets[t][PAIRS[pair][0]], tets[t][PAIRS[pair][1]])
             if ti.static(added):
                 stress = extra[t] + (0.5 * now[k][VISCOSITY]) * green_strain_twice(g)
                 if whole == 0:
@@ -204,7 +207,7 @@ def stiffness_kernel(laws: tuple[type, ...], added: bool) -> Any:
                     a, b = corners_of(pair)
                     m, n = shape_gradient(edges_inverse[t], a), shape_gradient(edges_inverse[t], b)
                     block = m.dot(stress @ n) * one + now[k][VISCOSITY] * viscous_block(f, m, n)
-                    blocks_out[10 * t + pair] += volume[t] * block
+                    blocks_out[10 * t + pair] += as_upper(volume[t] * block, tets[t][a], tets[t][b])
 
     return element_stiffness
 
@@ -282,6 +285,13 @@ def pull_kernel(laws: tuple[type, ...]) -> Any:
             strain_out[t] = 0.5 * green_strain_twice(g)
 
     return element_pull
+
+
+@ti.func
+def as_upper(block, i, j):  # pyright: ignore
+    """The block of vertices i and j, in rows and columns, as that of the lesser and the greater."""
+    rows = ti.static(range(3))
+    return ti.Matrix([[ti.select(i > j, block[c, r], block[r, c]) for c in rows] for r in rows])
 
 
 @ti.func

@@ -35,8 +35,10 @@ class Pockets:
         For each pocket the vertices that change its volume; entry by entry.
     entry_first, entry_corners
         For each entry the tet corners, as 4 t + corner, that make it up.
-    vertex_first, vertex_entries, entry_pocket
-        For each vertex its entries, and each entry's pocket.
+    entry_pocket, place
+        For each entry its pocket, and where it stands among the entries in the order of vertices.
+    vertex_first, vertex_pocket
+        For each vertex its entries in that order, and their pockets.
     """
 
     count: int
@@ -50,9 +52,10 @@ class Pockets:
     column: Array
     entry_first: Array
     entry_corners: Array
-    vertex_first: Array
-    vertex_entries: Array
     entry_pocket: Array
+    place: Array
+    vertex_first: Array
+    vertex_pocket: Array
 
 
 def pockets_of(tets: np.ndarray, material: np.ndarray, vertex_count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -99,9 +102,10 @@ def build_pockets(tets: np.ndarray, material: np.ndarray, volume: np.ndarray, st
         column=put(column, ti.i32),
         entry_first=put(np.append(entry_first, len(entry_key)), ti.i32),
         entry_corners=put(corner[entry_order], ti.i32),
-        vertex_first=put(np.searchsorted(column[by_vertex], np.arange(vertex_count + 1)), ti.i32),
-        vertex_entries=put(by_vertex, ti.i32),
         entry_pocket=put(entry_pocket, ti.i32),
+        place=put(np.argsort(by_vertex), ti.i32),
+        vertex_first=put(np.searchsorted(column[by_vertex], np.arange(vertex_count + 1)), ti.i32),
+        vertex_pocket=put(entry_pocket[by_vertex], ti.i32),
     )
 
 
@@ -144,14 +148,20 @@ def pocket_pressures(
 
 @ti.kernel
 def pocket_slopes(
-    count: int, entry_first: Ints, entry_corners: Ints, column: Ints, free: Floats, area: Vec3Table, slope_out: Vec3s
-):
-    """Slope of each pocket's volume in the place of each vertex that moves it [m²]; nought where the vertex is held."""
+    count: int, entry_first: Ints, entry_corners: Ints, column: Ints, place: Ints, free: Floats, area: Vec3Table,
+    slope_out: Vec3s, by_vertex_out: Vec3s,
+):  # fmt: skip
+    """Slope of each pocket's volume in the place of each vertex that moves it [m²]; nought where the vertex is held.
+
+    Left in the order of pockets and in that of vertices, since conjugate gradients read both from one end to the other.
+    """
     for e in range(count):
         slope = ti.Vector([0.0, 0.0, 0.0])
         for k in range(entry_first[e], entry_first[e + 1]):
             slope += area[entry_corners[k] >> 2, entry_corners[k] & 3]
-        slope_out[e] = 0.25 * free[column[e]] * slope
+        slope = 0.25 * free[column[e]] * slope
+        slope_out[e] = slope
+        by_vertex_out[place[e]] = slope
 
 
 @ti.func
@@ -164,10 +174,9 @@ def pocket_answer(p, row_first: Passed, column: Passed, slope: Passed, factor, w
 
 
 @ti.func
-def pocket_push(v, vertex_first: Passed, vertex_entries: Passed, entry_pocket: Passed, slope: Passed, answer: Passed):  # pyright: ignore
+def pocket_push(v, vertex_first: Passed, vertex_pocket: Passed, slope: Passed, answer: Passed):  # pyright: ignore
     """Force of the pockets' pressures on a vertex [N]."""
     push = ti.Vector([0.0, 0.0, 0.0])
     for k in range(vertex_first[v], vertex_first[v + 1]):
-        e = vertex_entries[k]
-        push += answer[entry_pocket[e]] * slope[e]
+        push += answer[vertex_pocket[k]] * slope[k]
     return push

@@ -7,7 +7,7 @@ import scipy.sparse as sparse
 from scipy.sparse.csgraph import connected_components
 
 PAIRS = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3))
-"""The corner pairs whose stiffness blocks an element stores; the others are their transposes."""
+"""The corner pairs whose stiffness blocks an element stores, the lesser vertex in rows; the others are transposes."""
 
 
 def corner_table(tets: np.ndarray, vertex_count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -57,8 +57,7 @@ class Pattern:
     upper, mirror
         The entries with row ≤ column, shape (h,), and for each the entry with row and column swapped.
     first, blocks
-        For each upper entry its part of the list of element blocks, shape (h + 1,): 2 (10 t + pair) + 1 if the block is to be
-        transposed; pairs as in `PAIRS`.
+        For each upper entry its part of the list of element blocks, shape (h + 1,), as 10 t + pair; pairs as in `PAIRS`.
     """
 
     row: np.ndarray
@@ -73,8 +72,7 @@ def pattern_of(tets: np.ndarray, vertex_count: int) -> Pattern:
     """The pattern of a mesh of tets, shape (m, 4)."""
     first, second = (np.array(column) for column in zip(*PAIRS, strict=True))
     i, j = tets[:, first].ravel().astype(np.int64), tets[:, second].ravel().astype(np.int64)
-    swapped = i > j
-    low, high = np.where(swapped, j, i), np.where(swapped, i, j)
+    low, high = np.minimum(i, j), np.maximum(i, j)
     key = low * vertex_count + high
     order = np.argsort(key, kind="stable")
     pairs, start = np.unique(key[order], return_index=True)
@@ -87,7 +85,7 @@ def pattern_of(tets: np.ndarray, vertex_count: int) -> Pattern:
         upper=np.searchsorted(whole, pairs),
         mirror=np.searchsorted(whole, high * vertex_count + low),
         first=np.append(start, len(key)),
-        blocks=2 * order + swapped[order],
+        blocks=order,
     )
 
 

@@ -30,11 +30,7 @@ def gather_stiffness(
     for h in range(count):
         block = mat3(0.0)
         for k in range(first[h], first[h + 1]):
-            place = element_blocks[k]
-            one = blocks[place >> 1]
-            if place & 1:
-                one = one.transpose()
-            block += one
+            block += blocks[element_blocks[k]]
         e = upper[h]
         i, j = row[e], column[e]
         if i == j:
@@ -54,8 +50,7 @@ def invert_diagonal(
     matrix: Mat3s,
     free: Floats,
     pocket_first: Ints,
-    pocket_entries: Ints,
-    entry_pocket: Ints,
+    pocket_of: Ints,
     pocket_slope: Vec3s,
     pocket_stiffness: Floats,
     pocket_volume: Floats,
@@ -75,9 +70,8 @@ def invert_diagonal(
     for v in range(count):
         block = matrix[diagonal[v]]
         for k in range(pocket_first[v], pocket_first[v + 1]):
-            e = pocket_entries[k]
-            p = entry_pocket[e]
-            block += pocket_stiffness[p] / pocket_volume[p] * pocket_slope[e].outer_product(pocket_slope[e])
+            p = pocket_of[k]
+            block += pocket_stiffness[p] / pocket_volume[p] * pocket_slope[k].outer_product(pocket_slope[k])
         for k in range(contact_first[v], ti.select(contact_count > 0, contact_first[v + 1], contact_first[v])):
             s = contact_corners[k] >> 2
             w = weights[s][contact_corners[k] & 3]

@@ -151,7 +151,7 @@ def iterate(
     steps: ti.template(), contact_count: int, sample_count: int, count: int, cluster_count: int, pocket_count: int,
     row_first: Ints, column: Ints, matrix: Mat3s, inverse: Mat3s, free: Floats,
     pocket_row: Ints, pocket_column: Ints, pocket_slope: Vec3s, pocket_stiffness: Floats, pocket_volume: Floats,
-    pocket_first: Ints, pocket_entries: Ints, entry_pocket: Ints, pocket_answers: Floats,
+    pocket_first: Ints, pocket_of: Ints, slope_by_vertex: Vec3s, pocket_answers: Floats,
     contact_first: Ints, contact_corners: Ints, vertices: IVec4s, weights: Vec4s, normal: Vec3s, slope: Vec2s, slide: Vec3s,
     sample_nodes: IVec2s, sample_along: Floats, answer: Vec3s,
     cluster_of: Ints, cluster_first: Ints, members: Ints, modes: Vec4s, rotation: Mat3s, coarse_inverse: Mat3Table,
@@ -181,7 +181,7 @@ def iterate(
             c = turn // heavy
             curvature = ti.f64(0.0)
             for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
-                image = pocket_push(v, pocket_first, pocket_entries, entry_pocket, pocket_slope, pocket_answers)
+                image = pocket_push(v, pocket_first, pocket_of, slope_by_vertex, pocket_answers)
                 for e in range(row_first[v], row_first[v + 1]):
                     image += matrix[e] @ vectors[DIRECTION, column[e]]
                 # Without contacts in this solve, the forces of an earlier one still stand in the table.

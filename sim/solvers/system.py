@@ -1,10 +1,13 @@
 """The linear system of one Newton step: its preconditioner, kept up to date, and its solution."""
 
+from collections.abc import Callable
+
 import numpy as np
 import taichi as ti
 
-from sim.arrays import Array, mat3, put, vec3, zeros
+from sim.arrays import Array, lent, mat3, put, vec3, zeros
 from sim.chunks import partial_length
+from sim.launching import bound
 from sim.model import Model
 from sim.solvers import assembly, linear
 from sim.solvers.coarse import CoarseSpace
@@ -30,7 +33,8 @@ class System:
         self._partial = zeros(partial_length(n), ti.f64)
         self._scalars = zeros(linear.SCALAR_COUNT, ti.f64)
         self._answers = zeros(model.pockets.count, ti.f32)
-        self._push, self._answer = zeros(k, vec3), zeros(k, vec3)
+        # Handed to and fro in each iteration with a device, hence kept on the host.
+        self._push, self._answer = (np.zeros((max(k, 1), 3), np.float32) for _ in range(2))
         self._space = CoarseSpace(model)
         self._coarse = put(np.zeros((linear.COARSE_COUNT, 4 * self._space.count, 3)), vec3)
         self._fresh = False
@@ -52,9 +56,9 @@ class System:
         """Bring the preconditioner up to date with the tissue's matrix, contacts, and a device of this compliance."""
         m, t, p = self.model, self._touching, self.model.pockets
         assembly.invert_diagonal(
-            m.vertex_count, m.diagonal, self._tissue.matrix, m.free, p.vertex_first, p.vertex_entries, p.entry_pocket,
-            self._tissue.slope, p.stiffness, p.volume, t.count, t.first, t.corners, t.weights, t.normal, t.slope, t.slide,
-            self._inverse,
+            m.vertex_count, m.diagonal, self._tissue.matrix, m.free, p.vertex_first, p.vertex_pocket,
+            self._tissue.slope_by_vertex, p.stiffness, p.volume, t.count, t.first, t.corners, t.weights, t.normal, t.slope,
+            t.slide, self._inverse,
         )  # fmt: skip
         if self._tired or (t.count and not self._fresh):
             self._space.take(self._space.inverse(self._tissue.matrix, self._tissue.slope, self._contact_part(compliance)))
@@ -81,10 +85,10 @@ class System:
     def couple(self, compliance: Compliance, device_force: np.ndarray) -> None:
         """Add what the device's own imbalance [N, N·m], shape (k, 6), presses on the tissue."""
         m, t = self.model, self._touching
-        self._answer.from_numpy(_displacements(compliance.solve(device_force.ravel())))
+        self._answer[:] = compliance.solve(device_force.ravel()).reshape(-1, 6)[:, :3]
         linear.add_device_reaction(
             m.vertex_count, t.first, t.corners, m.sample_count, t.weights, t.normal, t.slope, t.slide, m.sample_nodes,
-            m.sample_along, self._answer, m.free, self._tissue.force,
+            m.sample_along, lent(self._answer), m.free, self._tissue.force,
         )  # fmt: skip
 
     def push_of_solution(self) -> np.ndarray:
@@ -98,42 +102,51 @@ class System:
 
         Returns the iterations done and whether a direction was met along which the energy curves down, where they end.
         """
-        m, t, p, c = self.model, self._touching, self.model.pockets, self._space
+        m, c = self.model, self._space
         linear.start_iterations(
             m.vertex_count, c.count, self._tissue.force, self._inverse, c.cluster_of, c.cluster_first,
             c.members, c.modes, c.rotation, c.coarse_inverse, tolerance, self._coarse, self._partial, self.vectors,
             self._scalars,
         )  # fmt: skip
-        steps = linear.UNROLL if compliance is None else 1
-        for _ in range(0, limit, steps):
-            if compliance is not None:
-                self._give_way(compliance)
-            linear.iterate(
-                steps, t.count, m.sample_count if compliance else 0, m.vertex_count, c.count, p.count, m.row_first, m.column,
-                self._tissue.matrix, self._inverse, m.free, p.row_first, p.column, self._tissue.slope, p.stiffness, p.volume,
-                p.vertex_first, p.vertex_entries, p.entry_pocket, self._answers, t.first, t.corners, t.vertices, t.weights,
-                t.normal, t.slope, t.slide, m.sample_nodes, m.sample_along, self._answer, c.cluster_of, c.cluster_first,
-                c.members, c.modes, c.rotation, c.coarse_inverse, self._coarse, t.scratch, self._partial, self.vectors,
-                self._scalars,
-            )  # fmt: skip
+        if compliance is not None:
+            give_way, one = self._giving_way(compliance), self._iterations(1, m.sample_count)
+            launches = [(give_way, one)] * limit
+        else:
+            many, rest = divmod(limit, linear.UNROLL)
+            launches = [(self._iterations(linear.UNROLL, 0),)] * many + [(self._iterations(1, 0),)] * rest
+        for launch in launches:
+            for part in launch:
+                part()
             if self._scalars[linear.STOP] != 0.0:
                 break
         iterations = int(self._scalars[linear.ITERATIONS])
         self._tired = self._tired or iterations > TIRED
         return iterations, self._scalars[linear.STOP] == linear.NEGATIVE
 
-    def _give_way(self, compliance: Compliance) -> None:
-        """How the device moves when the tissue moves along the direction of conjugate gradients."""
+    def _iterations(self, steps: int, samples: int) -> Callable[[], None]:
+        """Some steps of conjugate gradients with the first `samples` contacts giving way, ready to be done again and again."""
+        m, t, p, c = self.model, self._touching, self.model.pockets, self._space
+        return bound(
+            linear.iterate, steps, t.count, samples, m.vertex_count, c.count, p.count, m.row_first, m.column,
+            self._tissue.matrix, self._inverse, m.free, p.row_first, p.column, self._tissue.slope, p.stiffness, p.volume,
+            p.vertex_first, p.vertex_pocket, self._tissue.slope_by_vertex, self._answers, t.first, t.corners, t.vertices,
+            t.weights, t.normal, t.slope, t.slide, m.sample_nodes, m.sample_along, lent(self._answer), c.cluster_of,
+            c.cluster_first, c.members, c.modes, c.rotation, c.coarse_inverse, self._coarse, t.scratch, self._partial,
+            self.vectors, self._scalars,
+        )  # fmt: skip
+
+    def _giving_way(self, compliance: Compliance) -> Callable[[], None]:
+        """What finds how the device moves when the tissue moves along the direction of conjugate gradients."""
         m, t = self.model, self._touching
-        linear.push_on_device(
-            m.sample_count, m.node_count, t.vertices, t.weights, t.normal, t.slope, t.slide, m.sample_nodes, m.sample_along,
-            m.node_first, m.node_samples, self.vectors, t.scratch, self._push,
+        push = bound(
+            linear.push_on_device, m.sample_count, m.node_count, t.vertices, t.weights, t.normal, t.slope, t.slide,
+            m.sample_nodes, m.sample_along, m.node_first, m.node_samples, self.vectors, t.scratch, lent(self._push),
         )  # fmt: skip
         force = np.zeros((m.node_count, 6))
-        force[:, :3] = self._push.to_numpy()
-        self._answer.from_numpy(_displacements(compliance.solve(force.ravel())))
 
+        def give_way() -> None:
+            push()
+            force[:, :3] = self._push
+            self._answer[:] = compliance.solve(force.ravel()).reshape(-1, 6)[:, :3]
 
-def _displacements(motion: np.ndarray) -> np.ndarray:
-    """The displacements [m] among motions of nodes, shape (k, 3), as the backend takes them."""
-    return np.ascontiguousarray(motion.reshape(-1, 6)[:, :3], dtype=np.float32)
+        return give_way

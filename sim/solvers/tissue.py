@@ -28,6 +28,7 @@ class Tissue:
         n = m.vertex_count
         self.force, self.before = zeros(n, vec3), zeros(n, vec3d)
         self.matrix, self.slope = zeros(m.entry_count, mat3), zeros(m.pockets.entry_count, vec3)
+        self.slope_by_vertex = zeros(m.pockets.entry_count, vec3)
         self._rim, self._dead, self._pull = (zeros(n, vec3) for _ in range(3))
         self._all = put(np.ones(n), ti.f32)
         self._own, self._element_stress = zeros(n, mat3), zeros(m.tet_count, mat3)
@@ -193,7 +194,7 @@ class Tissue:
     # --- stiffness --------------------------------------------------------------------------------------------------
 
     def assemble(self, state: State, *, whole: bool) -> None:
-        """Leave block rows of the slope of −force in `matrix` and the pockets' slopes in `slope`.
+        """Leave block rows of the slope of −force in `matrix` and the pockets' slopes in `slope` and `slope_by_vertex`.
 
         With `whole` the exact slope, which may be indefinite, else a positive one near it.
         """
@@ -211,7 +212,9 @@ class Tissue:
             m.upper_count, m.upper, m.mirror, m.row, m.column, m.entry_first, m.entry_blocks, self._blocks, m.loaded.edges,
             m.loaded.triangles, self._load, m.rest, u, m.free, own, self.matrix,
         )  # fmt: skip
-        pockets.pocket_slopes(p.entry_count, p.entry_first, p.entry_corners, p.column, m.free, self._area, self.slope)
+        pockets.pocket_slopes(
+            p.entry_count, p.entry_first, p.entry_corners, p.column, p.place, m.free, self._area, self.slope, self.slope_by_vertex
+        )
 
 
 def _delta(h: float, time: np.ndarray) -> np.ndarray:

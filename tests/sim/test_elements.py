@@ -60,9 +60,13 @@ class Evaluated:
         self._tissue.assemble(self._state, whole=whole)
         values = host(self._tissue._blocks).reshape(-1, 10, 3, 3)
         found = np.empty((len(values), 4, 3, 4, 3))
+        tets = host(self.model.tets)
         for number, (a, b) in enumerate(PAIRS):
-            found[:, b, :, a] = values[:, number].transpose(0, 2, 1)
-            found[:, a, :, b] = values[:, number]
+            # Kept with the row of the lesser vertex.
+            turned = (tets[:, a] > tets[:, b])[:, None, None]
+            one = np.where(turned, values[:, number].transpose(0, 2, 1), values[:, number])
+            found[:, b, :, a] = one.transpose(0, 2, 1)
+            found[:, a, :, b] = one
         return found.reshape(-1, 12, 12)
 
     def stiffness(self, u: np.ndarray, *, whole: bool = True) -> np.ndarray:
