@@ -95,7 +95,7 @@ class Case:
     def save(self, folder: FilePath) -> None:
         """Write the case to a folder: `mesh.vtu`, `case.json`, `arrays.npz`."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_mesh(self.mesh, folder / "mesh.vtu")
+        write_mesh(self.mesh, folder / "mesh.vtu", compressed=False)
         about = {
             "name": self.name,
             "tissues": {str(label): dataclasses.asdict(tissue) for label, tissue in self.tissues.items()},

@@ -43,6 +43,9 @@ BESIDE_STENT = 3.0
 
 BESIDE_MM = 15.0
 
+STRETCHES_KEPT = 8
+"""How many stretches of one vessel are kept for further devices."""
+
 END_MARGIN_MM = 2.0
 """How far the stent stays away from the ends of the vessel, which are held."""
 
@@ -196,6 +199,7 @@ class Survey:
     path: Path
     profile: Profile
     _qualities: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    _stretches: dict[tuple[float, float], TetMesh] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def case(
         self,
@@ -232,7 +236,7 @@ class Survey:
         station += offset_mm
         guide = guide_of(path, 0.5 * chosen.balloon.nominal_diameter_mm)
         lattice = place(chosen.stent, guide, station_mm=station * guide.length / path.length)
-        wall, cut = _stretch(vessel.wall, path, station, chosen, lesion)
+        wall, cut = self._stretch(station, chosen, lesion)
         return Case(
             name=vessel.name,
             mesh=wall,
@@ -250,6 +254,23 @@ class Survey:
                 for name, asked in (("predilation", predilate), ("postdilation", postdilate))
                 if asked is not None
             ),
+        )
+
+    def _stretch(self, station: float, device: Device, lesion: Lesion) -> tuple[TetMesh, tuple[str, ...]]:
+        """The part of a long vessel that matters to the stent, cut once for devices as long, and what to say of it."""
+        wall, path = self.vessel.wall, self.path
+        half = 0.5 * device.stent.length_mm + max(BESIDE_MM, BESIDE_STENT * lesion.reference_diameter_mm)
+        first, last = max(station - half, 0.0), min(station + half, path.length)
+        if (first, last) not in self._stretches:
+            if len(self._stretches) >= STRETCHES_KEPT:
+                self._stretches.pop(next(iter(self._stretches)))
+            self._stretches[first, last] = stretch_of(wall, path, first_mm=first, last_mm=last)
+        part = self._stretches[first, last]
+        if part.tet_count > 0.8 * wall.tet_count:
+            return wall, ()
+        return part, (
+            f"The wall was simulated from {first:.0f} to {last:.0f} mm along the path and held where it was cut; "
+            f"the rest of the vessel, {wall.tet_count - part.tet_count:,} of {wall.tet_count:,} tetrahedra, was left out.",
         )
 
     def lesion(self) -> Lesion:
@@ -325,19 +346,6 @@ def _device(name: str | None, lesion: Lesion, path: Path, among: Sequence[Device
         reference_diameter_mm=lesion.reference_diameter_mm,
         lesion_length_mm=lesion.length_mm,
         is_nearest=name is None,
-    )
-
-
-def _stretch(wall: TetMesh, path: Path, station: float, device: Device, lesion: Lesion) -> tuple[TetMesh, tuple[str, ...]]:
-    """The part of a long vessel that matters to the stent, and what to say of it."""
-    half = 0.5 * device.stent.length_mm + max(BESIDE_MM, BESIDE_STENT * lesion.reference_diameter_mm)
-    first, last = max(station - half, 0.0), min(station + half, path.length)
-    part = stretch_of(wall, path, first_mm=first, last_mm=last)
-    if part.tet_count > 0.8 * wall.tet_count:
-        return wall, ()
-    return part, (
-        f"The wall was simulated from {first:.0f} to {last:.0f} mm along the path and held where it was cut; "
-        f"the rest of the vessel, {wall.tet_count - part.tet_count:,} of {wall.tet_count:,} tetrahedra, was left out.",
     )
 
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from meshing.centrelines import Path
 from meshing.errors import InputError
@@ -224,7 +225,9 @@ def guided(balloon: Balloon, axis_mm: np.ndarray) -> GuidedBalloon:
 def rods_of(lattice: Lattice, design: StentDesign, axis: np.ndarray) -> tuple[RodNetwork, Pose]:
     """A lattice's struts and bridges as rods about an axis [m], shape (q, 3), free of stress where they are."""
     x, section, metal = lattice.nodes * 1e-3, _section(design), _metal(design)
-    return join(x, [Strand(nodes, _strut_frames(x[nodes], axis), section, metal) for nodes in lattice.strands()])
+    strands = lattice.strands()
+    frames = _strut_frames([x[nodes] for nodes in strands], axis)
+    return join(x, [Strand(nodes, frame, section, metal) for nodes, frame in zip(strands, frames, strict=True)])
 
 
 def drag_of(design: StentDesign, borne: np.ndarray, drag: float) -> np.ndarray:
@@ -269,15 +272,19 @@ def tributary(lattice: Lattice) -> np.ndarray:
     return np.where(lattice.node_ring >= 0, borne / ring[lattice.node_ring], 0.0)
 
 
-def _strut_frames(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """Frames along a strut about an axis: width across it, thickness away from the axis, the strut itself; shape (k, 3, 3)."""
-    along = np.gradient(points, axis=0)
-    along /= np.linalg.norm(along, axis=1, keepdims=True)
-    nearest = axis[np.argmin(np.linalg.norm(points[:, None] - axis[None], axis=2), axis=1)]
-    off = points - nearest
-    across = np.cross(off, along)
-    across /= np.linalg.norm(across, axis=1, keepdims=True)
-    return np.stack([across, np.cross(along, across), along], 2)
+def _strut_frames(strands: Sequence[np.ndarray], axis: np.ndarray) -> list[np.ndarray]:
+    """Frames along struts (k, 3) about an axis: across the strut, away from the axis, along the strut; (k, 3, 3) each."""
+    frames: dict[int, np.ndarray] = {}
+    for size in {len(one) for one in strands}:
+        alike = [number for number, one in enumerate(strands) if len(one) == size]
+        points = np.stack([strands[number] for number in alike])
+        along = np.gradient(points, axis=1)
+        along /= np.linalg.norm(along, axis=2, keepdims=True)
+        off = points - axis[KDTree(axis).query(points)[1]]
+        across = np.cross(off, along)
+        across /= np.linalg.norm(across, axis=2, keepdims=True)
+        frames |= zip(alike, np.stack([across, np.cross(along, across), along], 3), strict=True)
+    return [frames[number] for number in range(len(strands))]
 
 
 def _divided(places: np.ndarray, pairs: np.ndarray, parts: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
