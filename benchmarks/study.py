@@ -8,6 +8,7 @@ an hour or more and wants a quiet machine. The table goes into its section of RE
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -128,14 +129,14 @@ def kills(folder: Path, *, runs: int = 2000) -> list[Row]:
                     pid = dice.choice(workers_of(os.getpid()))
                 else:
                     pid = scheduler.pid if victim == "scheduler" else client.pid
-                os.kill(pid, signal.SIGKILL)
+                kill(pid)
             if victim == "worker":
                 # The study goes on. More workers are killed, then it is stopped, so that the others meet it unfinished.
                 for _ in range(WORKERS_KILLED - 1):
                     goal = executions(log) + runs // 40
                     while executions(log) < goal and client.poll() is None:
                         time.sleep(0.02)
-                    os.kill(dice.choice(workers_of(os.getpid())), signal.SIGKILL)
+                    kill(dice.choice(workers_of(os.getpid())))
                 client.send_signal(signal.SIGINT)
             out = client.communicate(timeout=600)[0].decode()
             told.append(f"{f'{WORKERS_KILLED} workers' if victim == 'worker' else victim}: exit {client.returncode}")
@@ -219,6 +220,12 @@ def overhead(folder: Path, *, runs: int = 1000) -> list[Row]:
         whole = time.perf_counter() - began
     own = float(table.frame["run_s"].to_numpy(float).sum())
     return [(f"overhead a run, {runs:,} runs, 1 worker", "<= 20 ms", f"{1e3 * (whole - own) / runs:.1f} ms")]
+
+
+def kill(pid: int) -> None:
+    """Kill a process unless it has ended by itself meanwhile."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def compilations() -> Callable[[], int]:

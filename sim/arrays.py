@@ -14,6 +14,7 @@ vec4 = ti.types.vector(4, ti.f32)
 vec8 = ti.types.vector(8, ti.f32)
 mat3 = ti.types.matrix(3, 3, ti.f32)
 vec3d = ti.types.vector(3, ti.f64)
+vec4d = ti.types.vector(4, ti.f64)
 vec8d = ti.types.vector(8, ti.f64)
 mat3d = ti.types.matrix(3, 3, ti.f64)
 ivec2 = ti.types.vector(2, ti.i32)
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         def fill(self, value: float) -> None: ...
 
     Ints = Longs = Floats = Doubles = Vec2s = Vec3s = Vec4s = Vec8s = Vec3ds = Mat3s = Mat3ds = IVec2s = IVec3s = IVec4s = Array
-    FloatTable = Vec3Table = Mat3Table = Passed = Array
+    FloatTable = DoubleTable = DoubleCube = Vec3Table = Mat3Table = Vec4ds = Vec4dTable = Passed = Array
 else:
     Array = Any
     Passed = ti.template()
@@ -43,6 +44,8 @@ else:
     Floats = ti.types.ndarray(dtype=ti.f32, ndim=1)
     Doubles = ti.types.ndarray(dtype=ti.f64, ndim=1)
     FloatTable = ti.types.ndarray(dtype=ti.f32, ndim=2)
+    DoubleTable = ti.types.ndarray(dtype=ti.f64, ndim=2)
+    DoubleCube = ti.types.ndarray(dtype=ti.f64, ndim=3)
     Vec3Table = ti.types.ndarray(dtype=vec3, ndim=2)
     Mat3Table = ti.types.ndarray(dtype=mat3, ndim=2)
     Vec2s = ti.types.ndarray(dtype=vec2, ndim=1)
@@ -50,6 +53,8 @@ else:
     Vec4s = ti.types.ndarray(dtype=vec4, ndim=1)
     Vec8s = ti.types.ndarray(dtype=vec8, ndim=1)
     Vec3ds = ti.types.ndarray(dtype=vec3d, ndim=1)
+    Vec4ds = ti.types.ndarray(dtype=vec4d, ndim=1)
+    Vec4dTable = ti.types.ndarray(dtype=vec4d, ndim=2)
     Mat3s = ti.types.ndarray(dtype=mat3, ndim=1)
     Mat3ds = ti.types.ndarray(dtype=mat3d, ndim=1)
     IVec2s = ti.types.ndarray(dtype=ivec2, ndim=1)

@@ -55,9 +55,8 @@ class FibreGroup:
         return np.einsum("ef,ef->e", self.weights, energy), force[:, 0], self.weights * tangent
 
     def tangent(self, stiffness: np.ndarray) -> np.ndarray:
-        """Slope of tension and bending moments with respect to stretch and curvatures, shape (g, 3, 3), from fibres' E A [N]."""
-        entries = (stiffness[:, None, :] @ self.pairs)[:, 0]
-        return entries[:, [[0, 1, 2], [1, 3, 4], [2, 4, 5]]]
+        """Slope of tension and moments in stretch and curvatures from fibres' E A [N]: the upper triangle, shape (g, 6)."""
+        return (stiffness[:, None, :] @ self.pairs)[:, 0]
 
     def history_after(self, strain: np.ndarray, history: np.ndarray) -> np.ndarray:
         """The group's part of the history after a tick, flat."""

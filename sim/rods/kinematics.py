@@ -1,28 +1,21 @@
-"""Strain of two-node rods at their middle, its first and its second derivative.
+"""Strain of two-node rods at their middle, its first and its second derivative, in double precision.
 
 Simo 1985, doi:10.1016/0045-7825(85)90050-7; the middle frame R_m = R₁ exp(log(R₁ᵀR₂)/2) after Crisfield & Jelenić 1999,
 doi:10.1098/rspa.1999.0352, so that strain does not change when the rod is moved as a rigid body.
 
 An element's own motion is three vectors in the frame of space: v = δx₂ − δx₁, the mean spin s = (w₁ + w₂)/2 and the
-difference of spins q = w₂ − w₁. With Φ = φ× and the factors of `TurnFactors`:
+difference of spins q = w₂ − w₁. With Φ = φ× and the factors of `turn_factors`:
 δΓ = R_mᵀ (v/L + γ × (s − k Φ q)),  δκ = R_mᵀ (g I + h φφᵀ) q / L.
 """
 
 import dataclasses
 
 import numpy as np
+import taichi as ti
 
-from sim.rods.rotations import (
-    TurnFactors,
-    cross,
-    halfway,
-    inverse,
-    quaternion_product,
-    skew,
-    to_matrices,
-    to_vectors,
-    turn_factors,
-)
+from sim import backend
+from sim.arrays import DoubleCube, Doubles, DoubleTable, IVec2s, Mat3ds, Passed, Vec3ds, Vec4ds, Vec4dTable, lent, mat3d, vec3d
+from sim.rods.turning import halfway, inverse, matrix_of, product, shortest, skew, turn_factors, vector_of
 
 # Ends that turn further against each other than this [rad] cannot be told from ends that turn the other way.
 LARGEST_TURN = 3.0
@@ -41,7 +34,7 @@ class Middle:
     turn
         φ, the second end's rotation against the first [rad], shape (m, 3).
     length
-        L [m], shape (m, 1).
+        L [m], shape (m,).
     strain
         Γ and κ [1/m], before rest values are taken off, in the frame of the middle, shape (m, 6).
     """
@@ -53,113 +46,168 @@ class Middle:
     strain: np.ndarray
 
 
-def middle_of(first: np.ndarray, second: np.ndarray, edge: np.ndarray, length: np.ndarray) -> Middle:
-    """See elements from their middle: quaternions of both ends, shape (m, 4), edges [m], shape (m, 3), and rest lengths [m].
+def middle_of(
+    elements: np.ndarray, position: np.ndarray, rotation: np.ndarray, end_rotations: np.ndarray, length: np.ndarray
+) -> Middle:
+    """See elements, node pairs (m, 2), from their middle.
+
+    Nodes' positions [m], shape (n, 3), and quaternions, shape (n, 4); those that turn a node's frame into that of the element's
+    end there, shape (m, 2, 4); rest lengths [m], shape (m,).
 
     Raises
     ------
     FloatingPointError
         If the ends of an element turn by nearly half a turn against each other.
     """
-    between = quaternion_product(inverse(first), second)
-    turn = to_vectors(between)
-    size2 = np.einsum("ei,ei->e", turn, turn)
-    if size2.size and not size2.max() <= LARGEST_TURN**2:
-        worst = int(np.argmax(size2))
+    count = len(elements)
+    found = Middle(np.empty((count, 3, 3)), np.empty((count, 3)), np.empty((count, 3)), length, np.empty((count, 6)))
+    if count == 0:
+        return found
+    backend.current()
+    see_from_middle(
+        count, lent(elements), lent(np.ascontiguousarray(position)), lent(np.ascontiguousarray(rotation)), lent(end_rotations),
+        lent(length), lent(found.frame), lent(found.stretch), lent(found.turn), lent(found.strain),
+    )  # fmt: skip
+    size = np.sqrt(np.einsum("ei,ei->e", found.turn, found.turn))
+    if not size.max() <= LARGEST_TURN:
+        worst = int(np.argmax(size))
         raise FloatingPointError(
-            f"The ends of rod element {worst} turn by {np.sqrt(size2[worst]):.2f} rad against each other, more than "
+            f"The ends of rod element {worst} turn by {size[worst]:.2f} rad against each other, more than "
             f"{LARGEST_TURN:g}. Divide the rod more finely, or move it in smaller steps."
         )
-    frame = to_matrices(quaternion_product(first, halfway(between)))
-    length = length[:, None]
-    stretch = edge / length
-    strain = np.empty((len(edge), 6))
-    strain[:, :3] = np.einsum("eji,ej->ei", frame, stretch)
-    strain[:, 2] -= 1.0
-    strain[:, 3:] = turn / length
-    return Middle(frame, stretch, np.einsum("eij,ej->ei", frame, turn), length, strain)
+    return found
 
 
 def pull(middle: Middle, resultant: np.ndarray) -> np.ndarray:
-    """Slope of the energy with respect to v, s and q, shape (m, 9), from forces [N] and moments [N·m] of the section."""
-    n = np.einsum("eij,ej->ei", middle.frame, resultant[:, :3])
-    m = np.einsum("eij,ej->ei", middle.frame, resultant[:, 3:])
-    phi, factors = middle.turn, turn_factors(middle.turn)
-    across = middle.length * cross(n, middle.stretch)
-    out = np.empty((len(n), 9))
-    out[:, :3] = n
-    out[:, 3:6] = across
-    along = factors.h * np.einsum("ei,ei->e", phi, m)
-    out[:, 6:] = factors.g[:, None] * m + along[:, None] * phi - factors.k[:, None] * cross(across, phi)
+    """Slope of the energy with respect to v, s and q, shape (m, 9), from forces [N] and moments [N·m] of the section, (m, 6)."""
+    out = np.empty((len(resultant), 9))
+    if len(out):
+        pull_of_elements(
+            len(out), lent(middle.frame), lent(middle.stretch), lent(middle.turn), lent(middle.length), lent(resultant), lent(out)
+        )
     return out
 
 
-def strain_operator(middle: Middle, factors: TurnFactors) -> np.ndarray:
-    """Derivative B of the strain with respect to v, s and q, shape (m, 6, 9)."""
-    phi, count = middle.turn, len(middle.turn)
-    back = np.ascontiguousarray(middle.frame.transpose(0, 2, 1))
-    out = np.zeros((count, 6, 9))
-    out[:, :3, :3] = back / middle.length[:, :, None]
-    out[:, :3, 3:6] = back @ skew(middle.stretch)
-    # γ × (φ × q) = φ (γ·q) − q (γ·φ).
-    dot = np.einsum("ei,ei->e", middle.stretch, phi)
-    inner = phi[:, :, None] * middle.stretch[:, None, :]
-    diagonal = np.arange(3)
-    inner[:, diagonal, diagonal] -= dot[:, None]
-    out[:, :3, 6:] = -back @ (factors.k[:, None, None] * inner)
-    out[:, 3:, 6:] = back @ (_bending(phi, factors) / middle.length[:, :, None])
-    return out
+def stiffness(middle: Middle, resultant: np.ndarray, moduli: np.ndarray, *, positive: bool) -> np.ndarray:
+    """Second derivative of the energy with respect to v, s and q, shape (m, 9, 9), symmetric.
 
+    From forces [N] and moments [N·m], shape (m, 6), and the slope of these in strain, shape (m, 12): the stiffness against
+    shear, stretch, bending and twist and, beside it, what fibres add between stretch and bending, the upper triangle.
+    Its skew part, half of the moments left over at the nodes, belongs to how rotations are counted and not to the energy.
 
-def tension_stiffness(middle: Middle, resultant: np.ndarray) -> np.ndarray:
-    """Stiffness of pulled elements against turning aside, with respect to v, shape (m, 3, 3); never negative."""
-    n = np.einsum("eij,ej->ei", middle.frame, resultant[:, :3])
-    size = np.linalg.norm(middle.stretch, axis=1)
-    unit = middle.stretch / size[:, None]
-    tension = np.maximum(np.einsum("ei,ei->e", n, unit), 0.0) / (size * middle.length[:, 0])
-    return tension[:, None, None] * (np.eye(3) - unit[:, :, None] * unit[:, None, :])
-
-
-def geometric_stiffness(middle: Middle, factors: TurnFactors, resultant: np.ndarray) -> np.ndarray:
-    """Part of the energy's second derivative with respect to v, s and q that the stress brings, shape (m, 9, 9).
-
-    It is the derivative of `pull` at fixed force and moment of the section. Its skew part, which is half of the moments
-    left over at the nodes, belongs to how rotations are counted and not to the energy; it is taken off.
+    `positive` leaves out what may be negative: BᵀCB and the tension's resistance to turning aside remain, which are
+    positive semidefinite.
     """
-    n = np.einsum("eij,ej->ei", middle.frame, resultant[:, :3])
-    m = np.einsum("eij,ej->ei", middle.frame, resultant[:, 3:])
-    phi, length = middle.turn, middle.length
-    k = factors.k[:, None]
-    across = cross(n, middle.stretch)
-    along = np.einsum("ei,ei->e", phi, m)[:, None]
-    slope_q = factors.g[:, None] * m + factors.h[:, None] * along * phi - k * length * cross(across, phi)
-    pulled, turned = skew(n), skew(phi)
-    spin_q = -k[:, :, None] * turned
-    stretched = skew(middle.stretch)
-    out = np.zeros((len(n), 9, 9))
-    out[:, :3, 3:6] = -pulled
-    out[:, 3:6, :3] = pulled
-    out[:, :3, 6:] = -pulled @ spin_q
-    out[:, 6:, :3] = out[:, :3, 6:].transpose(0, 2, 1)
-    shear = length[:, :, None] * (stretched @ pulled)
-    out[:, 3:6, 3:6] = 0.5 * (shear + shear.transpose(0, 2, 1))
-    lever = (k * length)[:, :, None] * (turned @ (pulled @ stretched)) - skew(slope_q)
-    mixed = 0.5 * (shear @ spin_q + lever.transpose(0, 2, 1))
-    out[:, 3:6, 6:], out[:, 6:, 3:6] = mixed, mixed.transpose(0, 2, 1)
-    bend = factors.g_slope[:, None] * m + factors.h_slope[:, None] * along * phi
-    bend -= factors.k_slope[:, None] * length * cross(across, phi)
-    inner = bend[:, :, None] * phi[:, None, :] + factors.h[:, None, None] * (phi[:, :, None] * m[:, None, :])
-    inner -= (k * length)[:, :, None] * skew(across)
-    diagonal = np.arange(3)
-    inner[:, diagonal, diagonal] += factors.h[:, None] * along
-    corner = lever @ spin_q + inner @ _bending(phi, factors)
-    out[:, 6:, 6:] = 0.5 * (corner + corner.transpose(0, 2, 1))
+    out = np.empty((len(resultant), 9, 9))
+    if len(out):
+        stiffness_of_elements(
+            len(out), int(positive), lent(middle.frame), lent(middle.stretch), lent(middle.turn), lent(middle.length),
+            lent(resultant), lent(moduli), lent(out),
+        )  # fmt: skip
     return out
 
 
-def _bending(phi: np.ndarray, factors: TurnFactors) -> np.ndarray:
-    """g I + h φφᵀ, shape (m, 3, 3)."""
-    out = factors.h[:, None, None] * (phi[:, :, None] * phi[:, None, :])
-    diagonal = np.arange(3)
-    out[:, diagonal, diagonal] += factors.g[:, None]
-    return out
+@ti.kernel
+def see_from_middle(
+    count: int, elements: IVec2s, position: Vec3ds, rotation: Vec4ds, end_rotations: Vec4dTable, length: Doubles,
+    frame_out: Mat3ds, stretch_out: Vec3ds, turn_out: Vec3ds, strain_out: DoubleTable,
+):  # fmt: skip
+    """See `Middle`."""
+    for e in range(count):
+        first, second = elements[e][0], elements[e][1]
+        start = product(rotation[first], end_rotations[e, 0])
+        between = shortest(product(inverse(start), product(rotation[second], end_rotations[e, 1])))
+        turn = vector_of(between)
+        frame = matrix_of(product(start, halfway(between)))
+        stretch = (position[second] - position[first]) / length[e]
+        shear = frame.transpose() @ stretch
+        for i in ti.static(range(3)):
+            strain_out[e, i] = shear[i]
+            strain_out[e, 3 + i] = turn[i] / length[e]
+        strain_out[e, 2] = shear[2] - 1.0
+        frame_out[e], stretch_out[e], turn_out[e] = frame, stretch, frame @ turn
+
+
+@ti.kernel
+def pull_of_elements(
+    count: int, frame: Mat3ds, stretch: Vec3ds, turn: Vec3ds, length: Doubles, resultant: DoubleTable, out: DoubleTable
+):
+    """See `pull`."""
+    for e in range(count):
+        n, m = section_forces(e, frame, resultant)
+        g, h, k, _g, _h, _k = turn_factors(turn[e])
+        phi = turn[e]
+        across = length[e] * n.cross(stretch[e])
+        on_spins = g * m + (h * phi.dot(m)) * phi - k * across.cross(phi)
+        for i in ti.static(range(3)):
+            out[e, i], out[e, 3 + i], out[e, 6 + i] = n[i], across[i], on_spins[i]
+
+
+@ti.kernel
+def stiffness_of_elements(
+    count: int, positive: int, frame: Mat3ds, stretch: Vec3ds, turn: Vec3ds, length: Doubles, resultant: DoubleTable,
+    moduli: DoubleTable, out: DoubleCube,
+):  # fmt: skip
+    """See `stiffness`."""
+    for e in range(count):
+        n, m = section_forces(e, frame, resultant)
+        g, h, k, g_slope, h_slope, k_slope = turn_factors(turn[e])
+        phi, gamma, long, r, one = turn[e], stretch[e], length[e], frame[e], ti.Matrix.identity(ti.f64, 3)
+        # Strain: δΓ = v/L + skew(γ) s + lean q and δκ = bending q / L, in the frame of space.
+        sway = skew(gamma)
+        lean = -k * (phi.outer_product(gamma) - gamma.dot(phi) * one)
+        bending = g * one + h * phi.outer_product(phi)
+        c_nn, c_nm, c_mm = section_moduli(e, r, moduli)
+        vs, vq = c_nn @ sway, c_nn @ lean + c_nm @ bending / long
+        vv, ss, sq = c_nn / long, long * (sway.transpose() @ vs), long * (sway.transpose() @ vq)
+        qq = lean.transpose() @ c_nm @ bending
+        qq = long * (lean.transpose() @ c_nn @ lean) + qq + qq.transpose() + bending @ c_mm @ bending / long
+        if positive != 0:
+            size = gamma.norm()
+            tension = ti.max(n.dot(gamma), ti.f64(0.0)) / (size * size * long)
+            vv += tension * (one - gamma.outer_product(gamma) / (size * size))
+        else:
+            pulled, spin_q = skew(n), -k * skew(phi)
+            across = n.cross(gamma)
+            along = phi.dot(m)
+            on_spins = g * m + (h * along) * phi - (k * long) * across.cross(phi)
+            shear = long * (sway @ pulled)
+            lever = (k * long) * (skew(phi) @ pulled @ sway) - skew(on_spins)
+            bend = g_slope * m + (h_slope * along) * phi - (k_slope * long) * across.cross(phi)
+            inner = bend.outer_product(phi) + h * phi.outer_product(m) - (k * long) * skew(across) + (h * along) * one
+            corner = lever @ spin_q + inner @ bending
+            vs -= pulled
+            vq -= pulled @ spin_q
+            ss += 0.5 * (shear + shear.transpose())
+            sq += 0.5 * (shear @ spin_q + lever.transpose())
+            qq += 0.5 * (corner + corner.transpose())
+        for i, j in ti.static(ti.ndrange(3, 3)):
+            out[e, i, j], out[e, 3 + i, 3 + j], out[e, 6 + i, 6 + j] = vv[i, j], ss[i, j], qq[i, j]
+            out[e, i, 3 + j], out[e, 3 + j, i] = vs[i, j], vs[i, j]
+            out[e, i, 6 + j], out[e, 6 + j, i] = vq[i, j], vq[i, j]
+            out[e, 3 + i, 6 + j], out[e, 6 + j, 3 + i] = sq[i, j], sq[i, j]
+
+
+@ti.func
+def section_forces(e, frame: Passed, resultant: Passed):  # pyright: ignore
+    """Force [N] and moment [N·m] of an element's section in the frame of space."""
+    n = vec3d(resultant[e, 0], resultant[e, 1], resultant[e, 2])
+    m = vec3d(resultant[e, 3], resultant[e, 4], resultant[e, 5])
+    return frame[e] @ n, frame[e] @ m
+
+
+@ti.func
+def section_moduli(e, r, moduli: Passed):  # pyright: ignore
+    """Slope of force and moment in Γ and κ, in the frame of space: of force in Γ, of force in κ, of moment in κ."""
+    nought = 0.0 * moduli[e, 0]
+    nn = mat3d([[moduli[e, 0], nought, nought], [nought, moduli[e, 1], nought], [nought, nought, moduli[e, 2] + moduli[e, 6]]])
+    nm = mat3d([[nought, nought, nought], [nought, nought, nought], [moduli[e, 7], moduli[e, 8], nought]])
+    mm = mat3d(
+        [
+            [moduli[e, 3] + moduli[e, 9], moduli[e, 10], nought],
+            [moduli[e, 10], moduli[e, 4] + moduli[e, 11], nought],
+            [nought, nought, moduli[e, 5]],
+        ]
+    )
+    back = r.transpose()
+    return r @ nn @ back, r @ nm @ back, r @ mm @ back

@@ -2,21 +2,16 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
 
+from sim.rods import kinematics
 from sim.rods.fibres import FibreGroup, fibre_groups
-from sim.rods.kinematics import (
-    Middle,
-    geometric_stiffness,
-    middle_of,
-    pull,
-    strain_operator,
-    tension_stiffness,
-)
+from sim.rods.kinematics import Middle
 from sim.rods.laws import Law, LinearElastic
-from sim.rods.rotations import from_vectors, quaternion_product, turn_factors
+from sim.rods.rotations import from_vectors, quaternion_product
 from sim.rods.sections import Joint, Section
 
 
@@ -79,10 +74,7 @@ class RodNetwork:
 
     def middle(self, pose: Pose) -> Middle:
         """The elements seen from their middle."""
-        first, second = self.elements.T
-        start = quaternion_product(pose.rotation[first], self.end_rotations[:, 0])
-        end = quaternion_product(pose.rotation[second], self.end_rotations[:, 1])
-        return middle_of(start, end, pose.position[second] - pose.position[first], self.rest_length)
+        return kinematics.middle_of(self._ends, pose.position, pose.rotation, self.end_rotations, self.rest_length)
 
     def strains(self, pose: Pose) -> np.ndarray:
         """Two shears, stretch, two curvatures and twist [1/m] beyond the rest values, shape (m, 6)."""
@@ -90,7 +82,7 @@ class RodNetwork:
 
     def resultants(self, pose: Pose, history: np.ndarray) -> np.ndarray:
         """Forces [N] and moments [N·m] of the sections in the middle's frame, shape (m, 6)."""
-        return self._resultants(self.strains(pose), history)[1]
+        return self._bent(pose, history)[2]
 
     def surface_strains(self, pose: Pose) -> np.ndarray:
         """Largest strain along the rod at the surface of a rectangular section, shape (m,); round ones have less."""
@@ -108,31 +100,20 @@ class RodNetwork:
         FloatingPointError
             If the ends of an element turn by nearly half a turn against each other.
         """
-        middle = self.middle(pose)
-        energy, resultant, _ = self._resultants(middle.strain - self.rest_strain, history)
-        slope = self._gather @ pull(middle, resultant).ravel()
+        middle, energy, resultant, _ = self._bent(pose, history)
+        slope = self._gather @ kinematics.pull(middle, resultant).ravel()
         return float(energy @ self.rest_length), slope.reshape(-1, 6)
 
     def stiffness(self, pose: Pose, history: np.ndarray, *, positive: bool = False) -> sparse.csc_matrix:
         """Second derivative of the energy with respect to a step of `Pose.moved`, shape (6n, 6n), symmetric.
 
-        `positive` leaves out what may be negative: BᵀCB and the tension's resistance to turning aside remain, which are
-        positive semidefinite.
+        `positive` leaves out what may be negative, so that it is positive semidefinite.
         """
-        middle = self.middle(pose)
-        factors = turn_factors(middle.turn)
-        strain = middle.strain - self.rest_strain
-        _, resultant, fibres = self._resultants(strain, history)
-        operator = strain_operator(middle, factors)
-        stressed = self._moduli[:, :, None] * operator
+        middle, _, resultant, fibres = self._bent(pose, history)
+        moduli = np.concatenate([self._moduli, np.zeros_like(self._moduli)], 1)
         for group, tangent in zip(self._fibres, fibres, strict=True):
-            stressed[group.elements, 2:5] += group.tangent(tangent) @ operator[group.elements, 2:5]
-        stressed *= self.rest_length[:, None, None]
-        local = operator.transpose(0, 2, 1) @ stressed
-        if positive:
-            local[:, :3, :3] += tension_stiffness(middle, resultant)
-        else:
-            local += geometric_stiffness(middle, factors, resultant)
+            moduli[group.elements, 6:] = group.tangent(tangent)
+        local = kinematics.stiffness(middle, resultant, moduli, positive=positive)
         rows, starts, spread = self._pattern
         size = 6 * self.node_count
         return sparse.csc_matrix((spread @ local.ravel(), rows.copy(), starts.copy()), shape=(size, size))
@@ -143,6 +124,14 @@ class RodNetwork:
         for group in self._fibres:
             after[group.place] = group.history_after(strain, history)
         return after
+
+    def _bent(self, pose: Pose, history: np.ndarray) -> tuple[Middle, np.ndarray, np.ndarray, list[np.ndarray]]:
+        """The elements' middle with what `_resultants` gives; slope and stiffness are asked at one pose, so the last is kept."""
+        kept = self._last
+        if not kept or kept[0] is not pose or kept[1] is not history:
+            middle = self.middle(pose)
+            kept[:] = pose, history, (middle, *self._resultants(middle.strain - self.rest_strain, history))
+        return kept[2]
 
     def _resultants(self, strain: np.ndarray, history: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
         """Energy a length [J/m], forces and moments of the sections, and the stiffness of each group's fibres [N]."""
@@ -155,6 +144,14 @@ class RodNetwork:
             resultant[group.elements, 2:5] += force
             fibres.append(stiffness)
         return energy, resultant, fibres
+
+    @functools.cached_property
+    def _last(self) -> list[Any]:
+        return []
+
+    @functools.cached_property
+    def _ends(self) -> np.ndarray:
+        return np.ascontiguousarray(self.elements, dtype=np.int32)
 
     @functools.cached_property
     def _fibres(self) -> tuple[FibreGroup, ...]:
