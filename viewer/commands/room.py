@@ -43,6 +43,14 @@ def room(
         str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for within the stent.", show_default=False)
     ] = None,
     bindings: Bindings = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Grey image behind the slices, in the frame of the input; without it, its labels.",
+            show_default=False,
+        ),
+    ] = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
     backend: BackendOption = Backend.auto,
@@ -75,7 +83,7 @@ def room(
         "postdilate": postdilate, "thickness_mm": thickness, "units": units and units.value,
     }  # fmt: skip
     place = (host, port) if browser else None
-    _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite, place=place)
+    _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite, place=place, image=image)
 
 
 def review(
@@ -163,6 +171,7 @@ def _do_by_hand(
     backend: Backend,
     overwrite: bool,
     place: tuple[str, int] | None,
+    image: Path | None,
 ) -> None:
     """Plan, open the window or serve the page, and write down what was done."""
     from rich.console import Console
@@ -173,27 +182,29 @@ def _do_by_hand(
     from viewer.commands.progress import progress_of
     from viewer.room.bindings import read_bindings
     from viewer.room.opening import open_session
+    from viewer.slices.volumes import volume_of_source
 
     (check_window if place is None else check_browser)(f"vesalius rehearse {source} -o {output}")
     keys, console = read_bindings(bindings), Console()
     case = planned(source, output, console, overwrite=overwrite, **choices)
     tell_notes(console, case.notes)
+    volume = volume_of_source(source, case.path.points, image)
     with progress_of("Room", console) as progress:
         session = open_session(case, output, backend_name=backend.value, progress=progress)
     if place is None:
         from viewer.room.desktop.window import run_room
 
-        wants_review = run_room(session, keys)
+        wants_review = run_room(session, keys, volume=volume)
         _tell_what_was_done(session, output, console)
         if wants_review:
             _open_review([output], bindings)
     else:
-        _serve(session, keys, place, output, console)
+        _serve(session, keys, place, output, console, volume)
     if session.error:
         raise typer.Exit(EXIT_DIVERGED)
 
 
-def _serve(session: Any, keys: Any, place: tuple[str, int], output: Path, console: Any) -> None:
+def _serve(session: Any, keys: Any, place: tuple[str, int], output: Path, console: Any, volume: Any) -> None:
     """Serve the room until Ctrl-C."""
     from viewer.room.browser.host import run_browser
     from viewer.room.comparing import write_comparison
@@ -208,7 +219,7 @@ def _serve(session: Any, keys: Any, place: tuple[str, int], output: Path, consol
     def after() -> Path | None:
         return write_comparison([hold(output)], output / "review.html") if _tell_what_was_done(session, output, console) else None
 
-    run_browser(session, keys, *place, tell=tell, after=after)
+    run_browser(session, keys, *place, tell=tell, after=after, volume=volume)
 
 
 def _open_review(folders: list[Path], bindings: Path | None) -> None:

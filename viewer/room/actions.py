@@ -46,6 +46,9 @@ ACTIONS = {
         Action("stress", "colour the wall by its stress, or not", "sight"),
         Action("clip", "cut the wall open, or not", "sight"),
         Action("follow", "let the camera follow the device, or not", "sight"),
-        Action("look_again", "put the camera back", "sight"),
+        Action("look_again", "put the camera back, or let the slices follow the device again", "sight"),
+        Action("slices", "slices through the image instead of the 3-D view, or not", "sight"),
+        Action("slices_on", "move the slices along the centreline, while held", "sight", True),
+        Action("slices_back", "move the slices back along the centreline, while held", "sight", True),
     )
 }

@@ -19,11 +19,18 @@ from viewer.room.cine import CineRun
 from viewer.room.gamepad import Gamepad, open_gamepad
 from viewer.room.monitor import PULSES_PER_S, Mode, Request, carm_of, preset_view, pulses_in, turned
 from viewer.room.session import Session, Snapshot
+from viewer.slices.deck import Deck
+from viewer.slices.volumes import Volume
 
 TURN_DEG_S = 20.0
 TURNS = {"carm_lao": (1.0, 0.0), "carm_rao": (-1.0, 0.0), "carm_cra": (0.0, 1.0), "carm_cau": (0.0, -1.0)}
+SCROLL_MM_S = 12.0
+SCROLLS = {"slices_on": 1.0, "slices_back": -1.0}
+NOTCH_MM = 1.0
+"""How far the slices go at a press, and at a notch of the wheel."""
+
 LONGEST_TURN_S = 0.1
-"""A host that was held up turns the C-arm by no more than this much time is worth [s]."""
+"""A host that was held up turns the C-arm, and moves the slices, by no more than this much time is worth [s]."""
 
 MODE_WORDS = {
     "plan": "Time has not begun: choose views, look about.",
@@ -61,6 +68,8 @@ class Desk:
         Simulated seconds a second; None while time stands still.
     course
         Times [s], highest pressures [atm] and X-ray times [s] of the ticks that were seen.
+    deck, shows_slices
+        The slices through the image, and whether they are looked at instead of the 3-D view.
     words, is_alarm
         The sentence at the foot, and whether it says that something went wrong.
     is_ending, wants_review
@@ -75,11 +84,13 @@ class Desk:
         see: Callable[[str], None],
         beam: BeamProcess | None = None,
         gamepad: Gamepad | None = None,
+        volume: Volume | None = None,
     ) -> None:
-        """see: the host's way to do what is of sight alone."""
+        """see: the host's way to do what is of sight alone; volume: what lies behind the outlines of the slices."""
         self.session, self.bindings = session, bindings
         self.case: Any = session.rehearsal.case
         self.beam = beam or BeamProcess(self.case)
+        self.deck, self.shows_slices = Deck(self.case, volume), False
         self._see, self._gamepad = see, gamepad or open_gamepad(bindings)
         self.mode, self.wants_review, self.is_ending = "plan", False, False
         self.carm_deg, self.beam_mode = (0.0, 0.0), "live"
@@ -110,11 +121,11 @@ class Desk:
             self._change_mode(value)
             return
         action = ACTIONS[verb]
-        if action.where == "sight":
-            self._see(verb)
-            return
         if action.is_held:
             (self._down.add if value else self._down.discard)(verb)
+        if action.where == "sight":
+            self._do_sight(verb, value)
+            return
         if verb in ("undo", "reset"):
             self._go_back(verb, actor)
             return
@@ -208,6 +219,25 @@ class Desk:
         self.say(f"Cine run {run.number} is being written.")
         threading.Thread(target=write, name="cine").start()
 
+    def _do_sight(self, verb: str, value: Any) -> None:
+        if verb == "slices":
+            self.shows_slices = not self.shows_slices
+        elif verb in SCROLLS:
+            if value and self.shows_slices:
+                self.deck.scroll(NOTCH_MM * SCROLLS[verb], self.session.latest)
+            return
+        elif verb == "look_again" and self.shows_slices:
+            self.deck.follow()
+            return
+        self._see(verb)
+
+    def wheel(self, name: str, notches: float, *, zooms: bool) -> None:
+        """Turn the wheel over one of the slices: it moves along its normal, or all of them show a wider or narrower field."""
+        if zooms:
+            self.deck.zoom(1.15**-notches)
+        else:
+            self.deck.scroll_one(name, NOTCH_MM * notches, self.session.latest)
+
     def _do_time(self, verb: str) -> None:
         if verb == "step":
             self.session.step()
@@ -266,7 +296,7 @@ class Desk:
         dt = session.rehearsal.dt
         self.speed = dt / max(snapshot.wall_s, elapsed, dt) if is_running else None
         self._take_gamepad()
-        self._turn_carm()
+        self._turn()
         self._take_picture(snapshot)
         self._loop()
         if self._told:
@@ -321,13 +351,17 @@ class Desk:
         self.carm_deg = snapshot.carm_deg
         self.say(f"Time went back to {snapshot.time_s:.2f} s and stands still.")
 
-    def _turn_carm(self) -> None:
+    def _turn(self) -> None:
+        """Turn the C-arm and move the slices for as long as their keys have been held."""
         now = time.perf_counter()
         elapsed, self._turned_at = min(now - self._turned_at, LONGEST_TURN_S), now
         ways = [TURNS[name] for name in self._down & set(TURNS)]
         if ways:
             by = TURN_DEG_S * elapsed
             self.carm_deg = turned(self.carm_deg, by * sum(way[0] for way in ways), by * sum(way[1] for way in ways))
+        scroll = sum(SCROLLS[name] for name in self._down & set(SCROLLS))
+        if scroll and self.shows_slices:
+            self.deck.scroll(SCROLL_MM_S * elapsed * scroll, self.session.latest)
 
     def _take_picture(self, snapshot: Snapshot) -> None:
         """While the pedal is down and time runs, or before it has begun, ask for a picture at every pulse."""

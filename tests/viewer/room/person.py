@@ -106,6 +106,7 @@ class Person:
         self.hold(Key.Key_I, inflate_ticks)
         self.pass_ticks(1)
         self.photograph("4-inflated-open")
+        self.look_at_slices()
         window.do("mode", "exam")
         self.pass_ticks(1)
         self.photograph("5-exam")
@@ -119,6 +120,33 @@ class Person:
         self.photograph("6-after")
         self.tap(Key.Key_P)
         self.told["stands still"] = not session.is_running
+
+    def look_at_slices(self) -> None:
+        """Slices instead of the 3-D view: scrolled by key and by wheel, and back to the device."""
+        desk = self.window.desk
+        self.tap(Key.Key_Q)
+        self.pass_ticks(1)
+        self.photograph("4-slices")
+        place = desk.deck.place(self.session.latest)
+        QTest.keyPress(self.window, Key.Key_PageUp)
+        self.wait(lambda: desk.deck.place(self.session.latest) > place + 2.0, 20)
+        QTest.keyRelease(self.window, Key.Key_PageUp)
+        slices = self.window.slices
+        at = slices._box("axial").center()
+        wheel = QtGui.QWheelEvent(
+            at, QtCore.QPointF(slices.mapToGlobal(at.toPoint())), QtCore.QPoint(), QtCore.QPoint(0, 240),
+            QtCore.Qt.MouseButton.NoButton, QtCore.Qt.KeyboardModifier.NoModifier, QtCore.Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        before = desk.deck.plane("axial", self.session.latest).centre
+        QtWidgets.QApplication.sendEvent(slices, wheel)
+        self.told["slices"] = {
+            "by key": desk.deck.place(self.session.latest) - place,
+            "by wheel": (desk.deck.plane("axial", self.session.latest).centre - before).tolist(),
+        }
+        self.photograph("4-slices-scrolled")
+        self.tap(Key.Key_Home)
+        self.told["slices"]["follow"] = desk.deck.station_mm is None
+        self.tap(Key.Key_Q)
 
     def soak(self, seconds: float) -> None:
         """Let the room run with X-rays on and look at memory after a third of it and at the end [MiB]."""

@@ -117,6 +117,14 @@ def work(browser, address: str, folder: Path) -> dict:
     page.keyboard.press("Control+r")
     page.wait_for_selector("#reference img")
     first.photograph("inflated")
+    page.keyboard.press("q")
+    page.wait_for_selector(".slices img[src^=data]")
+    drawn = page.get_attribute(".slices img", "src")
+    page.hover(".slices img[data-slice=axial]")
+    page.mouse.wheel(0, -300)
+    first.wait(lambda: page.get_attribute(".slices img", "src") != drawn)
+    first.photograph("slices")
+    page.keyboard.press("q")
     told["before closing"] = first.number("clock")
     page.close()
     second = Visitor(context.new_page(), folder)
@@ -233,6 +241,16 @@ def test_the_page_shows_the_xray_picture_the_vessel_and_the_reference(worked):
     assert live.mean() > 0.3 and reference.mean() > 0.3
     # The wall is coloured by its stress: yellow to red, well away from the grey of all else.
     assert ((view[..., 0] - view[..., 2]) > 0.2).mean() > 0.1
+
+
+@needs_web
+@needs_chromium
+def test_the_page_shows_four_slices(worked):
+    from matplotlib.image import imread
+
+    slices = np.asarray(imread(worked[0] / "slices.png"))[90:690, 515:1000, :3]
+    red = slices[..., 0] - slices[..., 2] > 0.25
+    assert all(part.sum() > 30 for rows in np.array_split(red, 2) for part in np.array_split(rows, 2, axis=1))
 
 
 @needs_web

@@ -94,6 +94,24 @@ def test_the_screen_shows_the_xray_picture_and_the_vessel(worked):
 
 
 @needs_qt
+@needs_x
+def test_slices_take_the_place_of_the_3d_view_and_are_moved_by_key_and_wheel(worked):
+    from matplotlib.image import imread
+
+    told = worked[1]["slices"]
+    assert told["by key"] > 2.0 and told["follow"]
+    assert told["by wheel"] == pytest.approx([0.0, 0.0, 2.0])
+    view, slices, scrolled = (
+        np.asarray(imread(worked[0] / f"step-{name}.png"))[90:690, 515:1000, :3]
+        for name in ("4-inflated-open", "4-slices", "4-slices-scrolled")
+    )
+    assert np.abs(view - slices).mean() > 0.05 and np.abs(slices - scrolled).mean() > 0.001
+    # Of the lumen's outline there is some in each of the four.
+    red = (slices[..., 0] - slices[..., 2] > 0.35) & (slices[..., 0] > 0.7)
+    assert all(part.sum() > 30 for rows in np.array_split(red, 2) for part in np.array_split(rows, 2, axis=1))
+
+
+@needs_qt
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="from Python 3.12 on True is never counted")
 def test_signals_do_not_lose_references_to_true():
     code = (

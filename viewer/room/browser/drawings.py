@@ -1,4 +1,4 @@
-"""What the page shows as drawings: the indeflator's gauge and the course of time, as SVG; and grey pictures as JPEG."""
+"""What the page shows as drawings: the indeflator's gauge and the course of time, as SVG; and pictures as JPEG."""
 
 import base64
 import io
@@ -18,12 +18,12 @@ TIMELINE_WIDTH, TIMELINE_HEIGHT = 1260.0, 56.0
 QUALITY = 88
 
 
-def jpeg_of(grey: np.ndarray) -> str:
-    """A picture (n, n), uint8, as the address of a JPEG that holds itself."""
+def jpeg_of(picture: np.ndarray) -> str:
+    """A picture (n, n), or in colour (n, n, 3), uint8, as the address of a JPEG that holds itself."""
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(grey)).save(file, "JPEG", quality=QUALITY)
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=QUALITY, subsampling=0)
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 

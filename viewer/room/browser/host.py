@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiohttp import web  # pyright: ignore[reportMissingImports]
 from trame.app import get_server  # pyright: ignore[reportMissingImports]
 from trame.ui.html import DivLayout  # pyright: ignore[reportMissingImports]
@@ -27,6 +28,8 @@ from viewer.room.hands import PUFF_ML
 from viewer.room.monitor import PRESETS
 from viewer.room.session import Session, Snapshot
 from viewer.room.stage import Stage
+from viewer.slices.planes import NAMES
+from viewer.slices.volumes import Volume
 from viewer.xray.carm import view_label
 from viewer.xray.stills import SIMULATED
 
@@ -36,6 +39,7 @@ REST_S = 0.005
 """What is left to the server between two rounds of drawing at least [s]."""
 
 VIEW_SIZE = (520, 620)
+SLICE_SIDE = 280
 REVIEW = "review.html"
 NO_PICTURE = {"src": "", "label": "", "words": ""}
 
@@ -53,16 +57,19 @@ class BrowserHost:
         Whether the page of the end was asked for.
     """
 
-    def __init__(self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None) -> None:
+    def __init__(
+        self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None, volume: Volume | None = None
+    ) -> None:
         import pyvista
 
         from viewer.offscreen import quiet_vtk
 
-        self.desk = Desk(session, bindings, see=self._see, beam=beam)
+        self.desk = Desk(session, bindings, see=self._see, beam=beam, volume=volume)
         self.address, self.is_reviewed = "", False
         self._session, self._guard = session, Guard()
         self._live: Shown | None = None
         self._reference: Shown | None = None
+        self._slices: dict[str, np.ndarray] = {}
         self._page: Path | None = None
         quiet_vtk()
         self._plotter: Any = pyvista.Plotter(off_screen=True, window_size=list(VIEW_SIZE))
@@ -126,12 +133,13 @@ class BrowserHost:
                 "puff": f"Puff {PUFF_ML:g} mL",
                 "live": NO_PICTURE,
                 "reference": NO_PICTURE,
+                "slices": [{"name": name, "src": ""} for name in NAMES],
                 "ended": "",
                 "ended_page": "",
                 **self._of_switches(),
             }
         )
-        for trigger in ("key", "press", "let_go"):
+        for trigger in ("key", "press", "wheel", "let_go"):
             server.trigger(trigger)(getattr(self, f"_{trigger}"))
         server.controller.on_client_exited.add(self._let_go)
         self._draw_now()
@@ -162,11 +170,16 @@ class BrowserHost:
         if verb in ACTIONS or (verb == "mode" and value in MODE_WORDS):
             self.desk.do(verb, value, actor="mouse")
 
+    def _wheel(self, name: str, notches: float, zooms: bool) -> None:
+        if name in NAMES and math.isfinite(notches):
+            self.desk.wheel(name, notches, zooms=zooms)
+
     def _let_go(self, **_: Any) -> None:
         self.desk.let_go()
 
     def _see(self, verb: str) -> None:
-        self._stage.do(verb)
+        if verb != "slices":
+            self._stage.do(verb)
         self._session.wants_stress = self._stage.shows_stress
         self._server.state.update(self._of_switches())
         self._view.update()
@@ -223,6 +236,11 @@ class BrowserHost:
             if shown is not None and shown is not getattr(self, f"_{name}"):
                 setattr(self, f"_{name}", shown)
                 what[name] = {"src": jpeg_of(shown.grey), "label": shown.label, "words": shown.words}
+        if desk.shows_slices and desk.mode != "exam":
+            drawn = {name: desk.deck.picture(name, snapshot, SLICE_SIDE) for name in NAMES}
+            if any(picture is not self._slices.get(name) for name, picture in drawn.items()):
+                self._slices = drawn
+                what["slices"] = [{"name": name, "src": jpeg_of(picture)} for name, picture in drawn.items()]
         return what
 
     def _of_snapshot(self, snapshot: Snapshot) -> dict[str, Any]:
@@ -245,7 +263,14 @@ class BrowserHost:
 
     def _of_switches(self) -> dict[str, Any]:
         stage = self._stage
-        return {"switches": {"stress": stage.shows_stress, "clip": stage.is_open, "follow": stage.follows}}
+        return {
+            "switches": {
+                "stress": stage.shows_stress,
+                "clip": stage.is_open,
+                "follow": stage.follows,
+                "slices": self.desk.shows_slices,
+            }
+        }
 
 
 def _reading(name: str, words: str, value: float, unit: str, digits: int) -> dict[str, str]:
@@ -261,6 +286,7 @@ def run_browser(
     *,
     tell: Callable[[str], None],
     after: Callable[[], Path | None],
+    volume: Volume | None = None,
 ) -> None:
     """Serve the room on a session until Ctrl-C; `after` is called once its recording is closed.
 
@@ -270,7 +296,7 @@ def run_browser(
         If nothing can be served there.
     """
     check_place(host, port)
-    room = BrowserHost(session, bindings)
+    room = BrowserHost(session, bindings, volume=volume)
     session.start()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(room.serve(host, port, tell=tell, after=after))

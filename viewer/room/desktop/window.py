@@ -13,8 +13,11 @@ from viewer.room.desk import Desk
 from viewer.room.desktop.keyboard import Keyboard
 from viewer.room.desktop.painted import Screen, Timeline
 from viewer.room.desktop.panels import GaugePanel, ToolPanel, TopBar, XrayPanel
+from viewer.room.desktop.slices import SlicesView
 from viewer.room.desktop.view import View
 from viewer.room.session import Session
+from viewer.slices.planes import NAMES
+from viewer.slices.volumes import Volume
 from viewer.xray.carm import view_label
 
 FRAME_MS = 33
@@ -23,9 +26,11 @@ FRAME_MS = 33
 class RoomWindow(QtWidgets.QMainWindow):
     """The desk as a window."""
 
-    def __init__(self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None) -> None:
+    def __init__(
+        self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None, volume: Volume | None = None
+    ) -> None:
         super().__init__()
-        self.desk = Desk(session, bindings, see=self._see, beam=beam)
+        self.desk = Desk(session, bindings, see=self._see, beam=beam, volume=volume)
         self.session, self.bindings, self.case = session, bindings, self.desk.case
         self._keyboard = Keyboard(bindings)
         self._mode = ""
@@ -46,7 +51,8 @@ class RoomWindow(QtWidgets.QMainWindow):
         self.live = Screen(is_large=True)
         self.reference = Screen(is_large=False)
         self.xray = XrayPanel(self.bindings)
-        self.view = View(self.case, self.bindings)
+        self.slices = SlicesView(lambda name, notches, zooms: self.desk.wheel(name, notches, zooms=zooms))
+        self.view = View(self.case, self.bindings, slices=self.slices)
         self.tools = ToolPanel(self.session.hands.tools, self.bindings)
         self.gauges = GaugePanel(self.session.gauge.reference_mm)
         self.timeline = Timeline(can_choose=False)
@@ -125,6 +131,9 @@ class RoomWindow(QtWidgets.QMainWindow):
             self.close()
 
     def _see(self, verb: str) -> None:
+        if verb == "slices":
+            self.view.show_slices(self.desk.shows_slices)
+            return
         self.view.do(verb)
         self.session.wants_stress = self.view.stage.shows_stress
 
@@ -188,6 +197,8 @@ class RoomWindow(QtWidgets.QMainWindow):
         self.xray.roadmap.setChecked(desk.beam_mode.startswith("roadmap"))
         self.xray.subtract.setChecked(desk.beam_mode == "subtracted")
         self.xray.dose.set(desk.dose_gy_cm2)
+        if desk.shows_slices and desk.mode != "exam":
+            self.slices.show_pictures({name: desk.deck.picture(name, snapshot, self.slices.side) for name in NAMES})
         self.live.set(desk.live, desk.waits_for)
         self.live.set_on(desk.is_on)
         self.reference.set(desk.reference, "reference picture")
@@ -213,10 +224,10 @@ class RoomWindow(QtWidgets.QMainWindow):
         super().closeEvent(event)
 
 
-def run_room(session: Session, bindings: Bindings) -> bool:
+def run_room(session: Session, bindings: Bindings, *, volume: Volume | None = None) -> bool:
     """Open the window on a session and stay until it is closed; whether the recording is to be looked at then."""
     application = application_of()
-    window = RoomWindow(session, bindings)
+    window = RoomWindow(session, bindings, volume=volume)
     window.show()
     session.start()
     application.exec()

@@ -1,0 +1,102 @@
+"""Where a plane meets what moves: triangles in lines, bars in dots."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from viewer.slices.planes import Plane
+from viewer.tints import Tints
+
+LUMEN, OUTSIDE, BOUND = "#ff6f61", "#e0b3ac", "#e8c46a"
+METAL, BALLOON = "#e9f3ff", "#5fb3d9"
+WIRES = ("#e9f3ff", "#5fb3d9", "#7cc48d")
+"""Of wires from the innermost to the outermost."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rods:
+    """Struts or a wire: bars between nodes, shape (b, 2), their radius [mm], and their colour."""
+
+    bars: np.ndarray
+    radius_mm: float
+    colour: str
+
+
+class Shapes:
+    """What of a case is drawn over its slices: outlines of its tissues, its stent or wires, its balloon."""
+
+    def __init__(self, case: Any) -> None:
+        mesh, self.rods = case.mesh, rods_of(case)
+        # What is drawn last lies on top: the lumen.
+        self.skins = (
+            (Tints(mesh).bounds, BOUND), (mesh.face_sets["outside"], OUTSIDE), (mesh.face_sets["lumen"], LUMEN),
+        )  # fmt: skip
+        self._axis: Any = getattr(case, "balloon_axis", None)
+
+    def lines(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, str]]:
+        """Line segments in the plane, shape (s, 2 ends, 2) [mm], and the colour of each lot."""
+        vertices = np.asarray(moment.vertices)
+        lots = [(cut(vertices, triangles, plane), colour) for triangles, colour in self.skins]
+        balloon = None if self._axis is None else self._balloon(moment)
+        return lots if balloon is None else [*lots, (cut(*balloon, plane), BALLOON)]
+
+    def dots(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:
+        """Where rods pass through the plane, shape (d, 2) [mm], with their radius [mm] and colour."""
+        nodes = np.asarray(moment.device)
+        return [(crossed(nodes, one.bars, plane), one.radius_mm, one.colour) for one in self.rods]
+
+    def _balloon(self, moment: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        from viewer.shapes import balloon_surface
+
+        drawn = balloon_surface(self._axis, moment.balloon_radius, sides=32)
+        if drawn is None:
+            return None
+        quads = np.asarray(drawn.regular_faces)
+        return np.asarray(drawn.points, float), np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+
+
+def rods_of(case: Any) -> tuple[Rods, ...]:
+    """The struts of a case's stent, or the wires of a passage from the outermost to the innermost."""
+    if hasattr(case, "lattice"):
+        return (Rods(np.asarray(case.lattice.bars), float(case.lattice.half_thickness_mm), METAL),)
+    from scenarios.catalogue import find_wire
+
+    pairs = zip(case.placed, case.device_body().feeds, strict=True)
+    rods = [
+        Rods(np.column_stack([feed.nodes[:-1], feed.nodes[1:]]), 0.5 * find_wire(one.wire).outer_diameter_mm, colour)
+        for (one, feed), colour in zip(pairs, WIRES * len(case.placed), strict=False)
+    ]
+    return tuple(reversed(rods))
+
+
+def cut(vertices: np.ndarray, triangles: np.ndarray, plane: Plane) -> np.ndarray:
+    """Lines in which triangles (t, 3) of vertices (n, 3) [mm] meet a plane, shape (s, 2 ends, 2) [mm]."""
+    height = _heights(vertices, plane)
+    above = height[triangles] > 0.0
+    met = triangles[above.any(axis=1) & ~above.all(axis=1)]
+    if not len(met):
+        return np.zeros((0, 2, 2))
+    above = height[met] > 0.0
+    # The corner that lies alone on its side: both lines from it to the others pass through the plane.
+    alone = np.where(above.sum(axis=1) == 1, above.argmax(axis=1), (~above).argmax(axis=1))
+    row = np.arange(len(met))
+    apex = met[row, alone]
+    ends = [_between(vertices, height, apex, met[row, (alone + turn) % 3]) for turn in (1, 2)]
+    return plane.flat(np.stack(ends, axis=1))
+
+
+def crossed(nodes: np.ndarray, bars: np.ndarray, plane: Plane) -> np.ndarray:
+    """Points in which bars (b, 2) between nodes (k, 3) [mm] pass through a plane, shape (d, 2) [mm]."""
+    height = _heights(nodes, plane)
+    first, second = bars[(height[bars] > 0.0).sum(axis=1) == 1].T
+    return plane.flat(_between(nodes, height, first, second))
+
+
+def _heights(points: np.ndarray, plane: Plane) -> np.ndarray:
+    return (points - plane.centre) @ plane.normal
+
+
+def _between(points: np.ndarray, height: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    share = height[first] / (height[first] - height[second])
+    return points[first] + share[:, None] * (points[second] - points[first])
