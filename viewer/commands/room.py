@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from viewer.commands.options import (
+    Access,
+    AccessOption,
     At,
     Backend,
     BackendOption,
@@ -42,6 +44,20 @@ def room(
     postdilate: Annotated[
         str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for within the stent.", show_default=False)
     ] = None,
+    wire: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--wire",
+            metavar="NAME",
+            show_default=False,
+            help="Push wires instead of opening a stent: a wire, catheter or sheath of [cyan]vesalius devices[/]; again for each "
+            "it slides in, from the innermost out.",
+        ),
+    ] = None,
+    access: AccessOption = Access.FAR,
+    soft_wall: Annotated[
+        bool, typer.Option("--soft-wall", help="With --wire: a wall that yields; slower than the hand. Without it, it is rigid.")
+    ] = False,
     bindings: Bindings = None,
     image: Annotated[
         Path | None,
@@ -77,11 +93,22 @@ def room(
       [cyan]vesalius room patient_seg.nii.gz --label aorta --device "balloon-expandable 8x30" -o mine[/]
 
       [cyan]vesalius room iliac -o mine --browser[/]
+
+      [cyan]vesalius room iliac -o mine --wire "heavy duty 0.035 J"[/]
     """
+    from meshing.errors import InputError
+
     choices: dict[str, Any] = {
-        "labels": tuple(label or ()), "device": device, "at_mm": at, "branch": branch, "predilate": predilate,
-        "postdilate": postdilate, "thickness_mm": thickness, "units": units and units.value,
+        "labels": tuple(label or ()), "branch": branch, "thickness_mm": thickness, "units": units and units.value,
     }  # fmt: skip
+    stent = {"device": device, "at_mm": at, "predilate": predilate, "postdilate": postdilate}
+    if wire:
+        asked = [name for name, value in stent.items() if value is not None]
+        if asked:
+            raise InputError(f"With --wire no stent is opened, so --{asked[0].removesuffix('_mm')} has no meaning; leave it out.")
+        choices |= {"wires": wire, "access": access.value, "rigid": not soft_wall}
+    else:
+        choices |= stent
     place = (host, port) if browser else None
     _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite, place=place, image=image)
 
@@ -178,15 +205,17 @@ def _do_by_hand(
 
     from viewer.commands.inputs import tell_notes
     from viewer.commands.plainly import EXIT_DIVERGED
-    from viewer.commands.planning import planned
+    from viewer.commands.planning import planned, planned_passage
     from viewer.commands.progress import progress_of
     from viewer.room.bindings import read_bindings
     from viewer.room.opening import open_session
     from viewer.slices.volumes import volume_of_source
 
-    (check_window if place is None else check_browser)(f"vesalius rehearse {source} -o {output}")
+    instead = "navigate" if "wires" in choices else "rehearse"
+    (check_window if place is None else check_browser)(f"vesalius {instead} {source} -o {output}")
     keys, console = read_bindings(bindings), Console()
-    case = planned(source, output, console, overwrite=overwrite, **choices)
+    plan = planned_passage if "wires" in choices else planned
+    case = plan(source, output, console, overwrite=overwrite, **choices)
     tell_notes(console, case.notes)
     volume = volume_of_source(source, case.path.points, image)
     with progress_of("Room", console) as progress:
@@ -196,7 +225,7 @@ def _do_by_hand(
 
         wants_review = run_room(session, keys, volume=volume)
         _tell_what_was_done(session, output, console)
-        if wants_review:
+        if wants_review and "wires" not in choices:
             _open_review([output], bindings)
     else:
         _serve(session, keys, place, output, console, volume)
@@ -206,9 +235,12 @@ def _do_by_hand(
 
 def _serve(session: Any, keys: Any, place: tuple[str, int], output: Path, console: Any, volume: Any) -> None:
     """Serve the room until Ctrl-C."""
+    from scenarios.passage.passage import Passage
     from viewer.room.browser.host import run_browser
     from viewer.room.comparing import write_comparison
     from viewer.room.held import hold
+
+    is_passage = isinstance(session.rehearsal.case, Passage)
 
     def tell(address: str) -> None:
         console.print(f"Open:   {address}", highlight=False, markup=False, soft_wrap=True)
@@ -217,7 +249,9 @@ def _serve(session: Any, keys: Any, place: tuple[str, int], output: Path, consol
         console.print("Ctrl-C ends it.")
 
     def after() -> Path | None:
-        return write_comparison([hold(output)], output / "review.html") if _tell_what_was_done(session, output, console) else None
+        if not _tell_what_was_done(session, output, console):
+            return None
+        return output / "report.html" if is_passage else write_comparison([hold(output)], output / "review.html")
 
     run_browser(session, keys, *place, tell=tell, after=after, volume=volume)
 
@@ -236,17 +270,21 @@ def _open_review(folders: list[Path], bindings: Path | None) -> None:
 def _tell_what_was_done(session: Any, output: Path, console: Any) -> bool:
     """Measure the recording and write the report, if time has passed at all; whether it has."""
     from meshing.errors import InputError
+    from scenarios.passage.passage import Passage
     from scenarios.recording import load_recording
-    from viewer.commands.reporting import report_on_stent
+    from viewer.commands.reporting import report_on_passage, report_on_stent
 
     if session.error:
         typer.echo(f"Error: {session.error} What was recorded is kept.", err=True)
-    recording = load_recording(output)
+    recording = load_recording(output, passage_too=True)
     if not recording.frame_ticks:
         console.print("No time has passed, so there is nothing to measure.")
         return False
     try:
-        report_on_stent(recording, output, console, look=f"vesalius review {output}")
+        if isinstance(recording.case, Passage):
+            report_on_passage(recording, output, console)
+        else:
+            report_on_stent(recording, output, console, look=f"vesalius review {output}")
     except InputError as error:
         # Who looked about and left has done nothing wrong; what was done can be looked at all the same.
         console.print(f"No report: {error}", highlight=False, markup=False, soft_wrap=True)

@@ -17,6 +17,7 @@ from viewer.room.beam_process import GONE, READY, BeamProcess
 from viewer.room.bindings import Bindings
 from viewer.room.cine import CineRun
 from viewer.room.gamepad import Gamepad, open_gamepad
+from viewer.room.gauges import level_of
 from viewer.room.monitor import PULSES_PER_S, Mode, Request, carm_of, preset_view, pulses_in, turned
 from viewer.room.session import Session, Snapshot
 from viewer.slices.deck import Deck
@@ -67,7 +68,7 @@ class Desk:
     speed
         Simulated seconds a second; None while time stands still.
     course
-        Times [s], highest pressures [atm] and X-ray times [s] of the ticks that were seen.
+        Times [s], levels (see `viewer.room.gauges.level_of`) and X-ray times [s] of the ticks that were seen.
     deck, shows_slices
         The slices through the image, and whether they are looked at instead of the 3-D view.
     words, is_alarm
@@ -99,7 +100,7 @@ class Desk:
         self.is_on, self.is_alarm = False, False
         self.speed: float | None = None
         self.dose_gy_cm2 = 0.0
-        self.course: dict[str, list[float]] = {"times": [], "pressures": [], "xrays": []}
+        self.course: dict[str, list[float]] = {"times": [], "levels": [], "xrays": []}
         self.words, self._is_passing = what_lies_ahead(session), False
         self._doses: list[float] = []
         self._run: CineRun | None = None
@@ -332,7 +333,7 @@ class Desk:
         self._pulses = pulses
         is_new = last is None or went_back or snapshot.tick != last.tick
         if is_new:
-            row = (snapshot.time_s, max(snapshot.pressure_atm.values()), snapshot.xray_time_s)
+            row = (snapshot.time_s, level_of(snapshot), snapshot.xray_time_s)
             for values, value in zip(self.course.values(), row, strict=True):
                 values.append(value)
             self._doses.append(self.dose_gy_cm2)
@@ -395,6 +396,10 @@ def what_lies_ahead(session: Session) -> str:
     """The case in a sentence, for whoever plans."""
     gauge, width = session.gauge, session.latest.lumen_mm
     case: Any = session.rehearsal.case
+    if gauge is None:
+        lesion = case.lesion_mm
+        where = f"; the lesion lies {lesion[0]:.0f} to {lesion[1]:.0f} mm along it" if lesion else ""
+        return f"The way is {case.path.length:.0f} mm long{where}. The wall is {'held rigid' if case.rigid else 'soft'}."
     words = f"The lumen is {width:.2f} mm wide at its narrowest, {gauge.station_mm:.1f} mm along the centreline"
     if gauge.reference_mm:
         words += f", where {gauge.reference_mm:.2f} mm would be healthy"

@@ -1,33 +1,22 @@
 """Where a plane meets what moves: triangles in lines, bars in dots."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
+from viewer.bars import bars_of
 from viewer.slices.planes import Plane
 from viewer.tints import Tints
 
 LUMEN, OUTSIDE, BOUND = "#ff6f61", "#e0b3ac", "#e8c46a"
-METAL, BALLOON = "#e9f3ff", "#5fb3d9"
-WIRES = ("#e9f3ff", "#5fb3d9", "#7cc48d")
-"""Of wires from the innermost to the outermost."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Rods:
-    """Struts or a wire: bars between nodes, shape (b, 2), their radius [mm], and their colour."""
-
-    bars: np.ndarray
-    radius_mm: float
-    colour: str
+BALLOON = "#5fb3d9"
 
 
 class Shapes:
     """What of a case is drawn over its slices: outlines of its tissues, its stent or wires, its balloon."""
 
     def __init__(self, case: Any) -> None:
-        mesh, self.rods = case.mesh, rods_of(case)
+        mesh, self._bars = case.mesh, bars_of(case)
         # What is drawn last lies on top: the lumen.
         self.skins = (
             (Tints(mesh).bounds, BOUND), (mesh.face_sets["outside"], OUTSIDE), (mesh.face_sets["lumen"], LUMEN),
@@ -42,9 +31,9 @@ class Shapes:
         return lots if balloon is None else [*lots, (cut(*balloon, plane), BALLOON)]
 
     def dots(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:
-        """Where rods pass through the plane, shape (d, 2) [mm], with their radius [mm] and colour."""
+        """Where bars pass through the plane, shape (d, 2) [mm], with their radius [mm] and colour."""
         nodes = np.asarray(moment.device)
-        return [(crossed(nodes, one.bars, plane), one.radius_mm, one.colour) for one in self.rods]
+        return [(crossed(nodes, one.pairs, plane), one.radius_mm, one.colour) for one in reversed(self._bars)]
 
     def _balloon(self, moment: Any) -> tuple[np.ndarray, np.ndarray] | None:
         from viewer.shapes import balloon_surface
@@ -54,20 +43,6 @@ class Shapes:
             return None
         quads = np.asarray(drawn.regular_faces)
         return np.asarray(drawn.points, float), np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-
-
-def rods_of(case: Any) -> tuple[Rods, ...]:
-    """The struts of a case's stent, or the wires of a passage from the outermost to the innermost."""
-    if hasattr(case, "lattice"):
-        return (Rods(np.asarray(case.lattice.bars), float(case.lattice.half_thickness_mm), METAL),)
-    from scenarios.catalogue import find_wire
-
-    pairs = zip(case.placed, case.device_body().feeds, strict=True)
-    rods = [
-        Rods(np.column_stack([feed.nodes[:-1], feed.nodes[1:]]), 0.5 * find_wire(one.wire).outer_diameter_mm, colour)
-        for (one, feed), colour in zip(pairs, WIRES * len(case.placed), strict=False)
-    ]
-    return tuple(reversed(rods))
 
 
 def cut(vertices: np.ndarray, triangles: np.ndarray, plane: Plane) -> np.ndarray:

@@ -279,7 +279,7 @@ def test_the_course_of_time_is_drawn_with_its_marks():
     from viewer.room.browser.drawings import dial, timeline
 
     drawn = timeline(
-        2.0, times=[0.0, 1.0, 2.0], pressures=[0.0, 2.0, 1.0], xrays=[0.0, 1.0, 1.0],
+        2.0, times=[0.0, 1.0, 2.0], levels=[0.0, 2.0, 1.0], xrays=[0.0, 1.0, 1.0],
         events=[(1.0, "a <burst>")], bookmarks=[(1.5, "here & now")],
     )  # fmt: skip
     assert "a &lt;burst&gt;" in drawn and "here &amp; now" in drawn and "<burst>" not in drawn

@@ -12,8 +12,9 @@ from meshing.images import Image, read_image
 from meshing.labels import LabelMap
 from tests.scenarios.small_case import HEALTHY_MM, NARROWEST_MM, small_case
 from tests.scenarios.test_passage import small_passage
+from viewer.bars import bars_of
 from viewer.cli import app
-from viewer.slices.cuts import Shapes, crossed, cut
+from viewer.slices.cuts import crossed, cut
 from viewer.slices.deck import Deck
 from viewer.slices.planes import NAMES, letters, place_words, plane_at
 from viewer.slices.volumes import CT_WINDOW, Volume, volume_of_source
@@ -177,8 +178,8 @@ def test_the_wires_of_a_passage_are_followed_at_their_foremost_point():
     body = passage.device_body()
     nodes = 1e3 * np.asarray(body.pose.position)
     now = SimpleNamespace(vertices=passage.mesh.vertices, device=nodes, balloon_radius=np.zeros(0))
-    (rods,) = Shapes(passage).rods
-    assert rods.radius_mm == pytest.approx(0.5 * 0.889, abs=0.01) and len(rods.bars) > 10
+    (wire,) = bars_of(passage)
+    assert wire.name == "wire" and wire.radius_mm == pytest.approx(0.5 * 0.889, abs=0.01) and len(wire.pairs) > 10
     deck = Deck(passage)
     assert 0.0 < deck.place(now) < 10.0
     assert deck.picture("sagittal", now, 160).max() > 200

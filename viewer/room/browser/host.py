@@ -24,7 +24,9 @@ from viewer.room.bindings import Bindings
 from viewer.room.browser.drawings import dial, jpeg_of, timeline
 from viewer.room.browser.guard import Guard
 from viewer.room.desk import MODE_WORDS, Desk, Shown
+from viewer.room.gauges import Gauge, gauges_of, title_of, wall_words
 from viewer.room.hands import PUFF_ML
+from viewer.room.inflating import Inflating
 from viewer.room.monitor import PRESETS
 from viewer.room.session import Session, Snapshot
 from viewer.room.stage import Stage
@@ -126,8 +128,11 @@ class BrowserHost:
                 ],
                 "tools": [
                     {"name": tool.name, "label": tool.words, "verb": f"device_{number}", "words": tool.place}
-                    for number, tool in enumerate(self._session.hands.tools, 1)
+                    for number, tool in enumerate(self._session.hands.work.tools, 1)
                 ],
+                "wall": wall_words(self._session),
+                "gauges_title": title_of(self._session),
+                "dial": "",
                 "titles": {action.name: self._title(action.name) for action in ACTIONS.values()},
                 "bound": [key for action in ACTIONS for key in desk.bindings.keys(action)],
                 "puff": f"Puff {PUFF_ML:g} mL",
@@ -227,9 +232,9 @@ class BrowserHost:
             "angles": view_label(*desk.carm_deg), "beam_mode": desk.beam_mode, "is_on": desk.is_on,
             "waits_for": desk.waits_for, "words": desk.words, "is_alarm": desk.is_alarm,
             "readings": [
-                _reading("xray-time", "X-ray time", snapshot.xray_time_s, "s", 1),
-                _reading("dose", "dose-area, est.", desk.dose_gy_cm2, "Gy·cm²", 3),
-                _reading("contrast", "contrast agent", snapshot.contrast_ml, "mL", 1),
+                _reading(Gauge("xray-time", "X-ray time", snapshot.xray_time_s, "s", 1)),
+                _reading(Gauge("dose", "dose-area, est.", desk.dose_gy_cm2, "Gy·cm²", 3)),
+                _reading(Gauge("contrast", "contrast agent", snapshot.contrast_ml, "mL", 1)),
             ],
         }  # fmt: skip
         for name, shown in (("live", desk.live), ("reference", desk.reference)):
@@ -244,22 +249,20 @@ class BrowserHost:
         return what
 
     def _of_snapshot(self, snapshot: Snapshot) -> dict[str, Any]:
-        tool = next(one for one in self._session.hands.tools if one.name == snapshot.tool)
-        balloon, reference = tool.balloon, self._session.gauge.reference_mm
-        share = 100.0 * (1.0 - snapshot.lumen_mm / reference) if reference else math.nan
         return {
-            "tool": tool.name,
-            "dial": dial(
-                snapshot.pressure_atm[tool.name], balloon.nominal_pressure_atm, balloon.highest_pressure_atm, snapshot.indeflator
-            ),
-            "gauges": [
-                _reading("lumen", "smallest lumen diameter at the lesion", snapshot.lumen_mm, "mm", 2),
-                _reading("stenosis", "diameter stenosis", share, "%", 0),
-                _reading("largest-force", "largest force of a strut's point", 1e3 * snapshot.largest_force_n, "mN", 1),
-                _reading("whole-force", "all force on the wall", snapshot.whole_force_n, "N", 2),
-            ],
+            "tool": snapshot.tool,
+            **self._of_indeflator(snapshot),
+            "gauges": [_reading(one) for one in gauges_of(self._session, snapshot)],
             "timeline": timeline(snapshot.time_s, events=snapshot.events, bookmarks=snapshot.bookmarks, **self.desk.course),
         }
+
+    def _of_indeflator(self, snapshot: Snapshot) -> dict[str, Any]:
+        work = self._session.hands.work
+        if not isinstance(work, Inflating):
+            return {}
+        balloon = next(one.balloon for one in work.tools if one.name == snapshot.tool)
+        pressure = snapshot.pressure_atm[snapshot.tool]
+        return {"dial": dial(pressure, balloon.nominal_pressure_atm, balloon.highest_pressure_atm, snapshot.indeflator)}
 
     def _of_switches(self) -> dict[str, Any]:
         stage = self._stage
@@ -273,9 +276,8 @@ class BrowserHost:
         }
 
 
-def _reading(name: str, words: str, value: float, unit: str, digits: int) -> dict[str, str]:
-    shown = f"{value:.{digits}f} {unit}" if math.isfinite(value) else "–"
-    return {"id": name, "name": words, "value": shown}
+def _reading(gauge: Gauge) -> dict[str, str]:
+    return {"id": gauge.name, "name": gauge.words, "value": gauge.shown}
 
 
 def run_browser(

@@ -12,8 +12,9 @@ from viewer.room.bindings import Bindings
 from viewer.room.desk import Desk
 from viewer.room.desktop.keyboard import Keyboard
 from viewer.room.desktop.painted import Screen, Timeline
-from viewer.room.desktop.panels import GaugePanel, ToolPanel, TopBar, XrayPanel
+from viewer.room.desktop.panels import GaugePanel, TopBar, XrayPanel
 from viewer.room.desktop.slices import SlicesView
+from viewer.room.desktop.trays import tray_of
 from viewer.room.desktop.view import View
 from viewer.room.session import Session
 from viewer.slices.planes import NAMES
@@ -53,8 +54,8 @@ class RoomWindow(QtWidgets.QMainWindow):
         self.xray = XrayPanel(self.bindings)
         self.slices = SlicesView(lambda name, notches, zooms: self.desk.wheel(name, notches, zooms=zooms))
         self.view = View(self.case, self.bindings, slices=self.slices)
-        self.tools = ToolPanel(self.session.hands.tools, self.bindings)
-        self.gauges = GaugePanel(self.session.gauge.reference_mm)
+        self.tools = tray_of(self.session, self.bindings)
+        self.gauges = GaugePanel(self.session)
         self.timeline = Timeline(can_choose=False)
         for panel in (self.bar, self.xray, self.view, self.tools):
             panel.did.connect(self.do_by_mouse)
@@ -97,8 +98,9 @@ class RoomWindow(QtWidgets.QMainWindow):
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Let type grow with the window."""
         scale = min(max(min(self.width() / 1280.0, self.height() / 800.0), 1.0), 3.0)
-        for painted in (self.live, self.reference, self.tools.dial, self.timeline):
+        for painted in (self.live, self.reference, self.timeline):
             painted.scale = scale
+        self.tools.set_scale(scale)
         self.timeline.setFixedHeight(round(58 * scale))
         self.view.stage.text_scale = scale
         self.setStyleSheet(theme.style_sheet(scale))
@@ -179,9 +181,8 @@ class RoomWindow(QtWidgets.QMainWindow):
     def _show(self, snapshot: Any) -> None:
         if self.desk.mode != "exam":
             self.view.show_moment(snapshot)
-        tool = next(one for one in self.session.hands.tools if one.name == snapshot.tool)
-        self.tools.show(tool, snapshot.pressure_atm[tool.name], snapshot.indeflator)
-        self.gauges.show(snapshot)
+        self.tools.show_snapshot(snapshot)
+        self.gauges.show_snapshot(snapshot)
         self.xray.time.set(snapshot.xray_time_s)
         self.xray.contrast.set(snapshot.contrast_ml)
         self.timeline.show_course(snapshot.time_s, events=snapshot.events, bookmarks=snapshot.bookmarks, **self.desk.course)
