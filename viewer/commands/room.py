@@ -120,7 +120,13 @@ def review(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE.html", help="Write a page instead of opening a window.", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write a page (.html) or a film (.mp4) instead of opening a window.",
+            show_default=False,
+        ),
     ] = None,
     bindings: Bindings = None,
 ) -> None:
@@ -134,6 +140,8 @@ def review(
       [cyan]vesalius review mine[/]
 
       [cyan]vesalius review mine --against expert -o page.html[/]
+
+      [cyan]vesalius review mine -o film.mp4[/]  -  needs the extra [cyan]video[/] (pip install 'vesalius[video]')
     """
     from meshing.errors import InputError
 
@@ -143,12 +151,31 @@ def review(
         check_window(f"vesalius review {folder}{both} -o page.html")
         _open_review(folders, bindings)
         return
+    if output.suffix.lower() == ".mp4":
+        _film(folders, output)
+        return
     if output.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"The page {output} does not end in .html; give a name that does.")
+        raise InputError(f"{output} ends neither in .html, for a page, nor in .mp4, for a film; give a name that does.")
     from viewer.room.comparing import write_comparison
     from viewer.room.held import hold
 
     typer.echo(f"Page: {write_comparison([hold(one) for one in folders], output)}")
+
+
+def _film(folders: list[Path], output: Path) -> None:
+    """Write recordings as a film."""
+    from rich.console import Console
+
+    from sim import backend
+    from viewer.commands.progress import progress_of
+    from viewer.room.filming import write_review
+    from viewer.room.held import hold
+
+    held = [hold(one) for one in folders]
+    backend.current()
+    with progress_of("Film", Console()) as progress:
+        write_review(held, output, progress=progress)
+    typer.echo(f"Film: {output}")
 
 
 def check_window(instead: str) -> None:

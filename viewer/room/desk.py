@@ -212,8 +212,8 @@ class Desk:
 
         def write() -> None:
             try:
-                dicom, moving = run.write(folder, carm_of(self.case), description=f"{self.case.name}, cine {run.number}")
-                self._told = f"Written to {folder}: {dicom.name}, {moving.name}."
+                files = run.write(folder, carm_of(self.case), description=f"{self.case.name}, cine {run.number}")
+                self._told = f"Written to {folder}: {', '.join(file.name for file in files)}."
             except (InputError, OSError) as error:
                 self._told = str(error)
 

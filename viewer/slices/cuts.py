@@ -12,6 +12,10 @@ LUMEN, OUTSIDE, BOUND = "#ff6f61", "#e0b3ac", "#e8c46a"
 BALLOON = "#5fb3d9"
 
 
+BESIDE_MM = 0.8
+"""A wire is drawn whole where it lies no farther from the plane than its radius and this."""
+
+
 class Shapes:
     """What of a case is drawn over its slices: outlines of its tissues, its stent or wires, its balloon."""
 
@@ -29,6 +33,18 @@ class Shapes:
         lots = [(cut(vertices, triangles, plane), colour) for triangles, colour in self.skins]
         balloon = None if self._axis is None else self._balloon(moment)
         return lots if balloon is None else [*lots, (cut(*balloon, plane), BALLOON)]
+
+    def near(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:
+        """Wires that lie along the plane, as seen on it: segments (s, 2 ends, 2) [mm], with their radius [mm] and colour."""
+        nodes = np.asarray(moment.device)
+        lots = []
+        for one in reversed(self._bars):
+            if one.kind == "stent":
+                continue
+            height = np.abs(_heights(nodes, plane))[one.pairs]
+            lies = one.pairs[(height <= one.radius_mm + BESIDE_MM).all(axis=1)]
+            lots.append((plane.flat(nodes[lies]), one.radius_mm, one.colour))
+        return lots
 
     def dots(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:
         """Where bars pass through the plane, shape (d, 2) [mm], with their radius [mm] and colour."""

@@ -15,6 +15,9 @@ from viewer.slices.volumes import Volume
 FIELDS_MM = (15.0, 200.0)
 """Narrowest and widest field."""
 
+BEHIND_TIP_MM = 1.0
+"""So far behind the foremost tip the slices meet, so that the one across shows it."""
+
 WIDTHS = 4.5
 """At first the field is so many times the vessel's width."""
 
@@ -76,12 +79,13 @@ class Deck:
         self._aside.clear()
 
     def place(self, moment: Any) -> float:
-        """Where along the centreline the slices meet [mm]: at the stent's middle, or at the foremost point of all wires."""
+        """Where along the centreline the slices meet [mm]: at the stent's middle, or just behind the foremost tip."""
         if self.station_mm is not None:
             return self.station_mm
         nodes = np.asarray(moment.device)
         followed = nodes.mean(axis=0, keepdims=True) if hasattr(self.case, "lattice") else nodes
-        return float(stations_of(self.case.path, followed).max())
+        behind = 0.0 if hasattr(self.case, "lattice") else BEHIND_TIP_MM
+        return max(float(stations_of(self.case.path, followed).max()) - behind, 0.0)
 
     def plane(self, name: str, moment: Any) -> Plane:
         """The plane of a name as it lies now."""

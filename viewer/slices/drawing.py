@@ -55,6 +55,9 @@ class Ground:
         for segments, colour in shapes.lines(moment, self.plane):
             for ends in (segments * scale + 0.5 * large).reshape(-1, 4).tolist():
                 draw.line(ends, fill=colour, width=width)
+        for segments, radius_mm, colour in shapes.near(moment, self.plane):
+            for ends in (segments * scale + 0.5 * large).reshape(-1, 4).tolist():
+                draw.line(ends, fill=colour, width=max(round(2.0 * radius_mm * scale), width))
         for points, radius_mm, colour in shapes.dots(moment, self.plane):
             radius = max(radius_mm * scale, LEAST_DOT_PX * large / 360)
             for x, y in points * scale + 0.5 * large:

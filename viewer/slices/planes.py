@@ -78,7 +78,7 @@ def letters(direction: np.ndarray) -> str:
 def place_words(plane: Plane, station_mm: float | None) -> str:
     """Where a plane lies, as told beside its name: "S 12.3 mm", or how far along the centreline."""
     if plane.name not in FIXED:
-        return "" if station_mm is None else f"{station_mm:.1f} mm along"
+        return "" if station_mm is None else f"{station_mm:.1f} mm"
     axis = int(np.argmax(np.abs(plane.normal)))
     value = float(plane.centre[axis])
     return f"{LETTERS[axis][int(value >= 0)]} {abs(value):.1f} mm"

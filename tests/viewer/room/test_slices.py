@@ -185,6 +185,20 @@ def test_the_wires_of_a_passage_are_followed_at_their_foremost_point():
     assert deck.picture("sagittal", now, 160).max() > 200
 
 
+def test_a_wire_in_the_plane_is_drawn_along_it():
+    passage = small_passage()
+    nodes = 1e3 * np.asarray(passage.device_body().pose.position)
+    nodes = nodes + np.array([0.0, 0.0, 15.0]) - np.array([0.0, 0.0, nodes[:, 2].max() - 2.0])
+    now = SimpleNamespace(vertices=passage.mesh.vertices, device=nodes, balloon_radius=np.zeros(0))
+    deck = Deck(passage)
+    deck.put(10.0)
+    picture = deck.picture("sagittal", now, 200).astype(int)
+    light = picture.min(axis=-1) > 150
+    across = np.flatnonzero(light[150, 60:140])
+    assert np.ptp(across) * deck.field_mm / 200 == pytest.approx(0.889, abs=0.25)
+    assert not light[:60, 80:120][25:].any() or nodes[:, 2].max() > 15.0
+
+
 def test_the_command_draws_a_sheet_that_says_what_it_is_not_for(tmp_path, short_run):
     from PIL import Image as Picture
 

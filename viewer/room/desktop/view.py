@@ -57,7 +57,7 @@ class View(Panel):
         self.switches["slices"].setChecked(wanted)
         self._caption.setText("slices; wheel: move, Ctrl+wheel: wider" if wanted else self._title)
         for name in ("stress", "clip", "follow"):
-            self.switches[name].setEnabled(not wanted)
+            self.switches[name].setVisible(not wanted)
         if not wanted:
             self.plotter.render()
 
