@@ -34,7 +34,10 @@ from viewer.offscreen import offscreen_plotter
 from viewer.room.beam_process import GONE, READY, BeamProcess
 from viewer.room.monitor import Request
 from viewer.room.stage import Stage
+from viewer.slices.deck import Deck
+from viewer.slices.planes import NAMES
 
+SLICE_SIDE = 260
 AROUND, ALONG = 50, 101
 """Of each of two skins, so that both together have 20,000 triangles."""
 
@@ -86,6 +89,20 @@ def view_rows() -> list[Row]:
         ]
         stage.set_open(True)
         return [*rows, ("the same, wall open", "", cost(whole))]
+
+
+def slice_row() -> Row:
+    """The four slices of the room in memory, with the outlines of 20,000 triangles and a stent, and no image behind them."""
+    recording = made_up_recording(Path())
+    case, frame = tube_of(recording.case), recording.frame(3)
+    deck = Deck(case)
+
+    def whole() -> None:
+        moment = SimpleNamespace(vertices=case.mesh.vertices, device=frame.device, balloon_radius=frame.balloon_radius)
+        for name in NAMES:
+            deck.picture(name, moment, SLICE_SIDE)
+
+    return f"four slices of a new snapshot, {SLICE_SIDE} × {SLICE_SIDE} each", "", cost(whole)
 
 
 def picture_rows() -> list[Row]:
@@ -153,7 +170,7 @@ def main() -> None:
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="leave the window open so long, and nothing else")
     options = parser.parse_args()
     about = machine("taichi", "numpy", "pyvista", "vtk", backend="cpu, drawn without a GPU")
-    rows = [*view_rows(), *picture_rows()] if options.soak is None else [soak_row(options.soak)]
+    rows = [*view_rows(), slice_row(), *picture_rows()] if options.soak is None else [soak_row(options.soak)]
     section, with_what = ("The room", "") if options.soak is None else ("The room, left open", f" --soak {options.soak:g}")
     for row in rows:
         print(" | ".join(row), flush=True)
