@@ -1,14 +1,19 @@
 # ruff: noqa: E402
 """The room: how long a frame of its 3-D view takes, moving its points, and an X-ray picture there and back.
 
-    python benchmarks/room.py [--no-file]
+    python benchmarks/room.py [--no-file] [--soak SECONDS]
 
 Times are processor time of all threads of the window's process; wall-clock time stands beside it. The table goes into its section
-of RESULTS.md.
+of RESULTS.md. With --soak the window is left open under an X server of its own instead, with X-rays on; what its memory grows by
+from a third of that time to its end goes into a section of its own. 600 s are demanded.
 """
 
 import argparse
+import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,11 +29,15 @@ from benchmarks.xray import Row, cost
 from meshing.tetmesh import TetMesh
 from tests.scenarios.small_case import small_case
 from tests.viewer.made_up import made_up_recording, placed
+from tests.viewer.room.quick import unloaded_of_the_small_case
 from viewer.offscreen import offscreen_plotter
 from viewer.room.beam_process import GONE, READY, BeamProcess
 from viewer.room.monitor import Request
 from viewer.room.stage import Stage
+from viewer.slices.deck import Deck
+from viewer.slices.planes import NAMES
 
+SLICE_SIDE = 260
 AROUND, ALONG = 50, 101
 """Of each of two skins, so that both together have 20,000 triangles."""
 
@@ -82,6 +91,20 @@ def view_rows() -> list[Row]:
         return [*rows, ("the same, wall open", "", cost(whole))]
 
 
+def slice_row() -> Row:
+    """The four slices of the room in memory, with the outlines of 20,000 triangles and a stent, and no image behind them."""
+    recording = made_up_recording(Path())
+    case, frame = tube_of(recording.case), recording.frame(3)
+    deck = Deck(case)
+
+    def whole() -> None:
+        moment = SimpleNamespace(vertices=case.mesh.vertices, device=frame.device, balloon_radius=frame.balloon_radius)
+        for name in NAMES:
+            deck.picture(name, moment, SLICE_SIDE)
+
+    return f"four slices of a new snapshot, {SLICE_SIDE} × {SLICE_SIDE} each", "", cost(whole)
+
+
 def picture_rows() -> list[Row]:
     """An X-ray picture of the small case, asked of its process and taken."""
     case = small_case()
@@ -108,21 +131,55 @@ def picture_rows() -> list[Row]:
     return rows
 
 
+def soak_row(seconds: float) -> Row:
+    """The window on the small case for some seconds, by the tests' scripted person.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no X server to be had, or the person did not come to the end.
+    """
+    reader, writer = os.pipe()
+    screen = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(screen, pass_fds=(writer,), stderr=subprocess.DEVNULL) as server,
+    ):
+        os.close(writer)
+        with os.fdopen(reader) as numbers:
+            display = numbers.readline().strip()
+        try:
+            unloaded_of_the_small_case(Path(folder))
+            words = [sys.executable, "-m", "tests.viewer.room.person", folder, f"{folder}/here", "soak", str(seconds)]
+            environment = {**os.environ, "DISPLAY": f":{display}", "QT_QPA_PLATFORM": "xcb", "PYTHONPATH": str(HERE.parent)}
+            done = subprocess.run(words, cwd=HERE.parent, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(done.stderr[-2000:])
+            told = json.loads((Path(folder) / "here" / "told.json").read_text())["soak"]
+        finally:
+            server.terminate()
+    grown = told["last"] - told["first"]
+    what = f"memory of a window open for {seconds:g} s, {told['ticks']} ticks, X-rays on: what it grew by from a third of it on"
+    return what, "50 MiB", f"{grown:+.1f} MiB, from {told['first']:.0f} to {told['last']:.0f} MiB"
+
+
 def main() -> None:
     """Measure, print and write the section."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--no-file", action="store_true", help="print only")
+    parser.add_argument("--soak", type=float, metavar="SECONDS", help="leave the window open so long, and nothing else")
     options = parser.parse_args()
     about = machine("taichi", "numpy", "pyvista", "vtk", backend="cpu, drawn without a GPU")
-    rows = [*view_rows(), *picture_rows()]
+    rows = [*view_rows(), slice_row(), *picture_rows()] if options.soak is None else [soak_row(options.soak)]
+    section, with_what = ("The room", "") if options.soak is None else ("The room, left open", f" --soak {options.soak:g}")
     for row in rows:
         print(" | ".join(row), flush=True)
     text = [
-        "The room's parts, by `python benchmarks/room.py`; run it again on your own machine. Medians.",
+        f"{section}, by `python benchmarks/room.py{with_what}`; run it again on your own machine. Medians of times.",
         "", *about, "", "| what | demanded | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows),
     ]  # fmt: skip
     if not options.no_file:
-        write_section("The room", "\n".join(text))
+        write_section(section, "\n".join(text))
 
 
 if __name__ == "__main__":

@@ -40,10 +40,10 @@ NIFTI1_HEADER_BYTES, NIFTI2_HEADER_BYTES = 348, 540
 def read_image_labels(path: Path) -> LabelMap:
     """Read labels from .nii, .nii.gz, .mha or .mhd. Raises InputError as `meshing.labels.read_labels` tells."""
     if path.name.lower().endswith((".nii", ".nii.gz")):
-        affine, notes = _nifti_affine(path)
+        affine, notes = nifti_affine(path)
     else:
         affine, notes = _check_metaimage(path), ()
-    values, image_affine = _read_values(path)
+    values, image_affine = read_values(path)
     voxels, decisions = numbered_voxels(values, source=path.name)
     names, codes = read_names(path)
     return LabelMap(
@@ -115,7 +115,7 @@ def _names_in(entries: dict) -> tuple[dict[int, str], dict[int, Code]]:
     return names, codes
 
 
-def _read_values(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_values(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The values of an image, one in each voxel or (floats only) one in each channel along a last axis, and its affine in LPS."""
     import SimpleITK as sitk
 
@@ -166,7 +166,7 @@ def _silent_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _nifti_affine(path: Path) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def nifti_affine(path: Path) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Affine by the sform where there is one, None where the image reader is to take the qform, and notes on what is missing."""
     header, content = _nifti_header(path)
     dim, spacing, data_at = header["dim"], header["spacing"][1:4], int(header["data_at"][0])

@@ -15,6 +15,7 @@ from viewer.commands.navigating import navigate
 from viewer.commands.plainly import PlainCommand
 from viewer.commands.room import review, room
 from viewer.commands.runs import demo, rehearse, rerun
+from viewer.commands.slices import slices
 from viewer.commands.xray import xray
 from viewer.study_commands import study_app
 
@@ -59,7 +60,7 @@ def whole(
     """Hold the options that stand before any command; `viewer.commands.plainly` reads them."""
 
 
-for command in (demo, labels, mesh, rehearse, navigate, room, review, view, xray, rerun, export):
+for command in (demo, labels, mesh, rehearse, navigate, room, review, view, slices, xray, rerun, export):
     app.command(cls=PlainCommand)(command)
 app.add_typer(cases_app)
 app.add_typer(devices_app)

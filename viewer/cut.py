@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from viewer.bars import middle_mm
+
 PLAQUE_WEIGHT = 4.0
 
 
@@ -16,7 +18,7 @@ def cut_normal(case: Any, *, reach_mm: float) -> np.ndarray:
     """
     middle, direction = middle_and_direction(case, reach_mm=reach_mm)
     stations = case.path.stations
-    near = case.path.points[np.abs(stations - case.station_mm) <= reach_mm] - middle
+    near = case.path.points[np.abs(stations - middle_mm(case)) <= reach_mm] - middle
     square = np.eye(3) - np.outer(direction, direction)
     across = near @ square
     scatter = across.T @ across / len(near)
@@ -32,10 +34,10 @@ def cut_normal(case: Any, *, reach_mm: float) -> np.ndarray:
 def middle_and_direction(case: Any, *, reach_mm: float) -> tuple[np.ndarray, np.ndarray]:
     """Give the stent's middle (3,) [mm] and the vessel's direction there (3,), turned so that it points to the patient's head."""
     path = case.path
-    ends = np.clip(case.station_mm + np.array([-reach_mm, reach_mm]), path.stations[0], path.stations[-1])
+    ends = np.clip(middle_mm(case) + np.array([-reach_mm, reach_mm]), path.stations[0], path.stations[-1])
     chord = path.at(float(ends[1]))[0] - path.at(float(ends[0]))[0]
     direction = chord / np.linalg.norm(chord)
-    middle = np.asarray(path.at(float(case.station_mm))[0])
+    middle = np.asarray(path.at(middle_mm(case))[0])
     return middle, direction if direction[2] >= 0 else -direction
 
 

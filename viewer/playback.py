@@ -87,6 +87,16 @@ class Playback:
             self.plotter.add_scalar_bar(title=BAR_TITLES[self.scene.colour] + "\n", mapper=self.scene.mapper(), **place, **look)
 
 
+def frame_nearest(recording: Any, time_s: float | None) -> Any:
+    """Give the sampled state nearest to a time [s]; the last without one.
+
+    Raises:
+        InputError: there is none.
+    """
+    times = frame_times(recording)
+    return recording.frame(len(times) - 1 if time_s is None else int(np.argmin(np.abs(times - time_s))))
+
+
 def frame_times(recording: Any) -> np.ndarray:
     """Give the time of every sampled state [s].
 

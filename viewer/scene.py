@@ -221,7 +221,12 @@ def smooth_surface(surface: Any) -> Any:
 
 
 def height_of(case: Any) -> float:
-    """Give the length of vessel worth a picture: the stent and somewhat more than half of it at each end [mm]."""
+    """Give the length of vessel worth a picture: the stent and somewhat more than half of it at each end [mm].
+
+    Of a passage it is the whole way.
+    """
+    if not hasattr(case, "lattice"):
+        return float(case.path.length + 4.0)
     nodes = np.asarray(case.lattice.nodes)
     stent_mm = 2.0 * np.linalg.norm(nodes - case.path.at(float(case.station_mm))[0], axis=1).max()
     return float(min(2.2 * stent_mm, case.path.length + 4.0))

@@ -55,7 +55,7 @@ def navigate(
     hands = ScriptedHands(steps, passage, dt=chosen.dt)
     name = backend.start(backend_name)
     tell(0.0, "shape without blood pressure")
-    found = unloaded or _rest(passage, lambda part: tell(0.08 * part, "shape without blood pressure"))
+    found = unloaded or rest_of(passage, lambda part: tell(0.08 * part, "shape without blood pressure"))
     rehearsal = Rehearsal(passage, body=found.body, displacement=found.displacement, settings=chosen)
     header = header_of(passage, rehearsal, name, unloading_error_mm=found.error * 1e3)
     header["script"] = [step.model_dump(mode="json") for step in steps.step]
@@ -68,7 +68,7 @@ def navigate(
     return load_recording(folder, passage_too=True)
 
 
-def _rest(passage: Passage, tell: Callable[[float], None]) -> Unloaded:
+def rest_of(passage: Passage, tell: Callable[[float], None]) -> Unloaded:
     """The wall without blood pressure; a rigid one has the shape it was imaged in."""
     if passage.rigid:
         body = passage.body()

@@ -21,7 +21,9 @@ else:
 # Modules of optional libraries whose distributions bear another name and may not be installed here.
 OWNERS = {"igl": "libigl"}
 # What a file, or every file of a folder, may import beyond what the program depends on.
-NEEDS_EXTRAS = {"desktop": ("gui",), "browser": ("web",), "room.py": ("gui", "web"), "gamepad.py": ("gamepad",)}
+NEEDS_EXTRAS = {
+    "desktop": ("gui",), "browser": ("web",), "room.py": ("gui", "web"), "gamepad.py": ("gamepad",), "film.py": ("video",),
+}  # fmt: skip
 BROUGHT = packages_distributions()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -45,7 +47,7 @@ def undeclared(paths: list[Path], declared: set[str]) -> set[str]:
 def test_every_imported_library_is_declared():
     declared = {canonical(requirement) for requirement in PROJECT["dependencies"]}
     optional = {canonical(requirement) for extra in PROJECT["optional-dependencies"].values() for requirement in extra}
-    # A window, a page and a gamepad are extras, and nothing but they needs them.
+    # A window, a page, a gamepad and a film are extras, and nothing but they needs them.
     for path in source_files():
         extras = [extra for name in (path.name, path.parent.name) for extra in NEEDS_EXTRAS.get(name, ())]
         brought = {canonical(one) for extra in extras for one in PROJECT["optional-dependencies"][extra]}

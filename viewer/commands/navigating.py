@@ -1,20 +1,23 @@
 """The command `navigate`: push wires and catheters through a vessel."""
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from viewer.commands.options import Backend, BackendOption, Branch, Labels, Output, Overwrite, Thickness, UnitsOption
+from viewer.commands.options import (
+    Access,
+    AccessOption,
+    Backend,
+    BackendOption,
+    Branch,
+    Labels,
+    Output,
+    Overwrite,
+    Thickness,
+    UnitsOption,
+)
 from viewer.commands.plainly import EXIT_DIVERGED, EXIT_INTERRUPTED
-
-
-class Access(str, Enum):
-    """From which end of the vessel's path."""
-
-    FAR = "far end"
-    ROOT = "root"
 
 
 def navigate(
@@ -37,7 +40,7 @@ def navigate(
             metavar="FILE.toml", help="Steps to take; without it, each wire in turn to beyond the lesion.", show_default=False
         ),
     ] = None,
-    access: Annotated[Access, typer.Option(help="End of the vessel's path from which wires come in.")] = Access.FAR,
+    access: AccessOption = Access.FAR,
     rigid: Annotated[bool, typer.Option("--rigid", help="Hold the wall rigid: many times quicker, and it cannot yield.")] = False,
     label: Labels = None,
     branch: Branch = None,
@@ -59,22 +62,16 @@ def navigate(
     """
     from rich.console import Console
 
-    from scenarios.passage.passage import plan_passage
     from scenarios.passage.script import read_script
-    from scenarios.plan import require_source
     from viewer.commands.inputs import tell_notes
-    from viewer.commands.progress import progress_of
-    from viewer.results import prepare_folder
+    from viewer.commands.planning import planned_passage
 
     steps = read_script(script) if script is not None else None
     console = Console()
-    require_source(source)
-    prepare_folder(output, overwrite=overwrite)
-    with progress_of("Plan", console) as progress:
-        passage = plan_passage(
-            source, wires=wire, labels=tuple(label or ()), units=units and units.value, branch=branch, access=access.value,
-            thickness_mm=thickness, rigid=rigid, progress=progress,
-        )  # fmt: skip
+    passage = planned_passage(
+        source, output, console, overwrite=overwrite, wires=wire, labels=tuple(label or ()), units=units and units.value,
+        branch=branch, access=access.value, thickness_mm=thickness, rigid=rigid,
+    )  # fmt: skip
     tell_notes(console, passage.notes)
     _run(passage, steps, output, backend.value, console)
 

@@ -25,6 +25,13 @@ class Units(str, Enum):
     m = "m"
 
 
+class Access(str, Enum):
+    """From which end of the vessel's path."""
+
+    FAR = "far end"
+    ROOT = "root"
+
+
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write to; made if it is not there.", show_default=False)
 ]
@@ -98,6 +105,7 @@ At = Annotated[
         show_default=False,
     ),
 ]
+AccessOption = Annotated[Access, typer.Option("--access", help="End of the vessel's path from which wires come in.")]
 Branch = Annotated[
     int | None,
     typer.Option("--branch", metavar="N", min=0, help="Which way through a branching vessel, 0 the longest.", show_default=False),

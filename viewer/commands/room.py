@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from viewer.commands.options import (
+    Access,
+    AccessOption,
     At,
     Backend,
     BackendOption,
@@ -24,6 +26,39 @@ Bindings = Annotated[
 ]
 
 
+Before = Annotated[
+    str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for before the stent.", show_default=False)
+]
+Within = Annotated[
+    str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for within the stent.", show_default=False)
+]
+Wires = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--wire",
+        metavar="NAME",
+        show_default=False,
+        help="Push wires instead of opening a stent: a wire, catheter or sheath of [cyan]vesalius devices[/]; again for each it "
+        "slides in, from the innermost out.",
+    ),
+]
+SoftWall = Annotated[
+    bool, typer.Option("--soft-wall", help="With --wire: a wall that yields; slower than the hand. Without it, it is rigid.")
+]
+ImageFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Grey image behind the slices, in the frame of the input; without it, its labels.",
+        show_default=False,
+    ),
+]
+Host = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="With --browser: which of this machine's addresses the page is served at.")
+]
+Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="With --browser: its port; 0 for one that is free.")]
+
+
 def room(
     source: Annotated[
         str,
@@ -36,24 +71,20 @@ def room(
     device: DeviceName = None,
     at: At = None,
     branch: Branch = None,
-    predilate: Annotated[
-        str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for before the stent.", show_default=False)
-    ] = None,
-    postdilate: Annotated[
-        str | None, typer.Option(metavar="BALLOON", help="A balloon on the tray for within the stent.", show_default=False)
-    ] = None,
+    predilate: Before = None,
+    postdilate: Within = None,
+    wire: Wires = None,
+    access: AccessOption = Access.FAR,
+    soft_wall: SoftWall = False,
     bindings: Bindings = None,
+    image: ImageFile = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
     backend: BackendOption = Backend.auto,
     overwrite: Overwrite = False,
     browser: Annotated[bool, typer.Option("--browser", help="In a browser instead of a window; needs no display.")] = False,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="With --browser: which of this machine's addresses the page is served at.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65535, help="With --browser: its port; 0 for one that is free.")
-    ] = 0,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
 ) -> None:
     """Do the procedure by hand, in a window or a browser.
 
@@ -69,13 +100,24 @@ def room(
       [cyan]vesalius room patient_seg.nii.gz --label aorta --device "balloon-expandable 8x30" -o mine[/]
 
       [cyan]vesalius room iliac -o mine --browser[/]
+
+      [cyan]vesalius room iliac -o mine --wire "heavy duty 0.035 J"[/]
     """
+    from meshing.errors import InputError
+
     choices: dict[str, Any] = {
-        "labels": tuple(label or ()), "device": device, "at_mm": at, "branch": branch, "predilate": predilate,
-        "postdilate": postdilate, "thickness_mm": thickness, "units": units and units.value,
+        "labels": tuple(label or ()), "branch": branch, "thickness_mm": thickness, "units": units and units.value,
     }  # fmt: skip
+    stent = {"device": device, "at_mm": at, "predilate": predilate, "postdilate": postdilate}
+    if wire:
+        asked = [name for name, value in stent.items() if value is not None]
+        if asked:
+            raise InputError(f"With --wire no stent is opened, so --{asked[0].removesuffix('_mm')} has no meaning; leave it out.")
+        choices |= {"wires": wire, "access": access.value, "rigid": not soft_wall}
+    else:
+        choices |= stent
     place = (host, port) if browser else None
-    _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite, place=place)
+    _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite, place=place, image=image)
 
 
 def review(
@@ -85,7 +127,13 @@ def review(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE.html", help="Write a page instead of opening a window.", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write a page (.html) or a film (.mp4) instead of opening a window.",
+            show_default=False,
+        ),
     ] = None,
     bindings: Bindings = None,
 ) -> None:
@@ -99,6 +147,8 @@ def review(
       [cyan]vesalius review mine[/]
 
       [cyan]vesalius review mine --against expert -o page.html[/]
+
+      [cyan]vesalius review mine -o film.mp4[/]  -  needs the extra [cyan]video[/] (pip install 'vesalius[video]')
     """
     from meshing.errors import InputError
 
@@ -108,12 +158,31 @@ def review(
         check_window(f"vesalius review {folder}{both} -o page.html")
         _open_review(folders, bindings)
         return
+    if output.suffix.lower() == ".mp4":
+        _film(folders, output)
+        return
     if output.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"The page {output} does not end in .html; give a name that does.")
+        raise InputError(f"{output} ends neither in .html, for a page, nor in .mp4, for a film; give a name that does.")
     from viewer.room.comparing import write_comparison
     from viewer.room.held import hold
 
     typer.echo(f"Page: {write_comparison([hold(one) for one in folders], output)}")
+
+
+def _film(folders: list[Path], output: Path) -> None:
+    """Write recordings as a film."""
+    from rich.console import Console
+
+    from sim import backend
+    from viewer.commands.progress import progress_of
+    from viewer.room.filming import write_review
+    from viewer.room.held import hold
+
+    held = [hold(one) for one in folders]
+    backend.current()
+    with progress_of("Film", Console()) as progress:
+        write_review(held, output, progress=progress)
+    typer.echo(f"Film: {output}")
 
 
 def check_window(instead: str) -> None:
@@ -163,41 +232,49 @@ def _do_by_hand(
     backend: Backend,
     overwrite: bool,
     place: tuple[str, int] | None,
+    image: Path | None,
 ) -> None:
     """Plan, open the window or serve the page, and write down what was done."""
     from rich.console import Console
 
     from viewer.commands.inputs import tell_notes
     from viewer.commands.plainly import EXIT_DIVERGED
-    from viewer.commands.planning import planned
+    from viewer.commands.planning import planned, planned_passage
     from viewer.commands.progress import progress_of
     from viewer.room.bindings import read_bindings
     from viewer.room.opening import open_session
+    from viewer.slices.volumes import volume_of_source
 
-    (check_window if place is None else check_browser)(f"vesalius rehearse {source} -o {output}")
+    instead = "navigate" if "wires" in choices else "rehearse"
+    (check_window if place is None else check_browser)(f"vesalius {instead} {source} -o {output}")
     keys, console = read_bindings(bindings), Console()
-    case = planned(source, output, console, overwrite=overwrite, **choices)
+    plan = planned_passage if "wires" in choices else planned
+    case = plan(source, output, console, overwrite=overwrite, **choices)
     tell_notes(console, case.notes)
+    volume = volume_of_source(source, case.path.points, image)
     with progress_of("Room", console) as progress:
         session = open_session(case, output, backend_name=backend.value, progress=progress)
     if place is None:
         from viewer.room.desktop.window import run_room
 
-        wants_review = run_room(session, keys)
+        wants_review = run_room(session, keys, volume=volume)
         _tell_what_was_done(session, output, console)
-        if wants_review:
+        if wants_review and "wires" not in choices:
             _open_review([output], bindings)
     else:
-        _serve(session, keys, place, output, console)
+        _serve(session, keys, place, output, console, volume)
     if session.error:
         raise typer.Exit(EXIT_DIVERGED)
 
 
-def _serve(session: Any, keys: Any, place: tuple[str, int], output: Path, console: Any) -> None:
+def _serve(session: Any, keys: Any, place: tuple[str, int], output: Path, console: Any, volume: Any) -> None:
     """Serve the room until Ctrl-C."""
+    from scenarios.passage.passage import Passage
     from viewer.room.browser.host import run_browser
     from viewer.room.comparing import write_comparison
     from viewer.room.held import hold
+
+    is_passage = isinstance(session.rehearsal.case, Passage)
 
     def tell(address: str) -> None:
         console.print(f"Open:   {address}", highlight=False, markup=False, soft_wrap=True)
@@ -206,9 +283,11 @@ def _serve(session: Any, keys: Any, place: tuple[str, int], output: Path, consol
         console.print("Ctrl-C ends it.")
 
     def after() -> Path | None:
-        return write_comparison([hold(output)], output / "review.html") if _tell_what_was_done(session, output, console) else None
+        if not _tell_what_was_done(session, output, console):
+            return None
+        return output / "report.html" if is_passage else write_comparison([hold(output)], output / "review.html")
 
-    run_browser(session, keys, *place, tell=tell, after=after)
+    run_browser(session, keys, *place, tell=tell, after=after, volume=volume)
 
 
 def _open_review(folders: list[Path], bindings: Path | None) -> None:
@@ -225,17 +304,21 @@ def _open_review(folders: list[Path], bindings: Path | None) -> None:
 def _tell_what_was_done(session: Any, output: Path, console: Any) -> bool:
     """Measure the recording and write the report, if time has passed at all; whether it has."""
     from meshing.errors import InputError
+    from scenarios.passage.passage import Passage
     from scenarios.recording import load_recording
-    from viewer.commands.reporting import report_on_stent
+    from viewer.commands.reporting import report_on_passage, report_on_stent
 
     if session.error:
         typer.echo(f"Error: {session.error} What was recorded is kept.", err=True)
-    recording = load_recording(output)
+    recording = load_recording(output, passage_too=True)
     if not recording.frame_ticks:
         console.print("No time has passed, so there is nothing to measure.")
         return False
     try:
-        report_on_stent(recording, output, console, look=f"vesalius review {output}")
+        if isinstance(recording.case, Passage):
+            report_on_passage(recording, output, console)
+        else:
+            report_on_stent(recording, output, console, look=f"vesalius review {output}")
     except InputError as error:
         # Who looked about and left has done nothing wrong; what was done can be looked at all the same.
         console.print(f"No report: {error}", highlight=False, markup=False, soft_wrap=True)

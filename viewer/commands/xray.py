@@ -39,19 +39,16 @@ def xray(
 
       [cyan]vesalius xray demo -o filled.png --square --dsa[/]
     """
-    import numpy as np
-
     from meshing.errors import InputError
     from meshing.labels import read_labels
     from scenarios.recording import load_recording
-    from viewer.playback import frame_times
+    from viewer.playback import frame_nearest
     from viewer.xray.stills import write_still, xray_still
 
     if output.suffix.lower() != ".png":
         raise InputError(f"The picture {output} does not end in .png; give a name that does.")
     recording = load_recording(folder)
-    times = frame_times(recording)
-    sampled = recording.frame(len(times) - 1 if time is None else int(np.argmin(np.abs(times - time))))
+    sampled = frame_nearest(recording, time)
     frame, image, lines = xray_still(
         recording, sampled, lao_deg=lao, cra_deg=cra, square=square, contrast=contrast, subtract=dsa, field_mm=field, tube_kv=kv,
         labels=None if labels is None else read_labels(labels),

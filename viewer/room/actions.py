@@ -23,8 +23,18 @@ ACTIONS = {
         Action("inflate", "inflate the balloon, while held", "hands", True),
         Action("deflate", "let the balloon down, while held", "hands", True),
         Action("empty", "draw the balloon empty", "hands"),
-        Action("next_device", "take the next balloon in hand", "hands"),
-        *(Action(f"device_{number}", f"take balloon {number} in hand", "hands") for number in range(1, 10)),
+        *(
+            Action(f"{verb}{how}", f"{words}{much}, while held", "hands", True)
+            for verb, words in (
+                ("advance", "push the wire in"),
+                ("pull_back", "pull the wire back"),
+                ("turn_left", "turn the wire to the left"),
+                ("turn_right", "turn the wire to the right"),
+            )
+            for how, much in (("", ""), ("_fast", " fast"), ("_slow", " slowly"))
+        ),
+        Action("next_device", "take the next balloon or wire in hand", "hands"),
+        *(Action(f"device_{number}", f"take balloon or wire {number} in hand", "hands") for number in range(1, 10)),
         Action("xray", "X-rays, while held", "hands", True),
         Action("cine", "X-rays that are kept as a cine run, while held", "hands", True),
         Action("inject", "inject contrast agent, while held", "hands", True),
@@ -46,6 +56,9 @@ ACTIONS = {
         Action("stress", "colour the wall by its stress, or not", "sight"),
         Action("clip", "cut the wall open, or not", "sight"),
         Action("follow", "let the camera follow the device, or not", "sight"),
-        Action("look_again", "put the camera back", "sight"),
+        Action("look_again", "put the camera back, or let the slices follow the device again", "sight"),
+        Action("slices", "slices through the image instead of the 3-D view, or not", "sight"),
+        Action("slices_on", "move the slices along the centreline, while held", "sight", True),
+        Action("slices_back", "move the slices back along the centreline, while held", "sight", True),
     )
 }

@@ -7,6 +7,7 @@ import numpy as np
 
 from meshing.errors import InputError
 from viewer.dicom_cine import Cine, with_words, write_cine
+from viewer.film import can_film, write_film
 from viewer.room.monitor import PULSES_PER_S, TUBE_KV, pulses_in
 from viewer.xray.carm import CArm
 
@@ -68,8 +69,8 @@ class CineRun:
         held = np.searchsorted([one.pulse for one in self.kept], pulses, side="right") - 1
         return [self.kept[number] for number in held]
 
-    def write(self, folder: Path, carm: CArm, *, description: str) -> tuple[Path, Path]:
-        """Write the run as DICOM and as GIF, SIMULATED burnt into both; gives both files.
+    def write(self, folder: Path, carm: CArm, *, description: str) -> tuple[Path, ...]:
+        """Write the run as DICOM and GIF, and as MP4 where the extra `video` is installed, SIMULATED burnt into all; gives them.
 
         Raises
         ------
@@ -88,9 +89,13 @@ class CineRun:
         )  # fmt: skip
         dicom = write_cine(frames, folder / f"cine {self.number}.dcm", cine)
         moving = folder / f"cine {self.number}.gif"
-        first, *others = [Image.fromarray(frame) for frame in with_words(frames)]
+        marked = with_words(frames)
+        first, *others = [Image.fromarray(frame) for frame in marked]
         try:
             first.save(moving, save_all=True, append_images=others, duration=1e3 / PULSES_PER_S, loop=0)
         except OSError as error:
             raise InputError(f"The run cannot be written to {moving} ({error.strerror or error}).") from error
-        return dicom, moving
+        if not can_film():
+            return dicom, moving
+        words = f"SIMULATED. {description}."
+        return dicom, moving, write_film(marked, moving.with_suffix(".mp4"), frames_per_s=PULSES_PER_S, words=words)

@@ -17,13 +17,21 @@ from viewer.room.beam_process import GONE, READY, BeamProcess
 from viewer.room.bindings import Bindings
 from viewer.room.cine import CineRun
 from viewer.room.gamepad import Gamepad, open_gamepad
+from viewer.room.gauges import level_of
 from viewer.room.monitor import PULSES_PER_S, Mode, Request, carm_of, preset_view, pulses_in, turned
 from viewer.room.session import Session, Snapshot
+from viewer.slices.deck import Deck
+from viewer.slices.volumes import Volume
 
 TURN_DEG_S = 20.0
 TURNS = {"carm_lao": (1.0, 0.0), "carm_rao": (-1.0, 0.0), "carm_cra": (0.0, 1.0), "carm_cau": (0.0, -1.0)}
+SCROLL_MM_S = 12.0
+SCROLLS = {"slices_on": 1.0, "slices_back": -1.0}
+NOTCH_MM = 1.0
+"""How far the slices go at a press, and at a notch of the wheel."""
+
 LONGEST_TURN_S = 0.1
-"""A host that was held up turns the C-arm by no more than this much time is worth [s]."""
+"""A host that was held up turns the C-arm, and moves the slices, by no more than this much time is worth [s]."""
 
 MODE_WORDS = {
     "plan": "Time has not begun: choose views, look about.",
@@ -60,7 +68,9 @@ class Desk:
     speed
         Simulated seconds a second; None while time stands still.
     course
-        Times [s], highest pressures [atm] and X-ray times [s] of the ticks that were seen.
+        Times [s], levels (see `viewer.room.gauges.level_of`) and X-ray times [s] of the ticks that were seen.
+    deck, shows_slices
+        The slices through the image, and whether they are looked at instead of the 3-D view.
     words, is_alarm
         The sentence at the foot, and whether it says that something went wrong.
     is_ending, wants_review
@@ -75,11 +85,13 @@ class Desk:
         see: Callable[[str], None],
         beam: BeamProcess | None = None,
         gamepad: Gamepad | None = None,
+        volume: Volume | None = None,
     ) -> None:
-        """see: the host's way to do what is of sight alone."""
+        """see: the host's way to do what is of sight alone; volume: what lies behind the outlines of the slices."""
         self.session, self.bindings = session, bindings
         self.case: Any = session.rehearsal.case
         self.beam = beam or BeamProcess(self.case)
+        self.deck, self.shows_slices = Deck(self.case, volume), False
         self._see, self._gamepad = see, gamepad or open_gamepad(bindings)
         self.mode, self.wants_review, self.is_ending = "plan", False, False
         self.carm_deg, self.beam_mode = (0.0, 0.0), "live"
@@ -88,7 +100,7 @@ class Desk:
         self.is_on, self.is_alarm = False, False
         self.speed: float | None = None
         self.dose_gy_cm2 = 0.0
-        self.course: dict[str, list[float]] = {"times": [], "pressures": [], "xrays": []}
+        self.course: dict[str, list[float]] = {"times": [], "levels": [], "xrays": []}
         self.words, self._is_passing = what_lies_ahead(session), False
         self._doses: list[float] = []
         self._run: CineRun | None = None
@@ -110,11 +122,11 @@ class Desk:
             self._change_mode(value)
             return
         action = ACTIONS[verb]
-        if action.where == "sight":
-            self._see(verb)
-            return
         if action.is_held:
             (self._down.add if value else self._down.discard)(verb)
+        if action.where == "sight":
+            self._do_sight(verb, value)
+            return
         if verb in ("undo", "reset"):
             self._go_back(verb, actor)
             return
@@ -200,13 +212,32 @@ class Desk:
 
         def write() -> None:
             try:
-                dicom, moving = run.write(folder, carm_of(self.case), description=f"{self.case.name}, cine {run.number}")
-                self._told = f"Written to {folder}: {dicom.name}, {moving.name}."
+                files = run.write(folder, carm_of(self.case), description=f"{self.case.name}, cine {run.number}")
+                self._told = f"Written to {folder}: {', '.join(file.name for file in files)}."
             except (InputError, OSError) as error:
                 self._told = str(error)
 
         self.say(f"Cine run {run.number} is being written.")
         threading.Thread(target=write, name="cine").start()
+
+    def _do_sight(self, verb: str, value: Any) -> None:
+        if verb == "slices":
+            self.shows_slices = not self.shows_slices
+        elif verb in SCROLLS:
+            if value and self.shows_slices:
+                self.deck.scroll(NOTCH_MM * SCROLLS[verb], self.session.latest)
+            return
+        elif verb == "look_again" and self.shows_slices:
+            self.deck.follow()
+            return
+        self._see(verb)
+
+    def wheel(self, name: str, notches: float, *, zooms: bool) -> None:
+        """Turn the wheel over one of the slices: it moves along its normal, or all of them show a wider or narrower field."""
+        if zooms:
+            self.deck.zoom(1.15**-notches)
+        else:
+            self.deck.scroll_one(name, NOTCH_MM * notches, self.session.latest)
 
     def _do_time(self, verb: str) -> None:
         if verb == "step":
@@ -266,7 +297,7 @@ class Desk:
         dt = session.rehearsal.dt
         self.speed = dt / max(snapshot.wall_s, elapsed, dt) if is_running else None
         self._take_gamepad()
-        self._turn_carm()
+        self._turn()
         self._take_picture(snapshot)
         self._loop()
         if self._told:
@@ -302,7 +333,7 @@ class Desk:
         self._pulses = pulses
         is_new = last is None or went_back or snapshot.tick != last.tick
         if is_new:
-            row = (snapshot.time_s, max(snapshot.pressure_atm.values()), snapshot.xray_time_s)
+            row = (snapshot.time_s, level_of(snapshot), snapshot.xray_time_s)
             for values, value in zip(self.course.values(), row, strict=True):
                 values.append(value)
             self._doses.append(self.dose_gy_cm2)
@@ -321,13 +352,17 @@ class Desk:
         self.carm_deg = snapshot.carm_deg
         self.say(f"Time went back to {snapshot.time_s:.2f} s and stands still.")
 
-    def _turn_carm(self) -> None:
+    def _turn(self) -> None:
+        """Turn the C-arm and move the slices for as long as their keys have been held."""
         now = time.perf_counter()
         elapsed, self._turned_at = min(now - self._turned_at, LONGEST_TURN_S), now
         ways = [TURNS[name] for name in self._down & set(TURNS)]
         if ways:
             by = TURN_DEG_S * elapsed
             self.carm_deg = turned(self.carm_deg, by * sum(way[0] for way in ways), by * sum(way[1] for way in ways))
+        scroll = sum(SCROLLS[name] for name in self._down & set(SCROLLS))
+        if scroll and self.shows_slices:
+            self.deck.scroll(SCROLL_MM_S * elapsed * scroll, self.session.latest)
 
     def _take_picture(self, snapshot: Snapshot) -> None:
         """While the pedal is down and time runs, or before it has begun, ask for a picture at every pulse."""
@@ -361,6 +396,10 @@ def what_lies_ahead(session: Session) -> str:
     """The case in a sentence, for whoever plans."""
     gauge, width = session.gauge, session.latest.lumen_mm
     case: Any = session.rehearsal.case
+    if gauge is None:
+        lesion = case.lesion_mm
+        where = f"; the lesion lies {lesion[0]:.0f} to {lesion[1]:.0f} mm along it" if lesion else ""
+        return f"The way is {case.path.length:.0f} mm long{where}. The wall is {'held rigid' if case.rigid else 'soft'}."
     words = f"The lumen is {width:.2f} mm wide at its narrowest, {gauge.station_mm:.1f} mm along the centreline"
     if gauge.reference_mm:
         words += f", where {gauge.reference_mm:.2f} mm would be healthy"

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from viewer.bars import middle_mm
 from viewer.room.hands import CONTRAST_ML_S, Injection
 from viewer.xray.angiography import Roadmap, averaged, dsa
 from viewer.xray.body import body_of
@@ -155,14 +156,15 @@ class Monitor:
 
 
 def carm_of(case: Any) -> CArm:
-    """The C-arm at the stent, its angles nought."""
-    x, y, z = (float(value) for value in case.path.at(float(case.station_mm))[0])
+    """The C-arm at the stent, or at the middle of a passage's lesion, its angles nought."""
+    x, y, z = (float(value) for value in case.path.at(middle_mm(case))[0])
     return CArm(isocentre=(x, y, z), field_mm=field_of(case), pixels=PIXELS, gantry=FLOOR_MOUNTED)
 
 
 def field_of(case: Any) -> float:
-    """A field that shows the stent and as much of the vessel at either end [mm]."""
-    return float(np.clip(20.0 + 3.5 * case.device.stent.length_mm, *FIELD_MM))
+    """A field that shows the stent and as much of the vessel at either end, or all of a passage's way [mm]."""
+    length = 3.5 * case.device.stent.length_mm if hasattr(case, "device") else 1.5 * case.path.length
+    return float(np.clip(20.0 + length, *FIELD_MM))
 
 
 def preset_view(case: Any, number: int, *, near: tuple[float, float] = (0.0, 0.0)) -> tuple[float, float]:

@@ -6,6 +6,7 @@ snapshot while the last is looked at.
 
 import copy
 import dataclasses
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from meshing.errors import InputError
+from scenarios.passage.senses import sense
 from scenarios.procedure import STENT
 from scenarios.recording import Recorder, balloon_radius_along
 from scenarios.rehearsal import FRAME_EVERY, Rehearsal
@@ -22,7 +24,9 @@ from sim.solvers.settings import DivergedError
 from sim.state import State
 from viewer.room.bus import Bus
 from viewer.room.hands import Hands, Injection
+from viewer.room.inflating import Inflating
 from viewer.room.lumen_gauge import LumenGauge
+from viewer.room.pushing import Felt, senses_row
 
 IDLE_S = 0.01
 
@@ -38,19 +42,21 @@ class Snapshot:
     wall_s
         How long the tick took on the clock [s]; real time is dt over it.
     vertices, device
-        The wall's vertices, shape (n, 3), and the stent's nodes, shape (k, 3).
+        The wall's vertices, shape (n, 3), and the nodes of the stent or of wires, shape (k, 3).
     balloon_radius
         Of the stent's balloon at each point of the case's balloon axis, shape (q,).
     stress
         First principal Cauchy stress of each tet [kPa], shape (m,), where it was asked for.
     largest_force_n, whole_force_n
-        Of the stent's points on the wall: the largest of one, and their sum [N].
+        Of the stent's or the wires' points on the wall: the largest of one, and their sum [N].
     lumen_mm
-        Smallest diameter of the lumen at the lesion.
+        Smallest diameter of the lumen at the lesion; not a number in a passage.
     pressure_atm
-        In each balloon.
+        In each balloon; empty in a passage.
+    wires
+        What is known of each wire of a passage; empty where a stent is opened.
     tool, indeflator
-        Which balloon is in hand, and what its indeflator does.
+        Which balloon or wire is in hand, and what a balloon's indeflator does.
     xray_time_s, contrast_ml, injections
         Used until now.
     bookmarks, events
@@ -73,6 +79,7 @@ class Snapshot:
     whole_force_n: float
     lumen_mm: float
     pressure_atm: dict[str, float]
+    wires: tuple[Felt, ...]
     tool: str
     indeflator: str
     xray_time_s: float
@@ -86,13 +93,14 @@ class Snapshot:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Mark:
-    """A moment that time can go back to: the end of a tick, with all that changes, and the stent's forces [N], as they were."""
+    """A moment that time can go back to: the end of a tick, with all that changes, and forces on the wall [N], as they were."""
 
     words: str
     state: State
     hands: Hands
     events: tuple[tuple[float, str], ...]
     forces: np.ndarray
+    wires: tuple[Felt, ...]
 
 
 class Session:
@@ -122,7 +130,7 @@ class Session:
         self.rehearsal, self.recorder, self.pace = rehearsal, recorder, pace
         self.bus = bus or Bus()
         self.hands = Hands(rehearsal.case)
-        self.gauge = LumenGauge(rehearsal.case)
+        self.gauge = LumenGauge(rehearsal.case) if isinstance(self.hands.work, Inflating) else None
         self.folder = recorder.folder if recorder is not None else None
         self.error: str | None = None
         self.wants_stress = False
@@ -207,7 +215,7 @@ class Session:
         rehearsal, dt = self.rehearsal, self.rehearsal.dt
         now_s = rehearsal.time_s
         done = self.bus.take(now_s)
-        last_phase, last_pressures = self.hands.phase, self.latest.pressure_atm
+        last_phase, last_pressures = self.hands.work.phase, self.latest.pressure_atm
         for event in done:
             self.hands.take(event)
         command, told = self.hands.advance(now_s, dt)
@@ -217,9 +225,9 @@ class Session:
         snapshot = self._snapshot(wall_s=time.perf_counter() - began, forces=forces)
         if self.recorder is not None:
             moved = {name for name, value in snapshot.pressure_atm.items() if value != last_pressures.get(name, 0.0)}
-            is_turning_point = bool(told) or self.hands.phase != last_phase or (not moved and self._was_moving)
+            is_turning_point = bool(told) or self.hands.work.phase != last_phase or (not moved and self._was_moving)
             self.recorder.tick(
-                rehearsal, command, report, phase=self.hands.phase,
+                rehearsal, command, report, phase=self.hands.work.phase,
                 sampled=rehearsal.state.tick % FRAME_EVERY == 0 or rehearsal.state.tick == 1 or is_turning_point,
                 events=told, senses=_senses(snapshot, done, self.hands.carm_deg),
             )  # fmt: skip
@@ -232,7 +240,7 @@ class Session:
         return snapshot
 
     def _mark(self, words: str, forces: np.ndarray) -> Mark:
-        return Mark(words, self.rehearsal.state.copy(), copy.deepcopy(self.hands), tuple(self._events), forces)
+        return Mark(words, self.rehearsal.state.copy(), copy.deepcopy(self.hands), tuple(self._events), forces, self._felt())
 
     def _return(self, actor: str, *, to_beginning: bool) -> None:
         """Put state, hands and recording back to a mark; what is held down there is let go of at the next tick."""
@@ -257,7 +265,7 @@ class Session:
         self.bus.post(actor, "reset" if to_beginning else "undo")
         words = f"Went back from {now_s:.2f} s to {mark.words}, at {self.rehearsal.time_s:.2f} s"
         self.hands.note(f"{words}; what was undone is kept in '{kept}'." if kept else f"{words}.")
-        self.latest = self._snapshot(wall_s=self.rehearsal.dt, forces=mark.forces)
+        self.latest = dataclasses.replace(self._snapshot(wall_s=self.rehearsal.dt, forces=mark.forces), wires=mark.wires)
 
     def _run(self) -> None:
         try:
@@ -295,28 +303,39 @@ class Session:
         self.recorder.close()
         self.recorder = None
 
+    def _felt(self) -> tuple[Felt, ...]:
+        """What is known of a passage's wires now."""
+        rehearsal, work = self.rehearsal, self.hands.work
+        if isinstance(work, Inflating):
+            return ()
+        return work.felt(sense(rehearsal.model, rehearsal.solver, rehearsal.state, rehearsal.case.path))
+
     def _snapshot(self, *, wall_s: float, forces: np.ndarray) -> Snapshot:
         rehearsal, hands = self.rehearsal, self.hands
         state, case = rehearsal.state, rehearsal.case
         displacement = state.displacement.to_numpy()
         vertices = (rehearsal.body.vertices + displacement) * 1e3
         device = (np.asarray(state.device_position) + rehearsal.model.origin) * 1e3
-        pressures = {name: one.pressure_atm for name, one in hands.indeflators.items()}
+        work, pressures, indeflator = hands.work, {}, ""
+        if isinstance(work, Inflating):
+            pressures = {name: one.pressure_atm for name, one in work.indeflators.items()}
+            indeflator = work.indeflators[work.tool.name].state
         return Snapshot(
             tick=state.tick,
             time_s=round(rehearsal.time_s, 9),
-            phase=hands.phase,
+            phase=work.phase,
             wall_s=wall_s,
             vertices=vertices,
             device=device,
-            balloon_radius=balloon_radius_along(case, device, pressures[STENT]),
+            balloon_radius=balloon_radius_along(case, device, pressures.get(STENT, 0.0)),
             stress=first_principal_stress(rehearsal.body, displacement) * 1e-3 if self.wants_stress else None,
             largest_force_n=float(forces.max(initial=0.0)),
             whole_force_n=float(forces.sum()),
-            lumen_mm=self.gauge.diameter_mm(vertices),
+            lumen_mm=math.nan if self.gauge is None else self.gauge.diameter_mm(vertices),
             pressure_atm=pressures,
-            tool=hands.tool.name,
-            indeflator=hands.indeflators[hands.tool.name].state,
+            wires=self._felt(),
+            tool=work.tool.name,
+            indeflator=indeflator,
             xray_time_s=hands.xray_time_s,
             contrast_ml=hands.contrast_ml,
             injections=tuple(hands.injections),
@@ -341,6 +360,7 @@ def _senses(snapshot: Snapshot, done: list[Any], carm_deg: tuple[float, float]) 
     """What a recording keeps beside commands and states: what hands did, and what gauges showed."""
     return {
         "hands": [event.row() for event in done],
+        **(senses_row(snapshot.wires) if snapshot.wires else {}),
         "lumen_mm": None if np.isnan(snapshot.lumen_mm) else round(snapshot.lumen_mm, 4),
         "largest_force_n": round(snapshot.largest_force_n, 6),
         "whole_force_n": round(snapshot.whole_force_n, 6),

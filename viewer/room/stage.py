@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from viewer import palette
+from viewer.bars import bars_of, middle_mm
 from viewer.cut import cut_normal, middle_and_direction
 from viewer.room import theme
 from viewer.room.moving_shapes import MovingBalloon, MovingSurface, MovingTubes
@@ -22,7 +23,7 @@ SMALLEST_SCALE_KPA = 20.0
 
 
 class Stage:
-    """The vessel about the stent, the stent and its balloon.
+    """The vessel, and in it a stent and its balloon, or wires and catheters.
 
     Attributes
     ----------
@@ -38,7 +39,7 @@ class Stage:
         self.text_scale = 1.0
         self._tints = Tints(case.mesh)
         self._normal = cut_normal(case, reach_mm=height_of(case) / 2)
-        self._origin = np.asarray(case.path.at(float(case.station_mm))[0], float)
+        self._origin = np.asarray(case.path.at(middle_mm(case))[0], float)
         self._top_kpa = SMALLEST_SCALE_KPA
         self._last: Any = None
         self._centre: np.ndarray | None = None
@@ -47,9 +48,10 @@ class Stage:
         plotter.renderer.SetUseOIT(False)
         self._light()
         self._lumen, self._outside = (MovingSurface(facing_out(case, case.mesh.face_sets[name])) for name in ("lumen", "outside"))
-        lattice = case.lattice
-        self._stent = MovingTubes(lattice.bars, len(lattice.nodes), radius_mm=lattice.half_thickness_mm)
-        self._balloon = MovingBalloon(case.balloon_axis)
+        self._bars = bars_of(case)
+        count = max(int(one.pairs.max()) for one in self._bars) + 1
+        self._tubes = [MovingTubes(one.pairs, count, radius_mm=one.radius_mm) for one in self._bars]
+        self._balloon = MovingBalloon(case.balloon_axis) if hasattr(case, "balloon_axis") else None
         self._actors: dict[str, Any] = {}
 
     def show(self, moment: Any) -> None:
@@ -59,17 +61,19 @@ class Stage:
         vertices = np.asarray(moment.vertices)
         for surface in (self._lumen, self._outside):
             surface.move(vertices)
-        self._stent.move(np.asarray(moment.device))
-        has_balloon = self._balloon.move(np.asarray(moment.balloon_radius))
+        for tubes in self._tubes:
+            tubes.move(np.asarray(moment.device))
+        has_balloon = self._balloon is not None and self._balloon.move(np.asarray(moment.balloon_radius))
         if is_first:
             self._draw()
             self.look()
-        self._actors["balloon"].SetVisibility(has_balloon)
+        if self._balloon is not None:
+            self._actors["balloon"].SetVisibility(has_balloon)
         if self.shows_stress:
             self._colour(moment)
         if self.is_open:
             self._draw_section(moment)
-        self._follow(np.asarray(moment.device).mean(axis=0))
+        self._follow(self._followed(np.asarray(moment.device)))
         # Not every host does so before it draws, and with too deep a range struts show through one another.
         self.plotter.renderer.ResetCameraClippingRange()
 
@@ -157,14 +161,16 @@ class Stage:
             )
             self._actors[name].mapper.scalar_visibility = False
             self._actors[name].prop.color = wall
-        metal = {"color": theme.METAL, "ambient": 0.15, "specular": 0.8, "specular_power": 20}
-        self._actors["stent"] = self.plotter.add_mesh(
-            self._stent.mesh, name="stent", reset_camera=False, smooth_shading=True, **metal
-        )
-        self._actors["balloon"] = self.plotter.add_mesh(
-            self._balloon.mesh, name="balloon", color=palette.BALLOON, ambient=0.25, specular=0.3,
-            reset_camera=False, smooth_shading=True,
-        )  # fmt: skip
+        for one, tubes in zip(self._bars, self._tubes, strict=True):
+            self._actors[one.name] = self.plotter.add_mesh(
+                tubes.mesh, name=one.name, color=one.colour, ambient=0.15, specular=0.8, specular_power=20,
+                reset_camera=False, smooth_shading=True,
+            )  # fmt: skip
+        if self._balloon is not None:
+            self._actors["balloon"] = self.plotter.add_mesh(
+                self._balloon.mesh, name="balloon", color=palette.BALLOON, ambient=0.25, specular=0.3,
+                reset_camera=False, smooth_shading=True,
+            )  # fmt: skip
         self._look_of_wall()
 
     def _look_of_wall(self) -> None:
@@ -211,6 +217,10 @@ class Stage:
             section.cell_data["colour"] = self._tints.table[section.cell_data["label"]]
             look = {"scalars": "colour", "rgb": True}
         self.plotter.add_mesh(section, name="section", lighting=False, reset_camera=False, show_scalar_bar=False, **look)
+
+    def _followed(self, nodes: np.ndarray) -> np.ndarray:
+        """What a camera that follows looks at: a stent's middle, or the tip of the innermost wire."""
+        return nodes.mean(axis=0) if self._balloon is not None else nodes[self._bars[0].pairs[-1, 1]]
 
     def _follow(self, centre: np.ndarray) -> None:
         if self.follows and self._centre is not None:

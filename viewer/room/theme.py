@@ -4,7 +4,6 @@ GROUND, PANEL, RAISED, EDGE = "#14181d", "#1b2127", "#242c34", "#333e48"
 INK, FAINT = "#e6ebef", "#93a1ad"
 ACCENT, WARN, ALARM, GOOD = "#5fb3d9", "#e3b341", "#ef6b5b", "#7cc48d"
 STAGE, STAGE_TOP = "#12161b", "#232b33"
-METAL = "#c9d1d8"
 
 
 def style_sheet(scale: float) -> str:

@@ -1,4 +1,5 @@
-"""What a rehearsal puts into the beam: stent, calcium and balloon, the wire and shaft they came on, and dye in the lumen.
+"""What a rehearsal puts into the beam: stent, calcium and balloon, the wire and shaft they came on, and dye in the lumen; or the
+wires and catheters of a passage.
 
 A rehearsal knows neither its guidewire nor its shaft: these are drawn where they must have lain, along the centreline, and go on
 straight beyond it. The vessel's wall is as dark as what surrounds it and is left out.
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from viewer.bars import bars_of
 from viewer.shapes import balloon_surface
 from viewer.xray.contrast import DyedTree, Puff, Stretch
 from viewer.xray.cylinders import Cylinders
@@ -73,25 +75,27 @@ class RehearsalInBeam:
         Parameters
         ----------
         case
-            The `scenarios.case.Case` that is or was rehearsed.
+            The `scenarios.case.Case` or `scenarios.passage.passage.Passage` that is or was rehearsed.
         delivery
-            Whether wire, shaft and markers lie in it.
+            Whether a stent's wire, shaft and markers lie in it.
         flow_ml_s
             Blood through the vessel [mL/s].
         """
         self.case = case
-        self.tree = DyedTree([Stretch.of(case.path.points, case.path.radii)], flow_ml_s=flow_ml_s)
+        has_stent = hasattr(case, "lattice")
+        course = (case.path.points, case.path.radii) if has_stent else _downstream(case.path)
+        self.tree = DyedTree([Stretch.of(*course)], flow_ml_s=flow_ml_s)
         mesh = case.mesh
         self._lumen, lumen = np.unique(mesh.face_sets["lumen"], return_inverse=True)
         self._lumen_faces = lumen.reshape(-1, 3)
         hard = [number for number, name in mesh.label_names.items() if "calci" in name]
         calcium = tet_boundary(mesh.tets[np.isin(mesh.labels, hard)])
         self._calcium = Surface.closed(mesh.vertices, calcium, material="calcified plaque") if len(calcium) else None
-        self._stent = self._stent_of(case)
-        self._delivery = delivery_on(case) if delivery else ()
+        self._moving = (self._stent_of(case),) if has_stent else wires_of(case)
+        self._delivery = delivery_on(case) if delivery and has_stent else ()
 
     def inject(self, puff: Puff) -> None:
-        """Inject contrast agent where the centreline begins."""
+        """Inject contrast agent where the centreline begins; in a passage at its wider end, from which blood comes."""
         self.tree.inject(puff)
 
     def contents(self, frame: Any, *, time_s: float | None = None) -> Contents:
@@ -101,7 +105,7 @@ class RehearsalInBeam:
         surfaces += [] if balloon is None else [balloon]
         if time_s is not None and self.tree.puffs:
             surfaces += [self._dye(frame, time_s)]
-        return Contents(tuple(surfaces), (self._stent.moved(frame.device), *self._delivery))
+        return Contents(tuple(surfaces), (*(one.moved(frame.device) for one in self._moving), *self._delivery))
 
     def lumen(self, frame: Any) -> Surface:
         """The lumen with its ends closed, filled with blood."""
@@ -114,6 +118,8 @@ class RehearsalInBeam:
         return weighted_along(lumen, axis_points, amounts, material="iodine")
 
     def _balloon(self, frame: Any) -> Surface | None:
+        if not len(frame.balloon_radius):
+            return None
         drawn = balloon_surface(self.case.balloon_axis, frame.balloon_radius, sides=32)
         if drawn is None:
             return None
@@ -160,6 +166,23 @@ def delivery_on(case: Any) -> tuple[Cylinders, ...]:
         ends = np.column_stack([np.interp([middle - length / 2, middle + length / 2], stations, axis[:, k]) for k in range(3)])
         markers.append(Cylinders.of_line(ends, radius=outer, bore=bore, material="platinum"))
     return (wire, coil, Cylinders.of_line(shaft, radius=SHAFT_MM[0], bore=SHAFT_MM[1], material="PEBAX"), *markers)
+
+
+def wires_of(passage: Any) -> tuple[Cylinders, ...]:
+    """The wires and catheters of a passage, to be moved to the nodes of its rods."""
+    nodes = 1e3 * np.asarray(passage.device_body().pose.position)
+    return tuple(
+        Cylinders.of_bars(nodes, one.pairs, radius=one.radius_mm, bore=one.bore_mm, material=WIRE_MATERIALS[one.kind])
+        for one in bars_of(passage)
+    )
+
+
+def _downstream(path: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, 3) and radii (n,) of a path from its wider end on: a passage may lead against the blood [mm]."""
+    quarter = max(len(path.radii) // 4, 1)
+    if path.radii[:quarter].mean() >= path.radii[-quarter:].mean():
+        return path.points, path.radii
+    return path.points[::-1].copy(), path.radii[::-1].copy()
 
 
 def wire_in_beam(wire: Any, points: Any) -> Cylinders:

@@ -70,8 +70,8 @@ def xray_still(
 
 
 def segment_axis(case: Any) -> np.ndarray:
-    """Unit vector along the segment under the balloon, shape (3,) (LPS)."""
-    axis = np.asarray(case.balloon_axis, float)
+    """Unit vector along the segment under the balloon, or along the way of a passage, shape (3,) (LPS)."""
+    axis = np.asarray(case.balloon_axis if hasattr(case, "balloon_axis") else case.path.points, float)
     axis = axis - axis.mean(axis=0)
     return np.linalg.svd(axis, full_matrices=False)[2][0]
 

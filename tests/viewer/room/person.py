@@ -1,9 +1,10 @@
 """A scripted person in a process of its own, under an X server: opens the small case, works by key, leaves pictures.
 
-python -m tests.viewer.room.person KEPT FOLDER TICKS | soak SECONDS: writes step-*.png and told.json to FOLDER, the recording to
-FOLDER/run.
+python -m tests.viewer.room.person KEPT FOLDER TICKS | soak SECONDS | wires: writes step-*.png and told.json to FOLDER, the
+recording to FOLDER/run.
 """
 
+import dataclasses
 import gc
 import json
 import sys
@@ -14,9 +15,10 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtTest import QTest
 
 from scenarios.procedure import STENT
-from tests.viewer.room.quick import quick_session
+from tests.viewer.room.quick import quick_passage, quick_session
 from viewer.room.bindings import read_bindings
 from viewer.room.desktop.window import RoomWindow, application_of
+from viewer.room.session import Session
 
 Key = QtCore.Qt.Key
 NUMPAD = QtCore.Qt.KeyboardModifier.KeypadModifier
@@ -25,11 +27,9 @@ NUMPAD = QtCore.Qt.KeyboardModifier.KeypadModifier
 class Person:
     """Hands on a keyboard and eyes on the screen."""
 
-    def __init__(self, kept: Path, folder: Path, *, width: int = 1280, height: int = 800) -> None:
-        self.folder, self.told = folder, {}
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, session: Session, folder: Path, *, width: int = 1280, height: int = 800) -> None:
+        self.session, self.folder, self.told = session, folder, {}
         application_of()
-        self.session = quick_session(kept, folder / "run", pace=1.0)
         self.window = RoomWindow(self.session, read_bindings())
         self.window.resize(width, height)
         self.window.show()
@@ -106,6 +106,7 @@ class Person:
         self.hold(Key.Key_I, inflate_ticks)
         self.pass_ticks(1)
         self.photograph("4-inflated-open")
+        self.look_at_slices()
         window.do("mode", "exam")
         self.pass_ticks(1)
         self.photograph("5-exam")
@@ -119,6 +120,58 @@ class Person:
         self.photograph("6-after")
         self.tap(Key.Key_P)
         self.told["stands still"] = not session.is_running
+
+    def look_at_slices(self) -> None:
+        """Slices instead of the 3-D view: scrolled by key and by wheel, and back to the device."""
+        desk = self.window.desk
+        self.tap(Key.Key_Q)
+        self.pass_ticks(1)
+        self.photograph("4-slices")
+        place = desk.deck.place(self.session.latest)
+        QTest.keyPress(self.window, Key.Key_PageUp)
+        self.wait(lambda: desk.deck.place(self.session.latest) > place + 2.0, 20)
+        QTest.keyRelease(self.window, Key.Key_PageUp)
+        slices = self.window.slices
+        at = slices._box("axial").center()
+        wheel = QtGui.QWheelEvent(
+            at, QtCore.QPointF(slices.mapToGlobal(at.toPoint())), QtCore.QPoint(), QtCore.QPoint(0, 240),
+            QtCore.Qt.MouseButton.NoButton, QtCore.Qt.KeyboardModifier.NoModifier, QtCore.Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        before = desk.deck.plane("axial", self.session.latest).centre
+        QtWidgets.QApplication.sendEvent(slices, wheel)
+        self.told["slices"] = {
+            "by key": desk.deck.place(self.session.latest) - place,
+            "by wheel": (desk.deck.plane("axial", self.session.latest).centre - before).tolist(),
+        }
+        self.photograph("4-slices-scrolled")
+        self.tap(Key.Key_Home)
+        self.told["slices"]["follow"] = desk.deck.station_mm is None
+        self.tap(Key.Key_Q)
+
+    def push(self) -> None:
+        """Wires: pushed in, turned, pulled back, slowly and fast, one and then the other."""
+        window, session = self.window, self.session
+        self.photograph("1-plan")
+        QTest.keyPress(window, Key.Key_Space)
+        self.tap(Key.Key_P)
+        self.told["time runs"] = self.pass_ticks(1)
+        self.hold(Key.Key_Up, 8, QtCore.Qt.KeyboardModifier.ShiftModifier)
+        self.hold(Key.Key_Right, 2)
+        self.hold(Key.Key_Down, 2)
+        self.told["picture"] = self.wait(lambda: window.live._image is not None, 60)
+        self.photograph("2-wire")
+        self.tap(Key.Key_2)
+        self.hold(Key.Key_Up, 3)
+        self.pass_ticks(1)
+        self.tap(Key.Key_Q)
+        self.pass_ticks(1)
+        self.photograph("3-catheter-slices")
+        window.do("mode", "exam")
+        self.pass_ticks(1)
+        self.photograph("4-exam")
+        QTest.keyRelease(window, Key.Key_Space)
+        self.tap(Key.Key_P)
+        self.told["wires"] = [dataclasses.asdict(one) for one in session.latest.wires]
 
     def soak(self, seconds: float) -> None:
         """Let the room run with X-rays on and look at memory after a third of it and at the end [MiB]."""
@@ -156,9 +209,14 @@ def resident_mib() -> float:
 def main() -> None:
     """Work, soak if asked to, leave."""
     kept, folder, *rest = sys.argv[1:]
-    person = Person(Path(kept), Path(folder))
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    run = Path(folder) / "run"
+    session = quick_passage(run, pace=1.0) if rest == ["wires"] else quick_session(Path(kept), run, pace=1.0)
+    person = Person(session, Path(folder))
     if rest[:1] == ["soak"]:
         person.soak(float(rest[1]))
+    elif rest == ["wires"]:
+        person.push()
     else:
         person.work(inflate_ticks=int(rest[0]))
     person.leave()

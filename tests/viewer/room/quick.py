@@ -6,11 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from scenarios.passage.passage import Placed
 from scenarios.recording import Recording, load_recording
 from sim import backend
 from sim.solvers.settings import Settings
 from sim.unloading import Unloaded, unload
 from tests.scenarios.small_case import small_case
+from tests.scenarios.test_passage import CATHETER, WIRE, small_passage
 from viewer.room.bus import Bus
 from viewer.room.opening import hands_of, open_session
 from viewer.room.session import Session, run_headless
@@ -38,6 +40,12 @@ def quick_session(kept: Path, folder: Path | None, *, bus: Bus | None = None, pa
     return open_session(
         small_case(), folder, backend_name="cpu", settings=CHEAP, unloaded=unloaded_of_the_small_case(kept), bus=bus, pace=pace
     )
+
+
+def quick_passage(folder: Path | None, *, bus: Bus | None = None, pace: float = float("inf")) -> Session:
+    """A session in which a wire and a catheter lie before the small tube, whose wall is rigid."""
+    passage = small_passage(placed=(Placed("wire", WIRE, 60.0), Placed("catheter", CATHETER, 60.0)))
+    return open_session(passage, folder, backend_name="cpu", bus=bus, pace=pace)
 
 
 def main() -> None:

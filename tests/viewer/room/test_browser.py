@@ -117,6 +117,14 @@ def work(browser, address: str, folder: Path) -> dict:
     page.keyboard.press("Control+r")
     page.wait_for_selector("#reference img")
     first.photograph("inflated")
+    page.keyboard.press("q")
+    page.wait_for_selector(".slices img[src^=data]")
+    drawn = page.get_attribute(".slices img", "src")
+    page.hover(".slices img[data-slice=axial]")
+    page.mouse.wheel(0, -300)
+    first.wait(lambda: page.get_attribute(".slices img", "src") != drawn)
+    first.photograph("slices")
+    page.keyboard.press("q")
     told["before closing"] = first.number("clock")
     page.close()
     second = Visitor(context.new_page(), folder)
@@ -236,6 +244,16 @@ def test_the_page_shows_the_xray_picture_the_vessel_and_the_reference(worked):
 
 
 @needs_web
+@needs_chromium
+def test_the_page_shows_four_slices(worked):
+    from matplotlib.image import imread
+
+    slices = np.asarray(imread(worked[0] / "slices.png"))[90:690, 515:1000, :3]
+    red = slices[..., 0] - slices[..., 2] > 0.25
+    assert all(part.sum() > 30 for rows in np.array_split(red, 2) for part in np.array_split(rows, 2, axis=1))
+
+
+@needs_web
 def test_a_port_that_is_taken_and_an_address_of_others_are_told():
     from viewer.room.browser.host import check_place
 
@@ -261,7 +279,7 @@ def test_the_course_of_time_is_drawn_with_its_marks():
     from viewer.room.browser.drawings import dial, timeline
 
     drawn = timeline(
-        2.0, times=[0.0, 1.0, 2.0], pressures=[0.0, 2.0, 1.0], xrays=[0.0, 1.0, 1.0],
+        2.0, times=[0.0, 1.0, 2.0], levels=[0.0, 2.0, 1.0], xrays=[0.0, 1.0, 1.0],
         events=[(1.0, "a <burst>")], bookmarks=[(1.5, "here & now")],
     )  # fmt: skip
     assert "a &lt;burst&gt;" in drawn and "here &amp; now" in drawn and "<burst>" not in drawn

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.viewer.room.quick import quick_session
+from viewer.film import can_film
 from viewer.room.bindings import read_bindings
 from viewer.room.cine import MOST_PULSES, CineRun
 from viewer.room.desk import Desk
@@ -66,7 +67,7 @@ def test_what_is_written_says_how_it_was_taken(tmp_path):
 
     run = run_of([0, 1, 3])
     carm = CArm(pixels=96)
-    dicom, moving = run.write(tmp_path, carm, description="small, cine 1")
+    dicom, moving, *_ = run.write(tmp_path, carm, description="small, cine 1")
     dataset = pydicom.dcmread(dicom)
     assert dataset.NumberOfFrames == 4 and dataset.CineRate == 15 and dataset.KVP == 80
     assert float(dataset.ImagerPixelSpacing[0]) == pytest.approx(carm.pixel_mm)
@@ -111,7 +112,11 @@ def test_a_run_is_taken_looped_and_written_at_the_desk(kept, tmp_path):
         desk.refresh()
         time.sleep(0.01)
         assert time.monotonic() < until, desk.words
-    assert {path.name for path in Path(tmp_path).glob("cine *")} == {"cine 1.dcm", "cine 1.gif"}
+    assert {path.name for path in Path(tmp_path).glob("cine *")} == {
+        "cine 1.dcm",
+        "cine 1.gif",
+        *(["cine 1.mp4"] if can_film() else []),
+    }
     desk.do("save_reference")
     desk.refresh()
     assert desk.reference is not None and desk.reference.words == "reference"

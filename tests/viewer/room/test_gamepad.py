@@ -5,11 +5,12 @@ import types
 
 import pytest
 
-from tests.viewer.room.quick import quick_session
+from tests.viewer.room.quick import quick_passage, quick_session
 from tests.viewer.room.test_going_back import NoBeam, pass_ticks
 from viewer.room.bindings import key_named, read_bindings
 from viewer.room.desk import Desk
 from viewer.room.gamepad import FULL, Gamepad, open_gamepad
+from viewer.room.pushing import SPEEDS_MM_S
 
 MADE_UP = 7
 
@@ -67,6 +68,22 @@ def test_triggers_and_sticks_are_pressed_beyond_half_their_way_and_do_not_flutte
     for share in (-1.0, 1.0, 0.0):
         post(library, library.CONTROLLERAXISMOTION, axis=library.CONTROLLER_AXIS_RIGHTX, value=round(share * FULL))
     assert pad.poll() == [("carm_rao", True), ("carm_rao", False), ("carm_lao", True), ("carm_lao", False)]
+
+
+def test_the_left_stick_pushes_and_turns_a_wire(library):
+    session = quick_passage(None)
+    desk = Desk(session, read_bindings(), see=lambda verb: None, beam=NoBeam(), gamepad=pad_on(library))  # pyright: ignore[reportArgumentType]
+    post(library, library.CONTROLLERAXISMOTION, axis=library.CONTROLLER_AXIS_LEFTY, value=-FULL)
+    post(library, library.CONTROLLERAXISMOTION, axis=library.CONTROLLER_AXIS_LEFTX, value=FULL)
+    desk.refresh()
+    assert session.hands.held == ()
+    moved = [session.advance() for _ in range(2)][-1].wires[0]
+    post(library, library.CONTROLLERAXISMOTION, axis=library.CONTROLLER_AXIS_LEFTY, value=0)
+    post(library, library.CONTROLLERAXISMOTION, axis=library.CONTROLLER_AXIS_LEFTX, value=0)
+    desk.refresh()
+    still = session.advance().wires[0]
+    assert moved.advance_mm == pytest.approx(2 * session.rehearsal.dt * SPEEDS_MM_S[""]) and moved.turns > 0.0
+    assert (still.advance_mm, still.turns) == (moved.advance_mm, moved.turns)
 
 
 def test_one_that_is_not_known_is_not_heard(library):

@@ -10,6 +10,7 @@ from tests.scenarios.small_case import small_case
 from viewer.room.bus import Bus, Event
 from viewer.room.hands import CONTRAST_ML_S, PUFF_ML, Hands
 from viewer.room.indeflator import DEFLATE_ATM_S, EMPTY_ATM_S, INFLATE_ATM_S, Indeflator
+from viewer.room.inflating import Inflating
 
 DT = 0.05
 
@@ -17,6 +18,12 @@ DT = 0.05
 @pytest.fixture(scope="module")
 def case():
     return small_case()
+
+
+def indeflator_of(hands):
+    """The one on the stent's balloon."""
+    assert isinstance(hands.work, Inflating)
+    return hands.work.indeflators[STENT]
 
 
 def worked(hands, *events, ticks=1, start=0):
@@ -74,30 +81,30 @@ def test_above_the_rated_pressure_the_balloon_bursts_and_holds_nothing_more(case
 def test_events_become_pressures_and_phases(case):
     hands = Hands(case)
     command, _ = worked(hands, ticks=2)
-    assert command.balloons == {STENT: 0.0} and command.blood_pressure == case.blood_pressure_pa and hands.phase == "before"
+    assert command.balloons == {STENT: 0.0} and command.blood_pressure == case.blood_pressure_pa and hands.work.phase == "before"
     command, _ = worked(hands, Event(0.1, "script", "inflate", True), ticks=10, start=2)
-    assert command.balloons[STENT] == pytest.approx(10 * DT * INFLATE_ATM_S * ATMOSPHERE) and hands.phase == "inflating"
+    assert command.balloons[STENT] == pytest.approx(10 * DT * INFLATE_ATM_S * ATMOSPHERE) and hands.work.phase == "inflating"
     command, _ = worked(hands, Event(0.6, "script", "inflate", False), start=12)
-    assert command.balloons[STENT] == pytest.approx(10 * DT * INFLATE_ATM_S * ATMOSPHERE) and hands.phase == "inflated"
+    assert command.balloons[STENT] == pytest.approx(10 * DT * INFLATE_ATM_S * ATMOSPHERE) and hands.work.phase == "inflated"
     worked(hands, Event(0.65, "script", "deflate", True), start=13)
-    assert hands.phase == "deflating"
+    assert hands.work.phase == "deflating"
     _, told = worked(hands, ticks=20, start=14)
-    assert hands.phase == "after" and told == ["The stent's balloon was empty again at 0.90 s, after 1.0 atm at most."]
+    assert hands.work.phase == "after" and told == ["The stent's balloon was empty again at 0.90 s, after 1.0 atm at most."]
 
 
 def test_a_key_that_goes_down_and_up_within_a_tick_counts_for_it(case):
     hands = Hands(case)
     worked(hands, Event(0.0, "keyboard", "inflate", True), Event(0.0, "keyboard", "inflate", False))
-    assert hands.indeflators[STENT].pressure_atm == pytest.approx(DT * INFLATE_ATM_S)
+    assert indeflator_of(hands).pressure_atm == pytest.approx(DT * INFLATE_ATM_S)
     worked(hands, start=1)
-    assert hands.indeflators[STENT].pressure_atm == pytest.approx(DT * INFLATE_ATM_S)
+    assert indeflator_of(hands).pressure_atm == pytest.approx(DT * INFLATE_ATM_S)
 
 
 def test_both_ways_at_once_hold(case):
     hands = Hands(case)
     worked(hands, Event(0.0, "keyboard", "inflate", True), ticks=4)
     worked(hands, Event(0.2, "keyboard", "deflate", True), ticks=4, start=4)
-    assert hands.indeflators[STENT].pressure_atm == pytest.approx(4 * DT * INFLATE_ATM_S)
+    assert indeflator_of(hands).pressure_atm == pytest.approx(4 * DT * INFLATE_ATM_S)
 
 
 def test_xrays_and_contrast_are_counted_in_simulated_time(case):

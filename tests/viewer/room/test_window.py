@@ -13,10 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from scenarios.recording import load_recording
-from tests.viewer.room.quick import replayed_digests
+from tests.viewer.room.quick import quick_passage, replayed_digests
 from viewer.cli import app
-from viewer.room.bus import Event
+from viewer.room.bus import Bus, Event
 from viewer.room.opening import hands_of
+from viewer.room.session import run_headless
 
 ROOT = Path(__file__).parents[3]
 GROWTH_MIB = 50.0
@@ -91,6 +92,41 @@ def test_the_screen_shows_the_xray_picture_and_the_vessel(worked):
     assert first[live].mean() < 0.1 < 0.3 < last[live].mean()
     # The vessel is drawn in both: red well above blue somewhere in the 3-D view.
     assert all(((one[view][..., 0] - one[view][..., 2]) > 0.2).mean() > 0.03 for one in (first, last))
+
+
+@needs_qt
+@needs_x
+def test_slices_take_the_place_of_the_3d_view_and_are_moved_by_key_and_wheel(worked):
+    from matplotlib.image import imread
+
+    told = worked[1]["slices"]
+    assert told["by key"] > 2.0 and told["follow"]
+    assert told["by wheel"] == pytest.approx([0.0, 0.0, 2.0])
+    view, slices, scrolled = (
+        np.asarray(imread(worked[0] / f"step-{name}.png"))[90:690, 515:1000, :3]
+        for name in ("4-inflated-open", "4-slices", "4-slices-scrolled")
+    )
+    assert np.abs(view - slices).mean() > 0.05 and np.abs(slices - scrolled).mean() > 0.001
+    # Of the lumen's outline there is some in each of the four.
+    red = (slices[..., 0] - slices[..., 2] > 0.35) & (slices[..., 0] > 0.7)
+    assert all(part.sum() > 30 for rows in np.array_split(red, 2) for part in np.array_split(rows, 2, axis=1))
+
+
+@needs_qt
+@needs_x
+def test_wires_are_pushed_by_key_and_the_recording_replays_without_the_window(display, kept, tmp_path):
+    told = person(display, kept, tmp_path / "here", "wires", timeout_s=300)
+    assert told["error"] is None and told["closed"] and told["picture"]
+    felt = {one["name"]: one for one in told["wires"]}
+    assert felt["wire"]["advance_mm"] > 10.0 and felt["wire"]["turns"] > 0.0 and felt["catheter"]["advance_mm"] > 0.5
+    recording = load_recording(tmp_path / "here" / "run", passage_too=True)
+    done = hands_of(recording)
+    assert [event.value for event in done if event.verb == "advance_fast"] == [True, False]
+    assert {"turn_right", "pull_back", "device_2", "advance"} <= {event.verb for event in done}
+    again = quick_passage(tmp_path / "again", bus=Bus(done))
+    run_headless(again, until_s=recording.ticks[-1]["time_s"])
+    replayed = load_recording(tmp_path / "again", passage_too=True)
+    assert [row["digest"] for row in replayed.ticks] == [row["digest"] for row in recording.ticks]
 
 
 @needs_qt

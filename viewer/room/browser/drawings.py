@@ -1,4 +1,4 @@
-"""What the page shows as drawings: the indeflator's gauge and the course of time, as SVG; and grey pictures as JPEG."""
+"""What the page shows as drawings: the indeflator's gauge and the course of time, as SVG; and pictures as JPEG."""
 
 import base64
 import io
@@ -9,6 +9,7 @@ from html import escape
 import numpy as np
 
 from viewer.room import theme
+from viewer.room.gauges import LEAST_TOP
 
 START, SWEEP = 225.0, 270.0
 LONGEST_CURVE = 400
@@ -18,12 +19,12 @@ TIMELINE_WIDTH, TIMELINE_HEIGHT = 1260.0, 56.0
 QUALITY = 88
 
 
-def jpeg_of(grey: np.ndarray) -> str:
-    """A picture (n, n), uint8, as the address of a JPEG that holds itself."""
+def jpeg_of(picture: np.ndarray) -> str:
+    """A picture (n, n), or in colour (n, n, 3), uint8, as the address of a JPEG that holds itself."""
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(grey)).save(file, "JPEG", quality=QUALITY)
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=QUALITY, subsampling=0)
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
@@ -60,12 +61,12 @@ def timeline(
     now_s: float,
     *,
     times: Sequence[float],
-    pressures: Sequence[float],
+    levels: Sequence[float],
     xrays: Sequence[float],
     events: Sequence[tuple[float, str]],
     bookmarks: Sequence[tuple[float, str]],
 ) -> str:
-    """Time from left to right [s]: pressure [atm] as a curve, X-rays as a bar, events and bookmarks as marks."""
+    """Time from left to right [s]: a level as a curve, X-rays as a bar, events and bookmarks as marks."""
     last = max([now_s, *times[-1:]])
     end = max(5.0, 5.0 * math.ceil(last / 5.0 + 1e-9))
     base, high = TIMELINE_HEIGHT - 19.0, 15.0
@@ -81,9 +82,9 @@ def timeline(
         parts.append(_line(x, base, x, base + 4, theme.EDGE, 1.0))
         parts.append(_text(x, base + 15, f"{number * step:g} s", theme.FAINT, 10, anchor="middle"))
     every = max(math.ceil(len(times) / LONGEST_CURVE), 1)
-    top = max([*pressures, 1.0])
+    top = max([*levels, LEAST_TOP])
     points = " ".join(
-        f"{at(t):.1f},{base - (base - high) * p / top:.1f}" for t, p in list(zip(times, pressures, strict=True))[::every]
+        f"{at(t):.1f},{base - (base - high) * p / top:.1f}" for t, p in list(zip(times, levels, strict=True))[::every]
     )
     parts.append(f'<polyline points="{points}" fill="none" stroke="{theme.ACCENT}" stroke-width="1.6"/>')
     for first, second in _spans(times, xrays):

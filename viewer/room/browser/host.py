@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiohttp import web  # pyright: ignore[reportMissingImports]
 from trame.app import get_server  # pyright: ignore[reportMissingImports]
 from trame.ui.html import DivLayout  # pyright: ignore[reportMissingImports]
@@ -23,10 +24,14 @@ from viewer.room.bindings import Bindings
 from viewer.room.browser.drawings import dial, jpeg_of, timeline
 from viewer.room.browser.guard import Guard
 from viewer.room.desk import MODE_WORDS, Desk, Shown
+from viewer.room.gauges import Gauge, gauges_of, title_of, wall_words
 from viewer.room.hands import PUFF_ML
+from viewer.room.inflating import Inflating
 from viewer.room.monitor import PRESETS
 from viewer.room.session import Session, Snapshot
 from viewer.room.stage import Stage
+from viewer.slices.planes import NAMES
+from viewer.slices.volumes import Volume
 from viewer.xray.carm import view_label
 from viewer.xray.stills import SIMULATED
 
@@ -36,6 +41,7 @@ REST_S = 0.005
 """What is left to the server between two rounds of drawing at least [s]."""
 
 VIEW_SIZE = (520, 620)
+SLICE_SIDE = 280
 REVIEW = "review.html"
 NO_PICTURE = {"src": "", "label": "", "words": ""}
 
@@ -53,16 +59,19 @@ class BrowserHost:
         Whether the page of the end was asked for.
     """
 
-    def __init__(self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None) -> None:
+    def __init__(
+        self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None, volume: Volume | None = None
+    ) -> None:
         import pyvista
 
         from viewer.offscreen import quiet_vtk
 
-        self.desk = Desk(session, bindings, see=self._see, beam=beam)
+        self.desk = Desk(session, bindings, see=self._see, beam=beam, volume=volume)
         self.address, self.is_reviewed = "", False
         self._session, self._guard = session, Guard()
         self._live: Shown | None = None
         self._reference: Shown | None = None
+        self._slices: dict[str, np.ndarray] = {}
         self._page: Path | None = None
         quiet_vtk()
         self._plotter: Any = pyvista.Plotter(off_screen=True, window_size=list(VIEW_SIZE))
@@ -119,19 +128,23 @@ class BrowserHost:
                 ],
                 "tools": [
                     {"name": tool.name, "label": tool.words, "verb": f"device_{number}", "words": tool.place}
-                    for number, tool in enumerate(self._session.hands.tools, 1)
+                    for number, tool in enumerate(self._session.hands.work.tools, 1)
                 ],
+                "wall": wall_words(self._session),
+                "gauges_title": title_of(self._session),
+                "dial": "",
                 "titles": {action.name: self._title(action.name) for action in ACTIONS.values()},
                 "bound": [key for action in ACTIONS for key in desk.bindings.keys(action)],
                 "puff": f"Puff {PUFF_ML:g} mL",
                 "live": NO_PICTURE,
                 "reference": NO_PICTURE,
+                "slices": [{"name": name, "src": ""} for name in NAMES],
                 "ended": "",
                 "ended_page": "",
                 **self._of_switches(),
             }
         )
-        for trigger in ("key", "press", "let_go"):
+        for trigger in ("key", "press", "wheel", "let_go"):
             server.trigger(trigger)(getattr(self, f"_{trigger}"))
         server.controller.on_client_exited.add(self._let_go)
         self._draw_now()
@@ -162,11 +175,16 @@ class BrowserHost:
         if verb in ACTIONS or (verb == "mode" and value in MODE_WORDS):
             self.desk.do(verb, value, actor="mouse")
 
+    def _wheel(self, name: str, notches: float, zooms: bool) -> None:
+        if name in NAMES and math.isfinite(notches):
+            self.desk.wheel(name, notches, zooms=zooms)
+
     def _let_go(self, **_: Any) -> None:
         self.desk.let_go()
 
     def _see(self, verb: str) -> None:
-        self._stage.do(verb)
+        if verb != "slices":
+            self._stage.do(verb)
         self._session.wants_stress = self._stage.shows_stress
         self._server.state.update(self._of_switches())
         self._view.update()
@@ -214,43 +232,52 @@ class BrowserHost:
             "angles": view_label(*desk.carm_deg), "beam_mode": desk.beam_mode, "is_on": desk.is_on,
             "waits_for": desk.waits_for, "words": desk.words, "is_alarm": desk.is_alarm,
             "readings": [
-                _reading("xray-time", "X-ray time", snapshot.xray_time_s, "s", 1),
-                _reading("dose", "dose-area, est.", desk.dose_gy_cm2, "Gy·cm²", 3),
-                _reading("contrast", "contrast agent", snapshot.contrast_ml, "mL", 1),
+                _reading(Gauge("xray-time", "X-ray time", snapshot.xray_time_s, "s", 1)),
+                _reading(Gauge("dose", "dose-area, est.", desk.dose_gy_cm2, "Gy·cm²", 3)),
+                _reading(Gauge("contrast", "contrast agent", snapshot.contrast_ml, "mL", 1)),
             ],
         }  # fmt: skip
         for name, shown in (("live", desk.live), ("reference", desk.reference)):
             if shown is not None and shown is not getattr(self, f"_{name}"):
                 setattr(self, f"_{name}", shown)
                 what[name] = {"src": jpeg_of(shown.grey), "label": shown.label, "words": shown.words}
+        if desk.shows_slices and desk.mode != "exam":
+            drawn = {name: desk.deck.picture(name, snapshot, SLICE_SIDE) for name in NAMES}
+            if any(picture is not self._slices.get(name) for name, picture in drawn.items()):
+                self._slices = drawn
+                what["slices"] = [{"name": name, "src": jpeg_of(picture)} for name, picture in drawn.items()]
         return what
 
     def _of_snapshot(self, snapshot: Snapshot) -> dict[str, Any]:
-        tool = next(one for one in self._session.hands.tools if one.name == snapshot.tool)
-        balloon, reference = tool.balloon, self._session.gauge.reference_mm
-        share = 100.0 * (1.0 - snapshot.lumen_mm / reference) if reference else math.nan
         return {
-            "tool": tool.name,
-            "dial": dial(
-                snapshot.pressure_atm[tool.name], balloon.nominal_pressure_atm, balloon.highest_pressure_atm, snapshot.indeflator
-            ),
-            "gauges": [
-                _reading("lumen", "smallest lumen diameter at the lesion", snapshot.lumen_mm, "mm", 2),
-                _reading("stenosis", "diameter stenosis", share, "%", 0),
-                _reading("largest-force", "largest force of a strut's point", 1e3 * snapshot.largest_force_n, "mN", 1),
-                _reading("whole-force", "all force on the wall", snapshot.whole_force_n, "N", 2),
-            ],
+            "tool": snapshot.tool,
+            **self._of_indeflator(snapshot),
+            "gauges": [_reading(one) for one in gauges_of(self._session, snapshot)],
             "timeline": timeline(snapshot.time_s, events=snapshot.events, bookmarks=snapshot.bookmarks, **self.desk.course),
         }
 
+    def _of_indeflator(self, snapshot: Snapshot) -> dict[str, Any]:
+        work = self._session.hands.work
+        if not isinstance(work, Inflating):
+            return {}
+        balloon = next(one.balloon for one in work.tools if one.name == snapshot.tool)
+        pressure = snapshot.pressure_atm[snapshot.tool]
+        return {"dial": dial(pressure, balloon.nominal_pressure_atm, balloon.highest_pressure_atm, snapshot.indeflator)}
+
     def _of_switches(self) -> dict[str, Any]:
         stage = self._stage
-        return {"switches": {"stress": stage.shows_stress, "clip": stage.is_open, "follow": stage.follows}}
+        return {
+            "switches": {
+                "stress": stage.shows_stress,
+                "clip": stage.is_open,
+                "follow": stage.follows,
+                "slices": self.desk.shows_slices,
+            }
+        }
 
 
-def _reading(name: str, words: str, value: float, unit: str, digits: int) -> dict[str, str]:
-    shown = f"{value:.{digits}f} {unit}" if math.isfinite(value) else "–"
-    return {"id": name, "name": words, "value": shown}
+def _reading(gauge: Gauge) -> dict[str, str]:
+    return {"id": gauge.name, "name": gauge.words, "value": gauge.shown}
 
 
 def run_browser(
@@ -261,6 +288,7 @@ def run_browser(
     *,
     tell: Callable[[str], None],
     after: Callable[[], Path | None],
+    volume: Volume | None = None,
 ) -> None:
     """Serve the room on a session until Ctrl-C; `after` is called once its recording is closed.
 
@@ -270,7 +298,7 @@ def run_browser(
         If nothing can be served there.
     """
     check_place(host, port)
-    room = BrowserHost(session, bindings)
+    room = BrowserHost(session, bindings, volume=volume)
     session.start()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(room.serve(host, port, tell=tell, after=after))

@@ -9,6 +9,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from scenarios.limits import LIMITS_OF_USE
 from viewer.room import theme
 from viewer.room.desk import Shown
+from viewer.room.gauges import LEAST_TOP
 from viewer.xray.stills import SIMULATED
 
 Qt = QtCore.Qt
@@ -163,7 +164,7 @@ class Dial(QtWidgets.QWidget):
 
 
 class Timeline(QtWidgets.QWidget):
-    """Time from left to right: pressure as a curve, X-rays as a bar, events and bookmarks as marks; a click chooses a time."""
+    """Time from left to right: a level as a curve, X-rays as a bar, events and bookmarks as marks; a click chooses a time."""
 
     chosen = QtCore.Signal(float)
 
@@ -171,7 +172,7 @@ class Timeline(QtWidgets.QWidget):
         super().__init__()
         self._can_choose = can_choose
         self.times: Sequence[float] = ()
-        self.pressures: Sequence[float] = ()
+        self.levels: Sequence[float] = ()
         self.xrays: Sequence[float] = ()
         self.events: Sequence[tuple[float, str]] = ()
         self.bookmarks: Sequence[tuple[float, str]] = ()
@@ -180,7 +181,7 @@ class Timeline(QtWidgets.QWidget):
         self.setMinimumHeight(56)
 
     def show_course(self, now_s: float, **what: Sequence) -> None:
-        """Show what there is until a time [s]: times, pressures [atm], xrays [s, running total], events, bookmarks."""
+        """Show what there is until a time [s]: times, levels, xrays [s, running total], events, bookmarks."""
         self.now_s = now_s
         for name, value in what.items():
             setattr(self, name, value)
@@ -229,9 +230,9 @@ class Timeline(QtWidgets.QWidget):
         painter.drawLine(QtCore.QPointF(self._x(self.now_s), 0), QtCore.QPointF(self._x(self.now_s), base + 4))
 
     def _paint_curve(self, painter: QtGui.QPainter, base: float, high: float) -> None:
-        top = max([*self.pressures, 1.0])
+        top = max([*self.levels, LEAST_TOP])
         points = [
-            QtCore.QPointF(self._x(t), base - (base - high) * p / top) for t, p in zip(self.times, self.pressures, strict=False)
+            QtCore.QPointF(self._x(t), base - (base - high) * p / top) for t, p in zip(self.times, self.levels, strict=False)
         ]
         painter.setPen(pen(theme.ACCENT, 1.6))
         painter.setBrush(Qt.BrushStyle.NoBrush)

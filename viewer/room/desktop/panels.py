@@ -8,8 +8,8 @@ from PySide6 import QtCore, QtWidgets
 from viewer.room.actions import ACTIONS
 from viewer.room.bindings import Bindings
 from viewer.room.desk import MODE_WORDS
-from viewer.room.desktop.painted import Dial
-from viewer.room.hands import CONTRAST_ML_S, PUFF_ML, Tool
+from viewer.room.gauges import gauges_of, title_of
+from viewer.room.hands import CONTRAST_ML_S, PUFF_ML
 from viewer.room.monitor import PRESETS
 
 
@@ -160,48 +160,20 @@ class XrayPanel(Panel):
         self.box.addStretch(1)
 
 
-class ToolPanel(Panel):
-    """The tray: the balloons, and the indeflator on the one in hand."""
-
-    def __init__(self, tools: tuple[Tool, ...], bindings: Bindings) -> None:
-        super().__init__("tray", bindings)
-        self._tools = {}
-        for number, tool in enumerate(tools, 1):
-            one = self.button(tool.words, f"device_{number}", checkable=True)
-            one.setToolTip(f"{tool.place}; {one.toolTip()}")
-            self._tools[tool.name] = one
-            self.box.addWidget(one)
-        self.box.addWidget(caption("indeflator"))
-        self.dial = Dial()
-        self.box.addWidget(self.dial, 1)
-        self.row(self.button("Inflate", "inflate"), self.button("Deflate", "deflate"), self.button("Empty", "empty"))
-
-    def show(self, tool: Tool, pressure_atm: float, state: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Show which balloon is in hand and its pressure."""
-        for name, one in self._tools.items():
-            one.setChecked(name == tool.name)
-        self.dial.set(pressure_atm, tool.balloon.nominal_pressure_atm, tool.balloon.highest_pressure_atm, state)
-
-
 class GaugePanel(Panel):
-    """What the engine knows and no room shows: lumen and forces."""
+    """What the engine knows and no room shows."""
 
-    def __init__(self, reference_mm: float | None) -> None:
-        super().__init__("vessel, as the model has it")
-        self._reference = reference_mm
-        self.lumen = Reading("smallest lumen diameter at the lesion", "mm", digits=2)
-        self.share = Reading("diameter stenosis", "%", digits=0)
-        self.largest = Reading("largest force of a strut's point", "mN", digits=1)
-        self.whole = Reading("all force on the wall", "N", digits=2)
-        for one in (self.lumen, self.share, self.largest, self.whole):
+    def __init__(self, session: Any) -> None:
+        super().__init__(title_of(session))
+        self._session = session
+        self._shown = {one.name: Reading(one.words, "") for one in gauges_of(session, session.latest)}
+        for one in self._shown.values():
             self.box.addWidget(one)
 
-    def show(self, snapshot: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def show_snapshot(self, snapshot: Any) -> None:
         """Show a snapshot's figures."""
-        self.lumen.set(snapshot.lumen_mm)
-        self.share.set(None if not self._reference else 100.0 * (1.0 - snapshot.lumen_mm / self._reference))
-        self.largest.set(1e3 * snapshot.largest_force_n)
-        self.whole.set(snapshot.whole_force_n)
+        for one in gauges_of(self._session, snapshot):
+            self._shown[one.name].set(one.shown)
 
 
 def caption(words: str) -> QtWidgets.QLabel:

@@ -169,7 +169,7 @@ class ReviewWindow(QtWidgets.QMainWindow):
             events = [one for one in side.held.events if not one[1].startswith("Bookmark")]
             line = self.lines[side.letter]
             line.show_course(
-                self.time_s, times=list(times), pressures=list(pressures), xrays=list(side.courses.xray_s), events=events,
+                self.time_s, times=list(times), levels=list(pressures), xrays=list(side.courses.xray_s), events=events,
                 bookmarks=marks,
             )  # fmt: skip
             line.end_s = max(self.end_s, 0.1)

@@ -12,9 +12,13 @@ from viewer.room.bindings import Bindings
 from viewer.room.desk import Desk
 from viewer.room.desktop.keyboard import Keyboard
 from viewer.room.desktop.painted import Screen, Timeline
-from viewer.room.desktop.panels import GaugePanel, ToolPanel, TopBar, XrayPanel
+from viewer.room.desktop.panels import GaugePanel, TopBar, XrayPanel
+from viewer.room.desktop.slices import SlicesView
+from viewer.room.desktop.trays import tray_of
 from viewer.room.desktop.view import View
 from viewer.room.session import Session
+from viewer.slices.planes import NAMES
+from viewer.slices.volumes import Volume
 from viewer.xray.carm import view_label
 
 FRAME_MS = 33
@@ -23,9 +27,11 @@ FRAME_MS = 33
 class RoomWindow(QtWidgets.QMainWindow):
     """The desk as a window."""
 
-    def __init__(self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None) -> None:
+    def __init__(
+        self, session: Session, bindings: Bindings, *, beam: BeamProcess | None = None, volume: Volume | None = None
+    ) -> None:
         super().__init__()
-        self.desk = Desk(session, bindings, see=self._see, beam=beam)
+        self.desk = Desk(session, bindings, see=self._see, beam=beam, volume=volume)
         self.session, self.bindings, self.case = session, bindings, self.desk.case
         self._keyboard = Keyboard(bindings)
         self._mode = ""
@@ -46,9 +52,10 @@ class RoomWindow(QtWidgets.QMainWindow):
         self.live = Screen(is_large=True)
         self.reference = Screen(is_large=False)
         self.xray = XrayPanel(self.bindings)
-        self.view = View(self.case, self.bindings)
-        self.tools = ToolPanel(self.session.hands.tools, self.bindings)
-        self.gauges = GaugePanel(self.session.gauge.reference_mm)
+        self.slices = SlicesView(lambda name, notches, zooms: self.desk.wheel(name, notches, zooms=zooms))
+        self.view = View(self.case, self.bindings, slices=self.slices)
+        self.tools = tray_of(self.session, self.bindings)
+        self.gauges = GaugePanel(self.session)
         self.timeline = Timeline(can_choose=False)
         for panel in (self.bar, self.xray, self.view, self.tools):
             panel.did.connect(self.do_by_mouse)
@@ -91,8 +98,9 @@ class RoomWindow(QtWidgets.QMainWindow):
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Let type grow with the window."""
         scale = min(max(min(self.width() / 1280.0, self.height() / 800.0), 1.0), 3.0)
-        for painted in (self.live, self.reference, self.tools.dial, self.timeline):
+        for painted in (self.live, self.reference, self.timeline):
             painted.scale = scale
+        self.tools.set_scale(scale)
         self.timeline.setFixedHeight(round(58 * scale))
         self.view.stage.text_scale = scale
         self.setStyleSheet(theme.style_sheet(scale))
@@ -125,6 +133,9 @@ class RoomWindow(QtWidgets.QMainWindow):
             self.close()
 
     def _see(self, verb: str) -> None:
+        if verb == "slices":
+            self.view.show_slices(self.desk.shows_slices)
+            return
         self.view.do(verb)
         self.session.wants_stress = self.view.stage.shows_stress
 
@@ -170,9 +181,8 @@ class RoomWindow(QtWidgets.QMainWindow):
     def _show(self, snapshot: Any) -> None:
         if self.desk.mode != "exam":
             self.view.show_moment(snapshot)
-        tool = next(one for one in self.session.hands.tools if one.name == snapshot.tool)
-        self.tools.show(tool, snapshot.pressure_atm[tool.name], snapshot.indeflator)
-        self.gauges.show(snapshot)
+        self.tools.show_snapshot(snapshot)
+        self.gauges.show_snapshot(snapshot)
         self.xray.time.set(snapshot.xray_time_s)
         self.xray.contrast.set(snapshot.contrast_ml)
         self.timeline.show_course(snapshot.time_s, events=snapshot.events, bookmarks=snapshot.bookmarks, **self.desk.course)
@@ -188,6 +198,8 @@ class RoomWindow(QtWidgets.QMainWindow):
         self.xray.roadmap.setChecked(desk.beam_mode.startswith("roadmap"))
         self.xray.subtract.setChecked(desk.beam_mode == "subtracted")
         self.xray.dose.set(desk.dose_gy_cm2)
+        if desk.shows_slices and desk.mode != "exam":
+            self.slices.show_pictures({name: desk.deck.picture(name, snapshot, self.slices.side) for name in NAMES})
         self.live.set(desk.live, desk.waits_for)
         self.live.set_on(desk.is_on)
         self.reference.set(desk.reference, "reference picture")
@@ -213,10 +225,10 @@ class RoomWindow(QtWidgets.QMainWindow):
         super().closeEvent(event)
 
 
-def run_room(session: Session, bindings: Bindings) -> bool:
+def run_room(session: Session, bindings: Bindings, *, volume: Volume | None = None) -> bool:
     """Open the window on a session and stay until it is closed; whether the recording is to be looked at then."""
     application = application_of()
-    window = RoomWindow(session, bindings)
+    window = RoomWindow(session, bindings, volume=volume)
     window.show()
     session.start()
     application.exec()

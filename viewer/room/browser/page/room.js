@@ -60,6 +60,14 @@
     tell("press", held.dataset.verb, true);
   });
 
+  document.addEventListener("wheel", (event) => {
+    const slice = event.target.closest("img[data-slice]");
+    if (!slice) return;
+    event.preventDefault();
+    // A notch is 100 pixels in most browsers, 3 lines in others; away from the person is on.
+    tell("wheel", slice.dataset.slice, -event.deltaY / (event.deltaMode === 1 ? 3 : 100), event.ctrlKey);
+  }, { passive: false });
+
   for (const kind of ["pointerup", "pointercancel"]) {
     document.addEventListener(kind, () => {
       if (!held) return;

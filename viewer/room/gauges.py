@@ -1,0 +1,67 @@
+"""What gauges show of a snapshot, whoever draws them: of the vessel where a stent is opened, of the wire in hand in a passage."""
+
+import dataclasses
+import math
+from typing import Any
+
+from viewer.room.inflating import Inflating
+from viewer.room.pushing import Pushing
+
+RIGID_WALL = "rigid wall: it cannot yield, and forces are larger"
+SOFT_WALL = "soft wall: it yields"
+LEAST_TOP = 0.1
+"""The course of time fills its height with its highest level, but with no less than this."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Gauge:
+    """One figure: what a page calls it, its words, its value, its unit, and how many digits behind the point are shown."""
+
+    name: str
+    words: str
+    value: float
+    unit: str
+    digits: int
+
+    @property
+    def shown(self) -> str:
+        """The value with its unit; a dash where there is none."""
+        return f"{self.value:.{self.digits}f} {self.unit}".strip() if math.isfinite(self.value) else "–"
+
+
+def title_of(session: Any) -> str:
+    """What the gauges are of."""
+    return "vessel, as the model has it" if isinstance(session.hands.work, Inflating) else "wire in hand, as the model has it"
+
+
+def wall_words(session: Any) -> str:
+    """How the wall of a passage is taken; nothing where a stent is opened, whose wall always yields."""
+    if isinstance(session.hands.work, Inflating):
+        return ""
+    return RIGID_WALL if session.rehearsal.case.rigid else SOFT_WALL
+
+
+def gauges_of(session: Any, snapshot: Any) -> tuple[Gauge, ...]:
+    """The figures of a snapshot."""
+    if isinstance(session.hands.work, Pushing):
+        felt = next(one for one in snapshot.wires if one.name == snapshot.tool)
+        return (
+            Gauge("tip", f"tip along the way of {session.rehearsal.case.path.length:.0f} mm", felt.tip_mm, "mm", 1),
+            Gauge("pushed", "pushed in by hand", felt.advance_mm, "mm", 1),
+            Gauge("turns", "turns of the hand, to the right", felt.turns, "", 2),
+            Gauge("tip-force", "force of its distal 10 mm on the wall", 1e3 * felt.tip_force_n, "mN", 1),
+            Gauge("wall-force", "force of all of it on the wall", 1e3 * felt.wall_force_n, "mN", 1),
+        )
+    reference = session.gauge.reference_mm
+    share = 100.0 * (1.0 - snapshot.lumen_mm / reference) if reference else math.nan
+    return (
+        Gauge("lumen", "smallest lumen diameter at the lesion", snapshot.lumen_mm, "mm", 2),
+        Gauge("stenosis", "diameter stenosis", share, "%", 0),
+        Gauge("largest-force", "largest force of a strut's point", 1e3 * snapshot.largest_force_n, "mN", 1),
+        Gauge("whole-force", "all force on the wall", snapshot.whole_force_n, "N", 2),
+    )
+
+
+def level_of(snapshot: Any) -> float:
+    """What the course of time shows as a curve: the highest pressure in a balloon [atm], or the wires' force on the wall [N]."""
+    return max(snapshot.pressure_atm.values(), default=snapshot.whole_force_n)

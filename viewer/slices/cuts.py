@@ -1,0 +1,93 @@
+"""Where a plane meets what moves: triangles in lines, bars in dots."""
+
+from typing import Any
+
+import numpy as np
+
+from viewer.bars import bars_of
+from viewer.slices.planes import Plane
+from viewer.tints import Tints
+
+LUMEN, OUTSIDE, BOUND = "#ff6f61", "#e0b3ac", "#e8c46a"
+BALLOON = "#5fb3d9"
+
+
+BESIDE_MM = 0.8
+"""A wire is drawn whole where it lies no farther from the plane than its radius and this."""
+
+
+class Shapes:
+    """What of a case is drawn over its slices: outlines of its tissues, its stent or wires, its balloon."""
+
+    def __init__(self, case: Any) -> None:
+        mesh, self._bars = case.mesh, bars_of(case)
+        # What is drawn last lies on top: the lumen.
+        self.skins = (
+            (Tints(mesh).bounds, BOUND), (mesh.face_sets["outside"], OUTSIDE), (mesh.face_sets["lumen"], LUMEN),
+        )  # fmt: skip
+        self._axis: Any = getattr(case, "balloon_axis", None)
+
+    def lines(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, str]]:
+        """Line segments in the plane, shape (s, 2 ends, 2) [mm], and the colour of each lot."""
+        vertices = np.asarray(moment.vertices)
+        lots = [(cut(vertices, triangles, plane), colour) for triangles, colour in self.skins]
+        balloon = None if self._axis is None else self._balloon(moment)
+        return lots if balloon is None else [*lots, (cut(*balloon, plane), BALLOON)]
+
+    def near(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:
+        """Wires that lie along the plane, as seen on it: segments (s, 2 ends, 2) [mm], with their radius [mm] and colour."""
+        nodes = np.asarray(moment.device)
+        lots = []
+        for one in reversed(self._bars):
+            if one.kind == "stent":
+                continue
+            height = np.abs(_heights(nodes, plane))[one.pairs]
+            lies = one.pairs[(height <= one.radius_mm + BESIDE_MM).all(axis=1)]
+            lots.append((plane.flat(nodes[lies]), one.radius_mm, one.colour))
+        return lots
+
+    def dots(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:
+        """Where bars pass through the plane, shape (d, 2) [mm], with their radius [mm] and colour."""
+        nodes = np.asarray(moment.device)
+        return [(crossed(nodes, one.pairs, plane), one.radius_mm, one.colour) for one in reversed(self._bars)]
+
+    def _balloon(self, moment: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        from viewer.shapes import balloon_surface
+
+        drawn = balloon_surface(self._axis, moment.balloon_radius, sides=32)
+        if drawn is None:
+            return None
+        quads = np.asarray(drawn.regular_faces)
+        return np.asarray(drawn.points, float), np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+
+
+def cut(vertices: np.ndarray, triangles: np.ndarray, plane: Plane) -> np.ndarray:
+    """Lines in which triangles (t, 3) of vertices (n, 3) [mm] meet a plane, shape (s, 2 ends, 2) [mm]."""
+    height = _heights(vertices, plane)
+    above = height[triangles] > 0.0
+    met = triangles[above.any(axis=1) & ~above.all(axis=1)]
+    if not len(met):
+        return np.zeros((0, 2, 2))
+    above = height[met] > 0.0
+    # The corner that lies alone on its side: both lines from it to the others pass through the plane.
+    alone = np.where(above.sum(axis=1) == 1, above.argmax(axis=1), (~above).argmax(axis=1))
+    row = np.arange(len(met))
+    apex = met[row, alone]
+    ends = [_between(vertices, height, apex, met[row, (alone + turn) % 3]) for turn in (1, 2)]
+    return plane.flat(np.stack(ends, axis=1))
+
+
+def crossed(nodes: np.ndarray, bars: np.ndarray, plane: Plane) -> np.ndarray:
+    """Points in which bars (b, 2) between nodes (k, 3) [mm] pass through a plane, shape (d, 2) [mm]."""
+    height = _heights(nodes, plane)
+    first, second = bars[(height[bars] > 0.0).sum(axis=1) == 1].T
+    return plane.flat(_between(nodes, height, first, second))
+
+
+def _heights(points: np.ndarray, plane: Plane) -> np.ndarray:
+    return (points - plane.centre) @ plane.normal
+
+
+def _between(points: np.ndarray, height: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    share = height[first] / (height[first] - height[second])
+    return points[first] + share[:, None] * (points[second] - points[first])
