@@ -13,7 +13,7 @@ from meshing.errors import InputError
 from meshing.files import read_mesh, write_mesh
 from meshing.tetmesh import TetMesh
 from scenarios.devices.balloon import Balloon
-from scenarios.devices.design import Alloy, Device, StentDesign
+from scenarios.devices.design import Alloy, DeliverySheath, Device, Nitinol, StentDesign
 from scenarios.devices.lattice import Dilation, Lattice, device_body
 from scenarios.tissues import Tissue
 from sim.body import Body
@@ -88,9 +88,7 @@ class Case:
 
     def device_body(self) -> DeviceBody:
         """The stent on its balloon for the engine, in metres."""
-        return device_body(
-            self.lattice, self.stent, self.balloon, self.balloon_axis, drag=DEVICE_DRAG, dilations=self.dilations
-        )
+        return device_body(self.lattice, self.stent, self.balloon, self.balloon_axis, drag=DEVICE_DRAG, dilations=self.dilations)
 
     def save(self, folder: FilePath) -> None:
         """Write the case to a folder: `mesh.vtu`, `case.json`, `arrays.npz`."""
@@ -193,9 +191,12 @@ def tissue_from(row: dict[str, Any]) -> Tissue:
 
 
 def _device(row: dict[str, Any]) -> Device:
-    stent = dict(row["stent"])
-    stent["alloy"] = Alloy(**stent["alloy"])
-    return Device(**{**row, "stent": StentDesign(**stent), "balloon": _balloon(row["balloon"])})
+    # Cases written before there were sheaths name the balloon itself.
+    words = dict(row)
+    delivery = words.pop("balloon", None) or words.pop("delivery")
+    stent, is_sheath = dict(words.pop("stent")), "french" in delivery
+    stent["alloy"] = (Nitinol if is_sheath else Alloy)(**stent["alloy"])
+    return Device(stent=StentDesign(**stent), delivery=DeliverySheath(**delivery) if is_sheath else _balloon(delivery), **words)
 
 
 def _balloon(row: dict[str, Any]) -> Balloon:
