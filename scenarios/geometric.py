@@ -88,7 +88,7 @@ def open_geometrically(case: Case, *, bore_mm: float | None = None, rigid: bool 
             f"{design.name} cannot be opened to {asked:g} mm; give a bore from {design.crimped_bore_mm:.2f} mm, crimped, to less "
             f"than {design.largest_diameter_mm:.2f} mm, where its struts are straight."
         )
-    guide = guide_of(case.path, 0.5 * case.balloon.nominal_diameter_mm)
+    guide = guide_of(case.path, 0.5 * design.diameter_mm)
     middle = case.station_mm * guide.length / case.path.length
     outer = 0.5 * asked + design.strut_thickness_mm
     reach = 0.5 * design.length_mm + FADE_SHARE * outer + SPACING_MM

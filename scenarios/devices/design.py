@@ -186,6 +186,11 @@ class Device:
         return isinstance(self.delivery, DeliverySheath)
 
     @property
+    def opened(self) -> str:
+        """What it is once it has been opened, which is the phase of a rehearsal in which it is open."""
+        return "released" if self.is_self_expanding else "inflated"
+
+    @property
     def balloon(self) -> Balloon:
         """The balloon under the stent.
 

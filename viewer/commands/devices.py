@@ -66,8 +66,8 @@ def show(
 ) -> None:
     """Show every number of a device with its range and its source, and draw it.
 
-    A stent is drawn crimped, in its sheath if it has one, and open; a balloon with its chart; a wire, catheter or sheath as it lies
-    when nothing holds it, with its stiffness along it.
+    A stent is drawn crimped, in its sheath if it has one, and open; a balloon with its chart; a wire, catheter or sheath as it
+    lies when nothing holds it, with its stiffness along it.
 
     Examples:
 
