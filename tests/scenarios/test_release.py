@@ -22,28 +22,27 @@ from scenarios.procedure import STENT, Keyframe, Procedure, Release, opening_of,
 from scenarios.recording import load_recording
 from scenarios.rehearsal import rehearse, rerun
 from scenarios.tissues import find_tissue
-from tests.scenarios.shapes import straight_path, thick_tube
+from tests.scenarios.shapes import straight_path
 from tests.scenarios.test_self_expanding import BORE_MM, LENGTH_MM
 from tests.scenarios.test_self_expanding import STENT as DESIGN
+from tests.sim.tubes import tube
 
 NINE = find("self-expanding 9x30")
 WHOLE = withdrawal_mm(NINE.stent)
 
 
-def tube_of(length_mm: float, bore_mm: float, wall_mm: float, *, sides: int, spacing: float) -> Any:
-    """A plain tube's path and wall."""
-    path = straight_path(length_mm, radius=0.5 * bore_mm)
-    vertices, tets, _, lumen = thick_tube(path, 0.5 * bore_mm, 0.5 * bore_mm + wall_mm, sides=sides, layers=1, spacing=spacing)
-    ends = {
-        name: lumen[np.isclose(vertices[lumen][:, :, 2], z).any(axis=1)] for name, z in (("end 0", 0.0), ("end 1", length_mm))
-    }
-    labels = np.ones(len(tets), np.int32)
-    return path, TetMesh(vertices, tets.astype(np.int32), labels, {1: "arterial wall"}, face_sets={"lumen": lumen, **ends})
+def wall_of(length_mm: float, bore_mm: float, wall_mm: float, *, around: int, along: int) -> TetMesh:
+    """A plain tube about the z axis."""
+    grid = tube(bore=0.5 * bore_mm, outer=0.5 * bore_mm + wall_mm, length=length_mm, around=around, through=1, along=along)
+    sides = {"lumen": (2, 0), "outside": (2, 1), "end 0": (0, 0), "end 1": (0, 1)}
+    faces = {name: grid.faces(*side)[:, ::-1] for name, side in sides.items()}
+    labels = np.ones(len(grid.tets), np.int32)
+    return TetMesh(grid.vertices, grid.tets.astype(np.int32), labels, {1: "arterial wall"}, face_sets=faces)
 
 
 def survey_of(bore_mm: float) -> Survey:
     """A plain tube of 70 mm, surveyed."""
-    path, mesh = tube_of(70.0, bore_mm, 1.0, sides=16, spacing=2.0)
+    path, mesh = straight_path(70.0, radius=0.5 * bore_mm), wall_of(70.0, bore_mm, 1.0, around=16, along=35)
     profile = profile_along(mesh.vertices, mesh.face_sets["lumen"], path)
     lumen: Any = SimpleNamespace(notes=())
     return Survey(Vessel("tube", lumen, mesh, None, {}), path, profile)
@@ -51,7 +50,7 @@ def survey_of(bore_mm: float) -> Survey:
 
 def own_case() -> Case:
     """The zig-zag stent of three rings in its sheath in a tube of 5 mm, with a balloon to open it further."""
-    path, mesh = tube_of(LENGTH_MM, BORE_MM, 0.8, sides=20, spacing=0.8)
+    path, mesh = straight_path(LENGTH_MM, radius=0.5 * BORE_MM), wall_of(LENGTH_MM, BORE_MM, 0.8, around=20, along=32)
     middle, sheath = 0.5 * LENGTH_MM, DeliverySheath(french=6.0, outer_diameter_mm=2.0, bore_mm=DESIGN.crimped_diameter_mm)
     lattice, sheathed = in_sheath(DESIGN, path.reversed(), station_mm=middle)
     balloon = find_balloon("semi-compliant balloon 6x20")
