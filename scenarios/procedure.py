@@ -14,7 +14,7 @@ from scenarios.devices.lattice import ATMOSPHERE, STENT
 from scenarios.devices.self_expanding import SHEATH, withdrawal_mm
 from sim.command import Command
 
-RELEASE_S = 4.0
+RELEASE_S = 3.0
 """Time in which a sheath is drawn back evenly where no other is asked for [s]; simulated time, chosen."""
 
 

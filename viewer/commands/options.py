@@ -85,7 +85,7 @@ Release = Annotated[
     typer.Option(
         metavar="TIME:WAY,…",
         help="Draw a self-expanding stent's sheath back so: at each time in s how far, in mm or % of its way, as in "
-        "[cyan]2:50%,3:50%,5:100%[/]; without it, evenly in 4 s.",
+        "[cyan]2:50%,3:50%,5:100%[/]; without it, evenly in 3 s.",
         show_default=False,
     ),
 ]
