@@ -200,8 +200,7 @@ class Device:
         if isinstance(self.delivery, Balloon):
             return self.delivery
         raise InputError(
-            f"{self.name} is released from a sheath and has no balloon under it; name a balloon-expandable stent where one is "
-            "needed, or a balloon to open it further with --postdilate."
+            f"{self.name} is released from a sheath and has no balloon under it; name a balloon-expandable stent instead."
         )
 
     @property
