@@ -64,6 +64,12 @@ Thickness = Annotated[
         show_default=False,
     ),
 ]
+Pressure = Annotated[
+    float | None,
+    typer.Option(
+        metavar="ATM", help="Pressure in the balloon under the stent in atm; without it, its nominal one.", show_default=False
+    ),
+]
 Predilate = Annotated[
     str | None,
     typer.Option(

@@ -18,6 +18,7 @@ from viewer.commands.options import (
     Overwrite,
     Postdilate,
     Predilate,
+    Pressure,
     Release,
     Thickness,
     UnitsOption,
@@ -54,12 +55,7 @@ def rehearse(
     device: DeviceName = None,
     at: At = None,
     branch: Branch = None,
-    pressure: Annotated[
-        float | None,
-        typer.Option(
-            metavar="ATM", help="Pressure in the balloon under the stent in atm; without it, its nominal one.", show_default=False
-        ),
-    ] = None,
+    pressure: Pressure = None,
     release: Release = None,
     predilate: Predilate = None,
     postdilate: Postdilate = None,
