@@ -1,6 +1,7 @@
 """A self-expanding stent from its sheath into a vessel: planned, rehearsed, measured, run again."""
 
 import dataclasses
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,7 @@ from scenarios.recording import load_recording
 from scenarios.rehearsal import rehearse, rerun
 from scenarios.tissues import find_tissue
 from tests.scenarios.shapes import straight_path
+from tests.scenarios.small_case import small_case
 from tests.scenarios.test_self_expanding import BORE_MM, LENGTH_MM
 from tests.scenarios.test_self_expanding import STENT as DESIGN
 from tests.sim.tubes import tube
@@ -160,6 +162,16 @@ def test_a_case_in_its_sheath_is_read_as_it_was_written(tmp_path):
     assert np.array_equal(one.first_history, other.first_history) and one.sheaths[0].radius == other.sheaths[0].radius
     assert [balloon.name for balloon in one.balloons] == ["postdilation"] == [balloon.name for balloon in other.balloons]
     assert one.balloons[0].share.sum() > 0.0
+
+
+def test_a_case_written_before_there_were_sheaths_is_still_read(tmp_path):
+    case = small_case()
+    case.save(tmp_path)
+    path = tmp_path / "case.json"
+    words = json.loads(path.read_text(encoding="utf-8"))
+    words["device"]["balloon"] = words["device"].pop("delivery")
+    path.write_text(json.dumps(words), encoding="utf-8")
+    assert load_case(tmp_path).device == case.device
 
 
 @pytest.fixture(scope="module")
