@@ -53,6 +53,15 @@ class Path:
         tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True)
         return point, tangent, np.interp(asked, self.stations, self.radii)
 
+    def reversed(self) -> "Path":
+        """The same walk from the leaf end."""
+        return Path(
+            points=self.points[::-1].copy(),
+            tangents=-self.tangents[::-1],
+            radii=self.radii[::-1].copy(),
+            stations=self.length - self.stations[::-1],
+        )
+
 
 @dataclass(frozen=True)
 class Centreline:

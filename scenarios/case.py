@@ -13,18 +13,23 @@ from meshing.errors import InputError
 from meshing.files import read_mesh, write_mesh
 from meshing.tetmesh import TetMesh
 from scenarios.devices.balloon import Balloon
-from scenarios.devices.design import Alloy, Device, StentDesign
+from scenarios.devices.design import Alloy, DeliverySheath, Device, Nitinol, StentDesign
 from scenarios.devices.lattice import Dilation, Lattice, device_body
+from scenarios.devices.self_expanding import Sheathed, sheathed_body
 from scenarios.tissues import Tissue
 from sim.body import Body
 from sim.device import DeviceBody
 from sim.materials.stable_neo_hookean import StableNeoHookean
+from sim.rods.network import Pose
 
 MMHG = 133.322
 """[Pa]"""
 
 DEVICE_DRAG = 100.0
 """Resistance of each crown against moving [N·s/m]; unverified, chosen so that a stent that yields opens within a second."""
+
+RELEASE_DRAG = 5.0
+"""The same for a self-expanding stent [N·s/m]; unverified, chosen so that a ring that leaves its sheath opens within a second."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,17 +47,19 @@ class Case:
     tissues
         For each label of the mesh its tissue.
     device
-        Stent and balloon, from the catalogue.
+        Stent and what delivers it, from the catalogue.
     lattice
         The stent, crimped and placed.
     balloon_axis
-        Points of the balloon's axis, shape (q, 3).
+        Points of the balloon's axis, shape (q, 3); of a stent without one, of the way on which it lies.
     station_mm
         Where the middle of the stent is along the path.
     blood_pressure_pa
         Pressure of the blood, under which the vessel was imaged [Pa].
     dilations
         Balloons without a stent, in the order of their use.
+    sheathed
+        How a self-expanding stent lies in its sheath; None for one on a balloon.
     notes
         What a reader of the results should know of how the case was made.
     source
@@ -71,6 +78,7 @@ class Case:
     notes: tuple[str, ...]
     source: Mapping[str, Any]
     dilations: tuple[Dilation, ...] = ()
+    sheathed: Sheathed | None = None
 
     @property
     def stent(self) -> StentDesign:
@@ -79,7 +87,13 @@ class Case:
 
     @property
     def balloon(self) -> Balloon:
-        """The balloon under the stent."""
+        """The balloon under the stent.
+
+        Raises
+        ------
+        InputError
+            If the stent is released from a sheath.
+        """
         return self.device.balloon
 
     def body(self) -> Body:
@@ -87,10 +101,10 @@ class Case:
         return wall_body(self.mesh, self.tissues)
 
     def device_body(self) -> DeviceBody:
-        """The stent on its balloon for the engine, in metres."""
-        return device_body(
-            self.lattice, self.stent, self.balloon, self.balloon_axis, drag=DEVICE_DRAG, dilations=self.dilations
-        )
+        """The stent on its balloon or in its sheath for the engine, in metres."""
+        if self.sheathed is not None:
+            return sheathed_body(self.lattice, self.stent, self.sheathed, drag=RELEASE_DRAG, dilations=self.dilations)
+        return device_body(self.lattice, self.stent, self.balloon, self.balloon_axis, drag=DEVICE_DRAG, dilations=self.dilations)
 
     def save(self, folder: FilePath) -> None:
         """Write the case to a folder: `mesh.vtu`, `case.json`, `arrays.npz`."""
@@ -114,6 +128,8 @@ class Case:
         for name in ("nodes", "struts", "bridges", "node_ring", "strut_ring"):
             arrays[f"lattice_{name}"] = getattr(self.lattice, name)
         arrays |= {f"dilation_axis_{number}": one.axis_mm for number, one in enumerate(self.dilations)}
+        if self.sheathed is not None:
+            arrays |= {f"sheathed_{name}": value for name, value in _arrays_of(self.sheathed).items()}
         np.savez(folder / "arrays.npz", balloon_axis=self.balloon_axis, **arrays)  # pyright: ignore[reportArgumentType]
 
 
@@ -179,11 +195,22 @@ def load_case(folder: FilePath) -> Case:
                 Dilation(**{**row, "balloon": _balloon(row["balloon"])}, axis_mm=arrays[f"dilation_axis_{number}"])
                 for number, row in enumerate(about["dilations"])
             ),
+            sheathed=_sheathed(arrays) if "sheathed_axis" in arrays else None,
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"The case in {folder} cannot be read ({error}); make it again with `vesalius rehearse`.") from error
+
+
+def _arrays_of(sheathed: Sheathed) -> dict[str, np.ndarray]:
+    pose = sheathed.pose
+    return {"position": pose.position, "rotation": pose.rotation, "history": sheathed.history, "axis": sheathed.axis_mm}
+
+
+def _sheathed(arrays: Mapping[str, np.ndarray]) -> Sheathed:
+    pose = Pose(arrays["sheathed_position"], arrays["sheathed_rotation"])
+    return Sheathed(pose, arrays["sheathed_history"], arrays["sheathed_axis"])
 
 
 def tissue_from(row: dict[str, Any]) -> Tissue:
@@ -193,9 +220,12 @@ def tissue_from(row: dict[str, Any]) -> Tissue:
 
 
 def _device(row: dict[str, Any]) -> Device:
-    stent = dict(row["stent"])
-    stent["alloy"] = Alloy(**stent["alloy"])
-    return Device(**{**row, "stent": StentDesign(**stent), "balloon": _balloon(row["balloon"])})
+    # Cases written before there were sheaths name the balloon itself.
+    words = dict(row)
+    delivery = words.pop("balloon", None) or words.pop("delivery")
+    stent, is_sheath = dict(words.pop("stent")), "french" in delivery
+    stent["alloy"] = (Nitinol if is_sheath else Alloy)(**stent["alloy"])
+    return Device(stent=StentDesign(**stent), delivery=DeliverySheath(**delivery) if is_sheath else _balloon(delivery), **words)
 
 
 def _balloon(row: dict[str, Any]) -> Balloon:

@@ -1,7 +1,7 @@
 """The devices that come with the program: found by name, or by the size nearest to an artery's."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,24 +13,22 @@ from scenarios.devices.balloon import Balloon
 from scenarios.devices.balloon_table import BalloonFamily, PlainBalloon, balloons_of
 from scenarios.devices.design import STEEPEST_STRUT_DEG, Alloy, Device, StentDesign
 from scenarios.devices.names import first_of_nearest_families, nearest_names, of_name, plain_word, size_of, wire_word
+from scenarios.devices.self_expanding_table import NitinolRow, SelfExpandingFamily, nitinol_of, self_expanding_of, sheet_of
 from scenarios.devices.sheet import Entry, Sizes, label_of
 from scenarios.devices.wire_table import WireFamily, wires_of
 from scenarios.devices.wires import Wire
-from scenarios.tables import Number, Row, Tag, read_table
+from scenarios.tables import Count, Number, Row, provenance, read_table
 
 LANDING_MARGIN_MM = 2.5
 """How far a stent is to reach beyond the lesion at each end, from memory and unverified; said wherever it is used."""
+
+OVERSIZING_MM = 1.0
+"""How much wider than the artery a self-expanding stent is where nothing holds it, from memory and unverified."""
 
 KINDS = ("stent", "balloon", "guidewire", "catheter", "sheath")
 """What a device may be."""
 
 _BALLOON_NUMBERS = ("nominal_pressure", "rated_burst_pressure", "compliance", "unfolding_pressure", "overhang")
-
-
-class _Count(Row):
-    value: int = Field(gt=0)
-    source: str
-    tag: Tag
 
 
 class _Alloy(Row):
@@ -45,8 +43,8 @@ class _Alloy(Row):
 class _Design(Row):
     diameters: Sizes
     lengths: Sizes
-    crowns: _Count
-    bridges: _Count
+    crowns: Count
+    bridges: Count
     strut_width: Number
     strut_thickness: Number
     strut_angle_deg: Number
@@ -80,6 +78,8 @@ class _DeviceTable(Row):
     sources: dict[str, str]
     alloys: dict[str, _Alloy]
     families: tuple[_Family, ...]
+    nitinols: dict[str, NitinolRow] = Field(default_factory=dict)
+    self_expanding: tuple[SelfExpandingFamily, ...] = ()
     balloons: tuple[BalloonFamily, ...] = ()
     wires: tuple[WireFamily, ...] = ()
 
@@ -88,13 +88,17 @@ class _DeviceTable(Row):
         for family in self.families:
             if family.alloy not in self.alloys:
                 raise ValueError(f"the alloy {family.alloy!r} of {family.name} is not among {', '.join(self.alloys)}")
-        rows: list[Row] = [*self.alloys.values(), *(design for family in self.families for design in family.designs)]
+        for family in self.self_expanding:
+            if family.alloy not in self.nitinols:
+                raise ValueError(f"the alloy {family.alloy!r} of {family.name} is not among {', '.join(self.nitinols)}")
+        rows: list[Row] = [*self.alloys.values(), *self.nitinols.values()]
+        rows += [design for family in self.families for design in family.designs]
         for row in rows:
             for name in type(row).model_fields:
                 key = getattr(getattr(row, name), "source", None)
                 if key is not None and key not in self.sources:
                     raise ValueError(f"the source {key!r} of {name} is not among {', '.join(self.sources)}")
-        others = (*self.balloons, *self.wires)
+        others = (*self.self_expanding, *self.balloons, *self.wires)
         for name, key in (pair for family in others for design in family.designs for pair in design.source_keys()):
             if key not in self.sources:
                 raise ValueError(f"the source {key!r} of {name} is not among {', '.join(self.sources)}")
@@ -109,12 +113,16 @@ def read_devices(path: Path) -> tuple[Device, ...]:
     """
     table = _read(path)
     alloys = {key: _alloy(row, table.sources) for key, row in table.alloys.items()}
-    return tuple(
+    metals = {key: nitinol_of(row, table.sources) for key, row in table.nitinols.items()}
+    by_balloon = tuple(
         _device(family, design, alloys[family.alloy], table.sources, diameter, length)
         for family in table.families
         for design in family.designs
         for diameter in design.diameters.value
         for length in design.lengths.value
+    )
+    return by_balloon + tuple(
+        device for family in table.self_expanding for device in self_expanding_of(family, metals[family.alloy], table.sources)
     )
 
 
@@ -241,6 +249,8 @@ def data_sheet(device: Device | PlainBalloon | Wire) -> tuple[Entry, ...]:
     if isinstance(device, Wire | PlainBalloon):
         return device.sheet
     table = _own_table()
+    if device.is_self_expanding and (entries := sheet_of(table.self_expanding, table.nitinols, device, table.sources)):
+        return entries
     for family in table.families:
         for design in family.designs if family.name == device.stent.family else ():
             if device.stent.diameter_mm in design.diameters.value and device.stent.length_mm in design.lengths.value:
@@ -262,6 +272,7 @@ def nearest(
     The nominal diameter is the one closest to the reference diameter (the smaller of two equally close), in the first family
     that has it. The length is the shortest that covers the lesion and `LANDING_MARGIN_MM` at both its ends, or the family's
     longest where none does; without a lesion length, the middle one of those there are. No stent longer than `longest_mm`.
+    A self-expanding stent is given only where all are, and is then `OVERSIZING_MM` wider than the artery.
 
     Raises:
         InputError: the diameter is not above zero, the family is unknown, or every stent is too long.
@@ -274,6 +285,9 @@ def nearest(
         chosen = [device for device in chosen if plain_word(device.stent.family) == plain_word(family)]
         if not chosen:
             raise InputError(f"There is no family {family!r}; there are: {', '.join(known)}.")
+    by_balloon = [device for device in chosen if not device.is_self_expanding]
+    wanted_mm = reference_diameter_mm + (0.0 if by_balloon else OVERSIZING_MM)
+    chosen = by_balloon or chosen
     if longest_mm is not None:
         shortest = min(device.stent.length_mm for device in chosen)
         chosen = [device for device in chosen if device.stent.length_mm <= longest_mm]
@@ -282,7 +296,7 @@ def nearest(
                 f"The shortest stent is {shortest:g} mm, longer than the {longest_mm:.1f} mm there is room for; "
                 "choose a longer vessel."
             )
-    diameter = min({device.stent.diameter_mm for device in chosen}, key=lambda size: (abs(size - reference_diameter_mm), size))
+    diameter = min({device.stent.diameter_mm for device in chosen}, key=lambda size: (abs(size - wanted_mm), size))
     first = next(device.stent.family for device in chosen if device.stent.diameter_mm == diameter)
     fitting = sorted(
         (device for device in chosen if device.stent.diameter_mm == diameter and device.stent.family == first),
@@ -290,8 +304,8 @@ def nearest(
     )
     if lesion_length_mm is None:
         return fitting[(len(fitting) - 1) // 2]
-    wanted = lesion_length_mm + 2 * LANDING_MARGIN_MM
-    return next((device for device in fitting if device.stent.length_mm >= wanted), fitting[-1])
+    covering = lesion_length_mm + 2 * LANDING_MARGIN_MM
+    return next((device for device in fitting if device.stent.length_mm >= covering), fitting[-1])
 
 
 def sizing_sentence(
@@ -319,7 +333,7 @@ def _alloy(row: _Alloy, sources: dict[str, str]) -> Alloy:
         tangent_modulus_pa=row.tangent_modulus.value,
         poisson_ratio=row.poisson_ratio.value,
         density=row.density.value,
-        source=_provenance(row, ("young_modulus", "yield_stress", "tangent_modulus", "poisson_ratio", "density"), sources),
+        source=provenance(row, ("young_modulus", "yield_stress", "tangent_modulus", "poisson_ratio", "density"), sources),
     )
 
 
@@ -343,7 +357,7 @@ def _device(family: _Family, design: _Design, alloy: Alloy, sources: dict[str, s
         strut_thickness_mm=thickness,
         bridges=design.bridges.value,
         alloy=alloy,
-        source=_provenance(design, [name for name in _Design.model_fields if name not in _BALLOON_NUMBERS], sources),
+        source=provenance(design, [name for name in _Design.model_fields if name not in _BALLOON_NUMBERS], sources),
     )
     balloon = Balloon(
         nominal_diameter_mm=diameter,
@@ -354,7 +368,7 @@ def _device(family: _Family, design: _Design, alloy: Alloy, sources: dict[str, s
         length_mm=length + 2 * design.overhang.value,
         unfolding_pressure_atm=design.unfolding_pressure.value,
         overhang_mm=design.overhang.value,
-        source=_provenance(design, _BALLOON_NUMBERS, sources),
+        source=provenance(design, _BALLOON_NUMBERS, sources),
     )
     burst_angle = stent.strut_angle_deg(balloon.largest_diameter_mm)
     if burst_angle >= STEEPEST_STRUT_DEG:
@@ -362,15 +376,7 @@ def _device(family: _Family, design: _Design, alloy: Alloy, sources: dict[str, s
             f"At rated burst the struts of {stent.name} lean by {burst_angle:.0f}°, past {STEEPEST_STRUT_DEG:g}°; "
             "give longer struts (a smaller strut_angle_deg) or a stiffer balloon."
         )
-    return Device(stent=stent, balloon=balloon, description=family.description, vessel=family.vessel)
-
-
-def _provenance(row: Row, names: Iterable[str], sources: dict[str, str]) -> str:
-    by_source: dict[str, list[str]] = {}
-    for name in names:
-        number = getattr(row, name)
-        by_source.setdefault(f"{sources[number.source]} [{number.tag}]", []).append(name.replace("_", " "))
-    return "; ".join(f"{', '.join(labels)}: {source}" for source, labels in by_source.items())
+    return Device(stent=stent, delivery=balloon, description=family.description, vessel=family.vessel)
 
 
 _UNITS = {

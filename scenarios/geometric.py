@@ -42,6 +42,11 @@ NOTE = (
 )
 
 
+FREE_NOTE = (
+    "A self-expanding stent was set to the diameter at which nothing holds it; in a vessel that holds it, it stays narrower."
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Opened:
     """A stent opened by geometry alone.
@@ -70,6 +75,8 @@ class Opened:
 def open_geometrically(case: Case, *, bore_mm: float | None = None, rigid: bool = False) -> Opened:
     """Open a case's stent to a bore, its nominal one if none is given, and move the wall out of its way.
 
+    That of a self-expanding stent is the one at which nothing holds it.
+
     Struts keep their length, so rings grow shorter. Under the stent the lumen's radius about the path becomes that of the
     stent's outer face wherever it was less, R; a point of the wall at distance r goes to √(r² + R² − R₀²), R₀ the lumen's radius
     in its direction, which keeps every cross-section's area of tissue. With `rigid` the wall stays, and each part of the stent
@@ -88,7 +95,7 @@ def open_geometrically(case: Case, *, bore_mm: float | None = None, rigid: bool 
             f"{design.name} cannot be opened to {asked:g} mm; give a bore from {design.crimped_bore_mm:.2f} mm, crimped, to less "
             f"than {design.largest_diameter_mm:.2f} mm, where its struts are straight."
         )
-    guide = guide_of(case.path, 0.5 * case.balloon.nominal_diameter_mm)
+    guide = guide_of(case.path, 0.5 * design.diameter_mm)
     middle = case.station_mm * guide.length / case.path.length
     outer = 0.5 * asked + design.strut_thickness_mm
     reach = 0.5 * design.length_mm + FADE_SHARE * outer + SPACING_MM
@@ -115,7 +122,8 @@ def record_geometry(case: Case, folder: FilePath, *, bore_mm: float | None = Non
         As `open_geometrically` does, or if the folder cannot be written or already holds a recording.
     """
     opened = open_geometrically(case, bore_mm=bore_mm, rigid=rigid)
-    case = dataclasses.replace(case, notes=(*case.notes, NOTE))
+    free = (FREE_NOTE,) if case.device.is_self_expanding and bore_mm is None and not rigid else ()
+    case = dataclasses.replace(case, notes=(*case.notes, NOTE, *free))
     inside = folder / "recording"
     if (inside / "header.json").exists():
         raise InputError(f"The folder {folder} already holds a recording; name another folder, or overwrite it by asking so.")

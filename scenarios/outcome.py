@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Measure", "Outcome", "Profile", "assess"]
 
-PHASES = ("before", "inflated", "after")
+PHASES = ("before", "released", "inflated", "after")
 SEGMENT_MM = 5.0  # the treated segment reaches 5 mm beyond the stent's ends, the usual in-segment analysis
 BESIDE_MM = 20.0  # how far beyond the stent the lumen is cut as finely as within it
 
@@ -47,7 +47,7 @@ class Outcome:
     input: dict[str, Any]  # path name, sha256, labels, notes
     mesh: dict[str, Any]  # tet_count, vertex_count, inverted_count, min_scaled_jacobian, elements_across_wall
     run: dict[str, Any]  # versions, backend, dt_s, tick_count, digest, residual, wall_clock_s, date
-    profiles: dict[str, Profile]  # by phase: "before", "inflated", "after"
+    profiles: dict[str, Profile]  # by phase: "before", "inflated" or "released", "after"
     notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Measure:
@@ -127,27 +127,27 @@ def _plain(value: Any) -> Any:
 
 
 def assess(recording: "Recording") -> Outcome:
-    """Measure a recording: the lumen, the stent, what holds between them, and the wall, before, inflated and after.
+    """Measure a recording: the lumen, the stent, what holds between them, and the wall, before, inflated or released, and after.
 
     What a recording does not hold, such as the states that follow a run that stopped early, is left out and said in a note.
     """
     frames = dict(_kept_frames(recording))
-    placed = frames.get("after", frames.get("inflated", frames.get("before")))
-    if placed is None:
+    if not frames:
         return _outcome(
             recording, Findings(notes=("Nothing could be measured: the recording holds no state before, inflated or after.",)), {}
         )
+    placed = list(frames.values())[-1]
     path, lumen = recording.case.path, recording.case.mesh.face_sets["lumen"]
     stent_mm = stent_extent(placed.device, path)
     stations = stations_to_cut(path, fine=(stent_mm[0] - BESIDE_MM, stent_mm[1] + BESIDE_MM))
     profiles = {phase: profile_along(frame.vertices, lumen, path, stations=stations) for phase, frame in frames.items()}
-    findings, lesion = _lumen(profiles, stent_mm)
+    findings, lesion = _lumen(profiles, stent_mm, opened=recording.case.device.opened)
     findings += _stent(recording, frames, lesion)
     if lesion is not None:
         findings += _against_lesion(recording, profiles, lesion, stent_mm, findings)
     if "dt_s" in recording.header["run"]:
         findings += inflation_findings(recording.ticks, dt_s=float(recording.header["run"]["dt_s"]))
-    for phase in () if recording.header.get("geometry_only") else ("inflated", "after"):
+    for phase in () if recording.header.get("geometry_only") else PHASES[1:]:
         if phase in frames:
             findings += _wall(recording, frames[phase], phase, stent_mm)
     return _outcome(recording, findings, profiles)
@@ -176,14 +176,14 @@ def _kept_frames(recording: "Recording") -> Iterator[tuple[str, "Frame"]]:
             yield phase, frame
 
 
-def _lumen(profiles: dict[str, Profile], stent_mm: tuple[float, float]) -> tuple[Findings, Lesion | None]:
+def _lumen(profiles: dict[str, Profile], stent_mm: tuple[float, float], *, opened: str) -> tuple[Findings, Lesion | None]:
     if "before" not in profiles:
         return Findings(notes=("The lumen's figures need the state before, which was not kept.",)), None
     try:
         lesion = find_lesion(profiles["before"], between=(stent_mm[0] - SEGMENT_MM, stent_mm[1] + SEGMENT_MM))
     except InputError as error:
         return Findings(notes=(str(error),)), None
-    return lumen_findings(profiles, lesion, stent_mm=stent_mm), lesion
+    return lumen_findings(profiles, lesion, stent_mm=stent_mm, opened=opened), lesion
 
 
 def _stent(recording: "Recording", frames: "dict[str, Frame]", lesion: Lesion | None) -> Findings:
@@ -191,12 +191,11 @@ def _stent(recording: "Recording", frames: "dict[str, Frame]", lesion: Lesion | 
     struts, half = np.asarray(case.lattice.struts), float(case.lattice.half_thickness_mm)
     rings = ring_nodes(struts, np.asarray(case.lattice.strut_ring))
     shapes = {
-        phase: measure_rings(frames[phase].device, rings, case.path, offset_mm=-half)
-        for phase in ("inflated", "after")
-        if phase in frames
+        phase: measure_rings(frames[phase].device, rings, case.path, offset_mm=-half) for phase in PHASES[1:] if phase in frames
     }
     area = None if lesion is None else lesion.reference_area_mm2
-    findings = opening_findings(shapes.get("inflated"), shapes.get("after"), reference_area_mm2=area)
+    opened = case.device.opened
+    findings = opening_findings(shapes.get(opened), shapes.get("after"), reference_area_mm2=area, opened=opened)
     after = frames.get("after")
     if after is None:
         return findings
@@ -208,7 +207,7 @@ def _stent(recording: "Recording", frames: "dict[str, Frame]", lesion: Lesion | 
     findings += prolapse_findings(*bulging)
     if recording.header.get("geometry_only"):
         return findings
-    return findings + force_findings(after.contact_force, length_mm=length)
+    return findings + force_findings(after.contact_force, length_mm=length, opened=opened)
 
 
 def _against_lesion(

@@ -21,7 +21,8 @@ from meshing.walls import PLAQUE, RadiusFraction, build_wall
 from scenarios import catalogue
 from scenarios.case import MMHG, Case
 from scenarios.devices.design import Device
-from scenarios.devices.lattice import Dilation, place
+from scenarios.devices.lattice import Dilation, Lattice, place, require_on
+from scenarios.devices.self_expanding import Sheathed, in_sheath
 from scenarios.measures.lumen import Lesion, Profile, find_lesion, profile_along
 from scenarios.stored_cases import case_names, find_case, nearest_names
 from scenarios.tissues import Tissue, find_tissue
@@ -223,7 +224,8 @@ class Survey:
         Raises
         ------
         InputError
-            If the stent would reach beyond the vessel, or the device does not exist.
+            If the stent would reach beyond the vessel, or the device does not exist; for a self-expanding one also if it is too
+            small to hold, or its sheath does not pass.
         """
         vessel, path = self.vessel, self.path
         lesion, where = _lesion(vessel, path, self.profile, at_mm)
@@ -234,8 +236,9 @@ class Survey:
             station = float(np.clip(station, min(room, 0.5 * path.length), max(path.length - room, 0.5 * path.length)))
         moved = (f"It was then moved by {offset_mm:+.2f} mm along the centreline, as asked.",) if offset_mm else ()
         station += offset_mm
-        guide = guide_of(path, 0.5 * chosen.balloon.nominal_diameter_mm)
-        lattice = place(chosen.stent, guide, station_mm=station * guide.length / path.length)
+        guide = guide_of(path, 0.5 * chosen.stent.diameter_mm)
+        lattice, sheathed = _laid(chosen, lesion, path, guide, station)
+        bearing_mm = chosen.stent.length_mm if chosen.is_self_expanding else chosen.balloon.length_mm
         wall, cut = self._stretch(station, chosen, lesion)
         return Case(
             name=vessel.name,
@@ -244,7 +247,7 @@ class Survey:
             tissues={label: (tissues or {}).get(name) or find_tissue(name) for label, name in wall.label_names.items()},
             device=chosen,
             lattice=lattice,
-            balloon_axis=guide.at(np.linspace(*_reach(guide, station, chosen.balloon.length_mm), 81))[0],
+            balloon_axis=guide.at(np.linspace(*_reach(guide, station, bearing_mm), 81))[0],
             station_mm=station,
             blood_pressure_pa=blood_pressure_mmhg * MMHG,
             notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, *moved, sizing, *cut))),
@@ -254,6 +257,7 @@ class Survey:
                 for name, asked in (("predilation", predilate), ("postdilation", postdilate))
                 if asked is not None
             ),
+            sheathed=sheathed,
         )
 
     def _stretch(self, station: float, device: Device, lesion: Lesion) -> tuple[TetMesh, tuple[str, ...]]:
@@ -347,6 +351,34 @@ def _device(name: str | None, lesion: Lesion, path: Path, among: Sequence[Device
         lesion_length_mm=lesion.length_mm,
         is_nearest=name is None,
     )
+
+
+def _laid(device: Device, lesion: Lesion, path: Path, guide: Path, station: float) -> tuple[Lattice, Sheathed | None]:
+    """The crimped stent with its middle at a station of the path [mm], and how it lies in its sheath if it has one.
+
+    A sheath comes from the far end of the path, as wires do unless told otherwise.
+    """
+    design = device.stent
+    if not device.is_self_expanding:
+        return place(design, guide, station_mm=station * guide.length / path.length), None
+    widest = design.diameter_mm + 2.0 * design.strut_thickness_mm
+    if widest <= lesion.reference_diameter_mm:
+        raise InputError(
+            f"{device.name} opens to {widest:g} mm outside at most and would lie loose in a vessel of "
+            f"{lesion.reference_diameter_mm:.1f} mm; take one about {catalogue.OVERSIZING_MM:g} mm wider than the vessel."
+        )
+    way = guide_of(path, device.sheath.outer_diameter_mm)
+    middle = station * way.length / path.length
+    require_on(way, design, station_mm=middle)
+    passed = way.stations >= middle - 0.5 * design.length_mm
+    narrowest = int(np.argmin(np.where(passed, way.radii, np.inf)))
+    if 2.0 * way.radii[narrowest] < device.sheath.outer_diameter_mm:
+        raise InputError(
+            f"The sheath of {device.name} is {device.sheath.outer_diameter_mm:.2f} mm wide outside, more than the lumen's "
+            f"{2.0 * way.radii[narrowest]:.2f} mm about its way {way.stations[narrowest]:.1f} mm along the centreline; take a "
+            "stent on a balloon, or place it elsewhere."
+        )
+    return in_sheath(design, way.reversed(), station_mm=way.length - middle)
 
 
 def guide_of(path: Path, smoothing_mm: float) -> Path:

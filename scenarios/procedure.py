@@ -1,6 +1,7 @@
 """Procedure: from the time to a Command."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,23 +9,33 @@ import numpy as np
 from meshing.errors import InputError
 from scenarios.case import Case
 from scenarios.devices.balloon import Balloon
+from scenarios.devices.design import Device, StentDesign
 from scenarios.devices.lattice import ATMOSPHERE, STENT
+from scenarios.devices.self_expanding import SHEATH, withdrawal_mm
 from sim.command import Command
+
+RELEASE_S = 3.0
+"""Time in which a sheath is drawn back evenly where no other is asked for [s]; simulated time, chosen."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Keyframe:
-    """At the end of a phase, at this time, one balloon is at this pressure and the others are empty; in between, evenly."""
+    """At the end of a phase, at this time, one balloon is at this pressure and the others are empty; in between, evenly.
+
+    `sheath_mm` is how far the stent's sheath has been drawn back by then; None where the stent has none, as `balloon` is where
+    the procedure begins or ends without one.
+    """
 
     time_s: float
     phase: str
     balloon_atm: float
-    balloon: str = STENT
+    balloon: str | None = STENT
+    sheath_mm: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Procedure:
-    """Keyframed balloon pressures under a steady blood pressure.
+    """Keyframed balloon pressures, and a sheath's way back, under a steady blood pressure.
 
     Attributes
     ----------
@@ -34,11 +45,19 @@ class Procedure:
         [Pa].
     rated_burst_atm
         Pressure of each balloon above which it bursts [atm]; it is empty from then on. One that is not named does not burst.
+
+    Raises
+    ------
+    InputError
+        If a sheath goes forward again.
     """
 
     keyframes: tuple[Keyframe, ...]
     blood_pressure_pa: float
     rated_burst_atm: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require_back([(key.time_s, key.sheath_mm) for key in self.keyframes if key.sheath_mm is not None])
 
     @property
     def duration_s(self) -> float:
@@ -48,12 +67,22 @@ class Procedure:
     @property
     def balloons(self) -> tuple[str, ...]:
         """Names of the balloons in the order of their use."""
-        return tuple(dict.fromkeys(key.balloon for key in self.keyframes))
+        return tuple(dict.fromkeys(key.balloon for key in self.keyframes if key.balloon is not None))
 
     def __call__(self, time_s: float) -> Command:
         """The Command for the tick that ends at `time_s`."""
         pressures = {name: ATMOSPHERE * self.pressure_atm(name, time_s) for name in self.balloons}
-        return Command(blood_pressure=self.blood_pressure_pa, balloons=pressures)
+        drawn = self.sheath_mm(time_s)
+        sheaths = {} if drawn is None else {SHEATH: 1e-3 * drawn}
+        return Command(blood_pressure=self.blood_pressure_pa, balloons=pressures, sheaths=sheaths)
+
+    def sheath_mm(self, time_s: float) -> float | None:
+        """How far the sheath is drawn back at a time [mm]; None where there is none."""
+        drawn = [(key.time_s, key.sheath_mm) for key in self.keyframes if key.sheath_mm is not None]
+        if not drawn:
+            return None
+        times, ways = np.array([(0.0, 0.0), *drawn]).T
+        return float(np.interp(time_s, times, ways))
 
     def pressure_atm(self, balloon: str, time_s: float) -> float:
         """Pressure in a balloon at a time [atm]."""
@@ -89,6 +118,16 @@ class Procedure:
     def _course(self, balloon: str) -> tuple[np.ndarray, np.ndarray]:
         times = [0.0, *(key.time_s for key in self.keyframes)]
         return np.array(times), np.array([0.0, *(key.balloon_atm if key.balloon == balloon else 0.0 for key in self.keyframes)])
+
+
+def _require_back(course: Sequence[tuple[float, float]]) -> None:
+    """Refuse a sheath that goes forward again; its course in pairs of time [s] and way back [mm]."""
+    for (before_s, before), (time_s, now) in itertools.pairwise([(0.0, 0.0), *course]):
+        if now < before:
+            raise InputError(
+                f"The sheath would go forward again, from {before:.1f} mm drawn back at {before_s:g} s to {now:.1f} mm at "
+                f"{time_s:g} s; a stent that has opened does not go back into it, so let it only be drawn back."
+            )
 
 
 def phase_of(balloon: str, doing: str) -> str:
@@ -134,8 +173,75 @@ class Inflation:
         return phase_of(self.name, "inflating"), phase_of(self.name, "inflated"), phase_of(self.name, "deflating")
 
 
-def inflations_in_turn(
-    inflations: Sequence[Inflation],
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """A sheath drawn back from a self-expanding stent.
+
+    Attributes
+    ----------
+    course
+        Time since the release began [s], and how far the sheath has then been drawn back [mm]; evenly in between.
+    """
+
+    course: tuple[tuple[float, float], ...]
+
+    @staticmethod
+    def of(design: StentDesign, words: str | None = None) -> "Release":
+        """The release of a stent as it is written: "2:50%,3:50%,5:100%" or "2:15mm,5:34mm", or evenly over `RELEASE_S`.
+
+        Each pair is a time since the release began [s] and how far the sheath has then been drawn back, in mm or as a share of
+        the whole way, which is the stent's length and a little at both its ends.
+
+        Raises
+        ------
+        InputError
+            If a pair cannot be read, times do not rise, or the sheath goes forward, past the stent, or not all the way.
+        """
+        whole = withdrawal_mm(design)
+        if words is None:
+            return Release(((RELEASE_S, whole),))
+        course: list[tuple[float, float]] = []
+        for pair in words.split(","):
+            time_s, drawn = _pair_of(pair, whole)
+            before_s = course[-1][0] if course else 0.0
+            if time_s <= before_s:
+                raise InputError(
+                    f"In the release {words!r} the time {time_s:g} s does not come after {before_s:g} s; let times rise from 0."
+                )
+            if drawn > whole * (1.0 + 1e-9):
+                raise InputError(
+                    f"In the release {words!r} the sheath is drawn back by {drawn:.1f} mm, past {design.name}, which is free "
+                    f"after {whole:.1f} mm; let it end there, at 100%."
+                )
+            course.append((time_s, drawn))
+        _require_back(course)
+        if course[-1][1] < whole * (1.0 - 1e-9):
+            raise InputError(
+                f"The release {words!r} leaves the stent in its sheath, drawn back by {course[-1][1]:.1f} of {whole:.1f} mm; "
+                "let it end at 100%."
+            )
+        return Release(tuple(course))
+
+
+def _pair_of(pair: str, whole_mm: float) -> tuple[float, float]:
+    """Time [s] and way [mm] of one pair of a release, such as "2:50%" or "2:15mm"."""
+    time, _, way = (part.strip() for part in pair.partition(":"))
+    scale = 0.01 * whole_mm if way.endswith("%") else 1.0
+    try:
+        if not way.endswith(("%", "mm")):
+            raise ValueError
+        numbers = float(time), scale * float(way.removesuffix("%").removesuffix("mm"))
+        if not np.isfinite(numbers).all():
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            f"The release cannot be read at {pair.strip()!r}; write times in s and ways, as in 2:50%,4:100% or 2:15mm,5:34mm."
+        ) from None
+    return numbers
+
+
+def steps_in_turn(
+    steps: Sequence[Inflation | Release],
     *,
     blood_pressure_pa: float,
     settle_s: float = 0.2,
@@ -144,37 +250,70 @@ def inflations_in_turn(
     deflate_s: float = 0.8,
     rest_s: float = 0.4,
 ) -> Procedure:
-    """Inflate balloons one after the other, hold and deflate each, and let the vessel come to rest at the end.
+    """Inflate balloons and draw a sheath back, one after the other, and let the vessel come to rest at the end.
 
-    Times are those of the simulation: tissue has no viscosity here, so a hold of a second ends where one of a minute would.
+    Each balloon is held and deflated; after a release there is a hold as well. Times are those of the simulation: tissue has no
+    viscosity here, so a hold of a second ends where one of a minute would.
 
     Raises
     ------
     InputError
         If a pressure is not above zero, or two balloons share a name.
     """
+    inflations = [one for one in steps if isinstance(one, Inflation)]
     names = [one.name for one in inflations]
     if len(set(names)) < len(names):
         raise InputError(f"Two inflations share a name among {', '.join(names)}; give each its own.")
-    clock, keyframes = settle_s, [Keyframe(settle_s, "before", 0.0, names[0])]
-    for one in inflations:
-        steps = zip(one.phases, (inflate_s, hold_s, deflate_s), (one.asked_atm, one.asked_atm, 0.0), strict=True)
-        for phase, duration, pressure in steps:
+    drawn = 0.0 if len(inflations) < len(steps) else None
+    clock, keyframes = settle_s, [Keyframe(settle_s, "before", 0.0, names[0] if names else None, drawn)]
+    for one in steps:
+        if isinstance(one, Release):
+            keyframes += [Keyframe(clock + time, "releasing", 0.0, None, way) for time, way in one.course]
+            clock, drawn = keyframes[-1].time_s + hold_s, keyframes[-1].sheath_mm
+            keyframes.append(Keyframe(clock, "released", 0.0, None, drawn))
+            continue
+        rows = zip(one.phases, (inflate_s, hold_s, deflate_s), (one.asked_atm, one.asked_atm, 0.0), strict=True)
+        for phase, duration, pressure in rows:
             clock += duration
-            keyframes.append(Keyframe(clock, phase, pressure, one.name))
-    keyframes.append(Keyframe(clock + rest_s, "after", 0.0, names[-1]))
+            keyframes.append(Keyframe(clock, phase, pressure, one.name, drawn))
+    keyframes.append(Keyframe(clock + rest_s, "after", 0.0, names[-1] if names else None, drawn))
     rated = {one.name: one.balloon.highest_pressure_atm for one in inflations}
     return Procedure(tuple(keyframes), blood_pressure_pa, rated)
 
 
-def procedure_of(case: Case, *, pressure_atm: float | None = None, **times_s: float) -> Procedure:
-    """Open the vessel as the case says: balloons before the stent, the stent at a pressure [atm], balloons within it.
+def opening_of(device: Device, *, pressure_atm: float | None = None, release: str | None = None) -> Inflation | Release:
+    """What opens a device: its balloon at a pressure [atm], without one the nominal one, or its sheath as `Release.of` reads it.
 
-    Without a pressure the stent's balloon is taken to its nominal one; times as in `inflations_in_turn`.
+    Raises
+    ------
+    InputError
+        If a pressure is asked of a self-expanding stent or a release of another, or the release cannot be.
+    """
+    if not device.is_self_expanding:
+        if release is not None:
+            raise InputError(f"{device.name} has no sheath to draw back; leave the release {release!r} out.")
+        return Inflation(STENT, device.balloon, pressure_atm)
+    if pressure_atm is not None:
+        raise InputError(
+            f"{device.name} opens by itself, without a pressure; leave the {pressure_atm:g} atm out, or open it further with a "
+            "balloon by --postdilate."
+        )
+    return Release.of(device.stent, release)
+
+
+def procedure_of(case: Case, *, pressure_atm: float | None = None, release: str | None = None, **times_s: float) -> Procedure:
+    """Open the vessel as the case says: balloons before the stent, the stent as `opening_of` takes it, balloons within it.
+
+    Times as in `steps_in_turn`.
+
+    Raises
+    ------
+    InputError
+        As `opening_of` and `steps_in_turn` do.
     """
     before, after = (
         [Inflation(one.name, one.balloon, one.pressure_atm) for one in case.dilations if one.in_stent == within]
         for within in (False, True)
     )
-    inflations = [*before, Inflation(STENT, case.balloon, pressure_atm), *after]
-    return inflations_in_turn(inflations, blood_pressure_pa=case.blood_pressure_pa, **times_s)
+    stent = opening_of(case.device, pressure_atm=pressure_atm, release=release)
+    return steps_in_turn([*before, stent, *after], blood_pressure_pa=case.blood_pressure_pa, **times_s)

@@ -14,6 +14,7 @@ import numpy as np
 from meshing.errors import InputError
 from scenarios.case import Case, load_case
 from scenarios.devices.lattice import ATMOSPHERE
+from scenarios.devices.self_expanding import SHEATH
 from scenarios.passage.passage import Passage, load_passage
 from scenarios.procedure import STENT, Keyframe, Procedure
 from sim.body import Body
@@ -44,6 +45,8 @@ class Frame:
         The balloon's outer radius at each point of the case's balloon axis, 0 where it is folded away, shape (q,).
     balloon_pressure_atm
         Gauge pressure in the balloon.
+    sheath_mm
+        How far the stent's sheath has been drawn back; None where it has none.
     stress
         First principal Cauchy stress of each tet [kPa], shape (m,); nought where no forces were solved.
     contact_force
@@ -59,6 +62,7 @@ class Frame:
     balloon_pressure_atm: float
     stress: np.ndarray
     contact_force: np.ndarray
+    sheath_mm: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +114,7 @@ class Recording:
             balloon_pressure_atm=pressure,
             stress=self._stress(displacement),
             contact_force=arrays["contact_force"].astype(float),
+            sheath_mm=None if self.case.sheathed is None else 1e3 * float(about["command"].get("sheaths", {}).get(SHEATH, 0.0)),
         )
 
     def _stress(self, displacement: np.ndarray) -> np.ndarray:

@@ -1,10 +1,11 @@
 """Tables of numbers with their sources, read from TOML and checked; what is wrong is told in one sentence."""
 
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meshing.errors import InputError
 
@@ -33,7 +34,24 @@ class Number(Row):
     tag: Tag
 
 
+class Count(Row):
+    """A whole number above nought with its source and how it is known."""
+
+    value: int = Field(gt=0)
+    source: str
+    tag: Tag
+
+
 Table = TypeVar("Table", bound=BaseModel)
+
+
+def provenance(row: Row, names: Iterable[str], sources: Mapping[str, str]) -> str:
+    """Say in a line which of a row's numbers come from which source, and how they are known."""
+    by_source: dict[str, list[str]] = {}
+    for name in names:
+        number = getattr(row, name)
+        by_source.setdefault(f"{sources[number.source]} [{number.tag}]", []).append(name.replace("_", " "))
+    return "; ".join(f"{', '.join(labels)}: {source}" for source, labels in by_source.items())
 
 
 def weakest(tags: list[Tag]) -> Tag:

@@ -13,7 +13,7 @@ from scenarios.devices.wires import Wire
 from scenarios.limits import LIMITS_OF_USE
 from viewer import palette
 from viewer.offscreen import offscreen_plotter
-from viewer.shapes import stent_surface
+from viewer.shapes import sheath_surface, stent_surface
 
 DOTS_PER_INCH = 150
 PIXELS_WIDE = 1500
@@ -70,28 +70,27 @@ def _stent_figure(device: Device) -> Any:
     """The crimped stent above the open one, seen from the side to one scale, with what lies behind drawn fainter."""
     from matplotlib.figure import Figure
 
-    stent, balloon = device.stent, device.balloon
+    stent = device.stent
     shapes = [stent_nodes(device, bore_mm=bore) for bore in (stent.crimped_bore_mm, stent.diameter_mm)]
     lengths = [float(np.ptp(nodes[:, 0])) for nodes, _ in shapes]
-    titles = (
-        f"Crimped: {stent.crimped_diameter_mm:g} mm outside, {lengths[0]:.1f} mm long",
-        f"Open at {balloon.nominal_pressure_atm:g} atm: bore {stent.diameter_mm:g} mm, {lengths[1]:.1f} mm long",
-    )
+    titles = _stent_titles(device, *lengths)
+    covers_mm = (device.sheath.outer_diameter_mm, None) if device.is_self_expanding else (None, None)
     margin = 0.04 * stent.length_mm
     wide_mm = stent.length_mm + 2.0 * margin
-    high_mm = [width + 2.0 * stent.strut_thickness_mm + margin for width in (stent.crimped_diameter_mm, stent.diameter_mm)]
+    widths = (covers_mm[0] or stent.crimped_diameter_mm, stent.diameter_mm)
+    high_mm = [width + 2.0 * stent.strut_thickness_mm + margin for width in widths]
     inches = [(WIDTH_INCHES - 0.6) * high / wide_mm for high in high_mm]
     head, gap, foot = 0.62, 0.42, 0.5
     height = head + sum(inches) + 2 * gap + foot
     figure = Figure(figsize=(WIDTH_INCHES, height))
     write_head(figure, device.name, device.description)
     level = height - head
-    for (nodes, bars), title, own_mm, own in zip(shapes, titles, high_mm, inches, strict=True):
+    for (nodes, bars), title, own_mm, own, cover in zip(shapes, titles, high_mm, inches, covers_mm, strict=True):
         level -= gap
         figure.text(0.3 / WIDTH_INCHES, (level + 0.12) / height, title, fontsize=10, color=palette.INK, va="center")
         level -= own
         axes = figure.add_axes((0.3 / WIDTH_INCHES, level / height, 1 - 0.6 / WIDTH_INCHES, own / height))
-        image = _stent_image(nodes, bars, stent.half_thickness_mm, wide_mm=wide_mm, high_mm=own_mm)
+        image = _stent_image(nodes, bars, stent.half_thickness_mm, wide_mm=wide_mm, high_mm=own_mm, cover_mm=cover)
         axes.imshow(image, interpolation="lanczos", extent=(0.0, wide_mm, 0.0, own_mm))
         axes.set_axis_off()
     scale_bar(figure, mm_per_inch=wide_mm / (WIDTH_INCHES - 0.6), level_inches=0.3)
@@ -99,14 +98,35 @@ def _stent_figure(device: Device) -> Any:
     return figure
 
 
-def _stent_image(nodes: np.ndarray, bars: np.ndarray, radius: float, *, wide_mm: float, high_mm: float) -> np.ndarray:
-    """A stent along x seen along y to scale, shape (height, width, 3)."""
+def _stent_titles(device: Device, crimped_mm: float, open_mm: float) -> tuple[str, str]:
+    """What is said above a stent crimped and open, with its length [mm] then."""
+    stent = device.stent
+    if device.is_self_expanding:
+        sheath = device.sheath
+        return (
+            f"In its sheath of {sheath.french:g} French, {sheath.outer_diameter_mm:.3g} mm wide, bore {sheath.bore_mm:.3g} mm: "
+            f"the stent is {crimped_mm:.1f} mm long",
+            f"Open, nothing holding it: bore {stent.diameter_mm:g} mm, {open_mm:.1f} mm long",
+        )
+    return (
+        f"Crimped: {stent.crimped_diameter_mm:g} mm outside, {crimped_mm:.1f} mm long",
+        f"Open at {device.balloon.nominal_pressure_atm:g} atm: bore {stent.diameter_mm:g} mm, {open_mm:.1f} mm long",
+    )
+
+
+def _stent_image(
+    nodes: np.ndarray, bars: np.ndarray, radius: float, *, wide_mm: float, high_mm: float, cover_mm: float | None = None
+) -> np.ndarray:
+    """A stent along x seen along y to scale, within a sheath so wide where one is given; shape (height, width, 3)."""
     near = nodes[bars].mean(axis=1)[:, 1] < 0.0
     width, height = 2 * PIXELS_WIDE, 2 * round(PIXELS_WIDE * high_mm / wide_mm)
     with offscreen_plotter(width, height) as plotter:
         for side, colour in ((~near, FAR_STRUTS), (near, palette.STENT)):
             plotter.add_mesh(stent_surface(nodes[np.unique(bars[side])], _renumbered(bars[side]), radius_mm=radius), color=colour)
         centre = 0.5 * (nodes.min(axis=0) + nodes.max(axis=0))
+        if cover_mm is not None:
+            ends = centre + np.outer([-0.5, 0.5], [wide_mm, 0.0, 0.0])
+            plotter.add_mesh(sheath_surface(ends, radius_mm=0.5 * cover_mm), color=palette.SHEATH, opacity=0.35)
         plotter.camera_position = [tuple(centre - [0.0, 100.0, 0.0]), tuple(centre), (0.0, 0.0, 1.0)]
         plotter.camera.parallel_projection = True
         plotter.camera.parallel_scale = 0.5 * high_mm

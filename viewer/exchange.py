@@ -31,7 +31,7 @@ Progress = Callable[[float, str], None]
 def write_exchange(recording: Any, folder: Path, *, progress: Progress | None = None) -> list[Path]:
     """Write everything of a rehearsal that other programs read into a folder that is there, and give the paths.
 
-    For each of the states before, inflated and after: the wall with its fields (.vtu), wall and lumen as surfaces (.vtp, .stl),
+    For each of the states before, opened and after: the wall with its fields (.vtu), wall and lumen as surfaces (.vtp, .stl),
     the stent as tubes and as lines (.vtp), and the tissues as labelled voxels (.seg.nrrd). Once: markups of the centreline, the
     lesion and the landing zone (.mrk.json), and `open_in_slicer.py`.
     """

@@ -12,7 +12,7 @@ from viewer.shapes import stent_surface
 
 
 def write_states(recording: Any, folder: Path, *, for_slicer: bool = False) -> list[Path]:
-    """Write wall, lumen and stent before, inflated and after, and give the paths.
+    """Write wall, lumen and stent before, opened and after, and give the paths.
 
     `for_slicer` puts the space as text into the walls' .vtu as well, where 3D Slicer looks for it; meshio refuses such files.
 

@@ -1,4 +1,4 @@
-"""Stills and plots for reports and papers: the vessel before, inflated and after, its wall stress, its lumen."""
+"""Stills and plots for reports and papers: the vessel before, opened and after, its wall stress, its lumen."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +23,8 @@ def write_pictures(
 ) -> dict[str, Path]:
     """Draw every picture of a rehearsal into a folder, and give their paths by name.
 
-    Names: before, inflated, after (one picture each), rehearsal (the three side by side), stress (where forces were solved),
-    overview, lumen.
+    Names: before, inflated or released, after (one picture each), rehearsal (the three side by side), stress (where forces
+    were solved), overview, lumen.
     """
     tell = progress or (lambda fraction, text: None)
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def lumen_figure(profiles: Any, *, stent: tuple[float, float]) -> Any:
 
 def _title_of(phase: str, frame: Any, outcome: Any) -> tuple[str, str]:
     smallest = find_measure(outcome, f"minimum lumen diameter {phase}")
-    title = {"before": "Before", "inflated": f"Inflated, {frame.balloon_pressure_atm:.1f} atm", "after": "After"}[phase]
+    title = f"Inflated, {frame.balloon_pressure_atm:.1f} atm" if phase == "inflated" else phase.capitalize()
     return title, f"smallest diameter {smallest.value:.1f} mm" if smallest else ""
 
 
@@ -152,7 +152,8 @@ def _legend(figure: Any, case: Any) -> None:
         if number in present
     ]
     handles.append(Patch(facecolor=palette.STENT, label="stent"))
-    handles.append(Patch(facecolor=palette.BALLOON, edgecolor=palette.FAINT_INK, linewidth=0.6, label="balloon"))
+    colour, name = (palette.BALLOON, "balloon") if case.sheathed is None else (palette.SHEATH, "sheath")
+    handles.append(Patch(facecolor=colour, edgecolor=palette.FAINT_INK, linewidth=0.6, label=name))
     wide = figure.get_size_inches()[0] > 7
     options = {"ncols": len(handles) if wide else 3, "frameon": False, "fontsize": 9.5 if wide else 8, "handlelength": 1.2}
     figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.018), columnspacing=1.4, **options)

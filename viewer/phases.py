@@ -1,10 +1,10 @@
-"""The three moments that pictures and files show, as far as a recording holds them."""
+"""The moments that pictures and files show, as far as a recording holds them: three, of which a balloon or a sheath gives one."""
 
 from typing import Any
 
 from meshing.errors import InputError
 
-PHASES = ("before", "inflated", "after")
+PHASES = ("before", "released", "inflated", "after")
 
 
 def kept_frames(recording: Any) -> dict[str, Any]:

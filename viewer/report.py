@@ -11,7 +11,7 @@ from scenarios.limits import LIMITS_OF_USE
 from viewer.headline import figure, headline, key_figures, unit
 
 CAPTIONS = {
-    "rehearsal": "The vessel cut open along its centreline, before, inflated and after, from one side and to one scale; "
+    "rehearsal": "The vessel cut open along its centreline, before, opened and after, from one side and to one scale; "
     "the patient's head is up. The stent is drawn whole; the edge of calcium is drawn softer than its tetrahedra are.",
     "lumen": "The lumen's area and diameters in sections square to the centreline; where the stent lies is shaded.",
     "stress": "First principal Cauchy stress in the wall; the colours end at its 99th percentile, rounded up.",

@@ -7,7 +7,7 @@ import numpy as np
 from meshing.errors import InputError
 from viewer import palette
 from viewer.cut import cut_normal, heights_above_cut, middle_and_direction
-from viewer.shapes import at_vertices, balloon_surface, diameters_at, stent_surface
+from viewer.shapes import at_vertices, balloon_surface, diameters_at, sheath_surface, stent_surface
 from viewer.tints import Tints, softened
 
 COLOURS = ("tissue", "diameter", "stress")
@@ -88,6 +88,14 @@ class Scene:
         self._show("stent", stent, color=palette.STENT, ambient=0.15, specular=0.8, specular_power=20)
         balloon = balloon_surface(self.case.balloon_axis, frame.balloon_radius)
         self._show("balloon", balloon, color=palette.BALLOON, opacity=0.7, ambient=0.35, specular=0.25, specular_power=15)
+        self._show("sheath", self._sheath(frame), color=palette.SHEATH, opacity=0.45, ambient=0.3, specular=0.2)
+
+    def _sheath(self, frame: Any) -> Any | None:
+        """Give the sheath as far as it reaches at this state, from the vessel's end on; None where there is none."""
+        if self.case.sheathed is None:
+            return None
+        line = self.case.sheathed.reaching(frame.sheath_mm)
+        return sheath_surface(line, radius_mm=0.5 * self.case.device.sheath.outer_diameter_mm) if len(line) > 1 else None
 
     def remove(self) -> None:
         """Take everything that this scene drew out of the plotter."""

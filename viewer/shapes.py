@@ -21,6 +21,14 @@ def stent_surface(nodes: np.ndarray, struts: np.ndarray, *, radius_mm: float, si
     return tubes.append_polydata(balls)
 
 
+def sheath_surface(axis: np.ndarray, *, radius_mm: float, sides: int = 32) -> Any:
+    """Draw a sheath as a tube, open at its ends, about its axis (point count, 3) [mm]."""
+    import pyvista
+
+    line: Any = pyvista.lines_from_points(np.asarray(axis, dtype=np.float32))
+    return line.tube(radius=radius_mm, n_sides=sides, capping=False)
+
+
 def balloon_surface(axis: np.ndarray, radius: np.ndarray, *, sides: int = 48) -> Any | None:
     """Draw the balloon as a body of revolution about its bent axis; None where it is folded away.
 

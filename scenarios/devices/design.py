@@ -144,11 +144,34 @@ class StentDesign:
 
 
 @dataclasses.dataclass(frozen=True)
+class DeliverySheath:
+    """The outer tube of a delivery system, from which a self-expanding stent is released.
+
+    Raises:
+        InputError: it is not wider outside than inside.
+    """
+
+    french: float
+    """Size of the delivery system; three French are a millimetre."""
+    outer_diameter_mm: float
+    bore_mm: float
+    """Inner diameter, which is the outer one of the stent in it."""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.bore_mm < self.outer_diameter_mm:
+            raise InputError(
+                f"A sheath has a bore of {self.bore_mm:g} mm and is {self.outer_diameter_mm:g} mm wide outside; give it a wall "
+                "above zero and thinner than half its diameter."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
 class Device:
-    """A stent on its delivery balloon, as it comes out of the catalogue."""
+    """A stent with what delivers it, a balloon or a sheath, as it comes out of the catalogue."""
 
     stent: StentDesign
-    balloon: Balloon
+    delivery: Balloon | DeliverySheath
     description: str
     vessel: str
 
@@ -158,6 +181,35 @@ class Device:
         return self.stent.name
 
     @property
-    def largest_diameter_mm(self) -> float:
-        """Bore at the balloon's rated burst pressure [mm]."""
-        return self.balloon.largest_diameter_mm
+    def is_self_expanding(self) -> bool:
+        """Whether it opens by itself when its sheath is drawn back."""
+        return isinstance(self.delivery, DeliverySheath)
+
+    @property
+    def opened(self) -> str:
+        """What it is once it has been opened, which is the phase of a rehearsal in which it is open."""
+        return "released" if self.is_self_expanding else "inflated"
+
+    @property
+    def balloon(self) -> Balloon:
+        """The balloon under the stent.
+
+        Raises:
+            InputError: the stent is released from a sheath.
+        """
+        if isinstance(self.delivery, Balloon):
+            return self.delivery
+        raise InputError(
+            f"{self.name} is released from a sheath and has no balloon under it; name a balloon-expandable stent instead."
+        )
+
+    @property
+    def sheath(self) -> DeliverySheath:
+        """The sheath about the stent.
+
+        Raises:
+            InputError: the stent is opened by a balloon.
+        """
+        if isinstance(self.delivery, DeliverySheath):
+            return self.delivery
+        raise InputError(f"{self.name} is opened by its balloon and has no sheath; name a self-expanding stent instead.")

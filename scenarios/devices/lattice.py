@@ -83,13 +83,7 @@ def place(design: StentDesign, path: Path, *, station_mm: float) -> Lattice:
     InputError
         If the stent would reach beyond an end of the path.
     """
-    first, last = station_mm - 0.5 * design.length_mm, station_mm + 0.5 * design.length_mm
-    if first < 0.0 or last > path.length:
-        raise InputError(
-            f"{design.name} is {design.length_mm:g} mm long and would reach from {first:.1f} to {last:.1f} mm along a vessel "
-            f"that runs from 0 to {path.length:.1f} mm; place its middle between {0.5 * design.length_mm:.1f} and "
-            f"{path.length - 0.5 * design.length_mm:.1f} mm, or take a shorter one."
-        )
+    require_on(path, design, station_mm=station_mm)
     radius = 0.5 * (design.crimped_bore_mm + design.strut_thickness_mm)
     around, rings, along = 2 * design.crowns, design.rings, len(PARTS) - 1
     ring_start = around * np.arange(rings)[:, None]
@@ -110,6 +104,23 @@ def place(design: StentDesign, path: Path, *, station_mm: float) -> Lattice:
         strut_ring=np.repeat(np.arange(rings), around * along),
         half_thickness_mm=design.half_thickness_mm,
     )
+
+
+def require_on(path: Path, design: StentDesign, *, station_mm: float) -> None:
+    """Refuse a place for a crimped stent's middle from which it would reach beyond an end of a path.
+
+    Raises
+    ------
+    InputError
+        If it would.
+    """
+    first, last = station_mm - 0.5 * design.length_mm, station_mm + 0.5 * design.length_mm
+    if first < 0.0 or last > path.length:
+        raise InputError(
+            f"{design.name} is {design.length_mm:g} mm long and would reach from {first:.1f} to {last:.1f} mm along a vessel "
+            f"that runs from 0 to {path.length:.1f} mm; place its middle between {0.5 * design.length_mm:.1f} and "
+            f"{path.length - 0.5 * design.length_mm:.1f} mm, or take a shorter one."
+        )
 
 
 def crowns_at(design: StentDesign, radius_mm: np.ndarray, *, station_mm: float) -> np.ndarray:
@@ -186,28 +197,36 @@ def device_body(
     of a crown with its struts against moving [N·s/m], which stands in for the slow flow of fluid into the balloon and for
     friction.
     """
-    axis = axis_mm * 1e-3
     pairs, along = lattice.samples()
-    x = lattice.nodes * 1e-3
-    rods, pose = rods_of(lattice, design, axis)
-    # The balloon is borne by rings, each node by the length of strut about it.
-    borne = tributary(lattice)
-    share = design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * borne
-    half = design.half_thickness_mm * 1e-3
-    mounted = [Mounted(STENT, guided(balloon, axis_mm), share, half)]
-    for one in dilations:
-        chart = guided(one.balloon, one.axis_mm)
-        upon = (chart.share_at(chart.nearest(x)[2]) > 0.0) & one.in_stent
-        mounted.append(Mounted(one.name, chart, np.where(upon, share, 0.0), half))
+    rods, pose = rods_of(lattice, design, axis_mm * 1e-3)
+    own = Mounted(STENT, guided(balloon, axis_mm), _share_of(lattice, design), 1e-3 * design.half_thickness_mm)
     return DeviceBody(
         rods=rods,
         pose=pose,
         sample_nodes=pairs,
         sample_along=along,
-        sample_radius=np.full(len(pairs), half),
-        drag=drag_of(design, borne, drag),
-        balloons=tuple(mounted),
+        sample_radius=np.full(len(pairs), 1e-3 * design.half_thickness_mm),
+        drag=drag_of(design, tributary(lattice), drag),
+        balloons=(own, *mounted(lattice, design, dilations)),
     )
+
+
+def mounted(lattice: Lattice, design: StentDesign, dilations: Sequence[Dilation]) -> tuple[Mounted, ...]:
+    """Balloons without a stent in a vessel with one; those within it press on the nodes that lie upon them at first."""
+    share, found = _share_of(lattice, design), []
+    for one in dilations:
+        chart = guided(one.balloon, one.axis_mm)
+        upon = (chart.share_at(chart.nearest(1e-3 * lattice.nodes)[2]) > 0.0) & one.in_stent
+        found.append(Mounted(one.name, chart, np.where(upon, share, 0.0), 1e-3 * design.half_thickness_mm))
+    return tuple(found)
+
+
+def _share_of(lattice: Lattice, design: StentDesign) -> np.ndarray:
+    """Area of a balloon within that each node bears, per unit of radius, shape (n,) [m·rad].
+
+    It is borne by rings, each node by the length of strut about it.
+    """
+    return design.length_mm * 1e-3 * 2.0 * np.pi / design.rings * tributary(lattice)
 
 
 def guided(balloon: Balloon, axis_mm: np.ndarray) -> GuidedBalloon:

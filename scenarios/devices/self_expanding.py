@@ -11,12 +11,14 @@ from meshing.errors import InputError
 from scenarios.devices.design import StentDesign
 from scenarios.devices.lattice import (
     BRIDGE_PARTS,
+    Dilation,
     Lattice,
     along_lattice,
     around_path,
     crowns_at,
     drag_of,
     frame_at,
+    mounted,
     place,
     rods_of,
     tributary,
@@ -192,32 +194,68 @@ def _held(rods: RodNetwork):
     return task
 
 
-def released_body(design: StentDesign, guide: Path, *, station_mm: float, drag: float) -> DeviceBody:
-    """The mechanics of a stent in its sheath along a vessel's path, in SI units; it is crimped first.
+@dataclasses.dataclass(frozen=True)
+class Sheathed:
+    """A self-expanding stent in its sheath along a vessel, as it lies when the clock starts.
 
-    The hand is at the path's beginning, the sheath reaches from there beyond the stent, whose middle is at `station_mm`. `drag`
-    is the resistance of a crown with its struts against moving [N·s/m].
+    Attributes
+    ----------
+    pose
+        Where its nodes are [m], and how they are turned.
+    history
+        What its metal remembers of crimping.
+    axis_mm
+        The sheath's way from the hand to its distal end, shape (q, 3) [mm].
+    """
+
+    pose: Pose
+    history: np.ndarray
+    axis_mm: np.ndarray
+
+    def reaching(self, drawn_mm: float) -> np.ndarray:
+        """Points of the sheath's axis from the hand to its end when it has been drawn back so far [mm], shape (k, 3) [mm]."""
+        station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self.axis_mm, axis=0), axis=1))])
+        end = max(station[-1] - drawn_mm, 0.0)
+        stations = np.append(station[station < end], end)
+        return np.column_stack([np.interp(stations, station, column) for column in self.axis_mm.T])
+
+
+def in_sheath(design: StentDesign, guide: Path, *, station_mm: float) -> tuple[Lattice, Sheathed]:
+    """A stent in its sheath along a vessel's path, with its middle at `station_mm`; it is crimped first.
+
+    The hand is at the path's beginning, and the sheath reaches from there beyond the stent.
 
     Raises
     ------
     InputError
-        If the stent, or the sheath's end beyond it, would lie off the path.
+        If the stent would lie off the path, or finds no rest in its sheath.
     """
     crimped = crimp(design)
     position, pose = laid(crimped, guide, station_mm=station_mm)
-    lattice = dataclasses.replace(crimped.lattice, nodes=1e3 * position)
-    pairs, along = lattice.samples()
     end = min(station_mm + 0.5 * design.length_mm + BEYOND_MM, guide.length)
-    stations = np.linspace(0.0, end, max(2, round(2.0 * end)))
+    axis = guide.at(np.linspace(0.0, end, max(2, round(2.0 * end))))[0]
+    return dataclasses.replace(crimped.lattice, nodes=1e3 * position), Sheathed(pose, crimped.history, axis)
+
+
+def sheathed_body(
+    lattice: Lattice, design: StentDesign, sheathed: Sheathed, *, drag: float, dilations: Sequence[Dilation] = ()
+) -> DeviceBody:
+    """The mechanics of a stent in its sheath, in SI units; `dilations` are balloons in the same vessel.
+
+    `drag` is the resistance of a crown with its struts against moving [N·s/m].
+    """
+    pairs, along = lattice.samples()
+    nodes = np.arange(len(lattice.nodes))
     return DeviceBody(
-        rods=crimped.rods,
-        pose=pose,
+        rods=opened(design)[1],
+        pose=sheathed.pose,
         sample_nodes=pairs,
         sample_along=along,
         sample_radius=np.full(len(pairs), 1e-3 * design.half_thickness_mm),
         drag=drag_of(design, tributary(lattice), drag),
-        sheaths=(Sheath(SHEATH, np.arange(len(position)), 1e-3 * guide.at(stations)[0], 1e-3 * sheath_radius_mm(design)),),
-        history=crimped.history,
+        balloons=mounted(lattice, design, dilations),
+        sheaths=(Sheath(SHEATH, nodes, 1e-3 * sheathed.axis_mm, 1e-3 * sheath_radius_mm(design)),),
+        history=sheathed.history,
     )
 
 

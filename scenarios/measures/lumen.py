@@ -186,10 +186,12 @@ def asymmetry(profile: Profile) -> float:
     return float(1.0 - profile.min_diameter.min() / profile.max_diameter.max())
 
 
-def lumen_findings(profiles: Mapping[str, Profile], lesion: Lesion, *, stent_mm: tuple[float, float]) -> Findings:
-    """Give the measures of the lumen from its profiles "before", "inflated" and "after", as many as there are.
+def lumen_findings(
+    profiles: Mapping[str, Profile], lesion: Lesion, *, stent_mm: tuple[float, float], opened: str = "inflated"
+) -> Findings:
+    """Give the measures of the lumen from its profiles "before", "inflated" or "released", and "after", as many as there are.
 
-    Before, the minimum is sought over the lesion and the stent together; inflated and after, within the stent, whose ends
+    Before, the minimum is sought over the lesion and the stent together; opened and after, within the stent, whose ends
     are at the stations `stent_mm`.
     """
     measures = list(_reference_measures(lesion))
@@ -197,7 +199,7 @@ def lumen_findings(profiles: Mapping[str, Profile], lesion: Lesion, *, stent_mm:
     whole = (min(lesion.start_mm, stent_mm[0]), max(lesion.end_mm, stent_mm[1]))
     regions = {
         "before": (whole, "over the lesion and the stent's place"),
-        "inflated": (stent_mm, "within the stent"),
+        opened: (stent_mm, "within the stent"),
         "after": (stent_mm, "within the stent"),
     }
     smallest: dict[str, float] = {}
@@ -261,7 +263,7 @@ def _minimum_measures(part: Profile, phase: str, where: str, lesion: Lesion) -> 
             f"At {part.stations[small]:.1f} mm along the centreline.",
         ),
     ]
-    if phase == "inflated":
+    if phase in ("inflated", "released"):
         return measures
     names = (
         ("diameter stenosis before", "area stenosis before")

@@ -129,8 +129,13 @@ def expansion(minimum_stent_area_mm2: float, *, reference_area_mm2: float) -> fl
     return 100.0 * minimum_stent_area_mm2 / reference_area_mm2
 
 
-def opening_findings(inflated: list[Ring] | None, after: list[Ring] | None, *, reference_area_mm2: float | None) -> Findings:
-    """Give the measures of a stent's opening from its rings at full inflation and after, measured at their inner border."""
+def opening_findings(
+    at_first: list[Ring] | None, after: list[Ring] | None, *, reference_area_mm2: float | None, opened: str = "inflated"
+) -> Findings:
+    """Give the measures of a stent's opening from its rings once it is open and after, measured at their inner border.
+
+    `opened` tells how it was opened: "inflated" by a balloon, from which it recoils, or "released" from a sheath.
+    """
     measures, notes = [], []
     if after is not None:
         smallest = min(after, key=lambda ring: ring.area_mm2)
@@ -141,13 +146,14 @@ def opening_findings(inflated: list[Ring] | None, after: list[Ring] | None, *, r
             share = expansion(smallest.area_mm2, reference_area_mm2=reference_area_mm2)
             words = "Minimum stent area over the mean of the proximal and distal reference lumen areas."
             measures.append(Measure("stent expansion", share, "%", words, sources.EXPANSION))
-    for name, rings in (("inflated", inflated), ("after", after)):
+    for name, rings in ((opened, at_first), ("after", after)):
         if rings is None:
             notes.append(f"The stent could not be measured {name}: no such state was kept.")
             continue
         mean = float(np.mean([ring.mean_diameter_mm for ring in rings]))
         words = "Mean over the rings of the diameter of the circle with the area within their inner border."
         measures.append(Measure(f"stent diameter {name}", mean, "mm", words, sources.RECOIL))
+    inflated = at_first if opened == "inflated" else None
     if inflated is not None and after is not None:
         lost = recoil(np.array([ring.mean_diameter_mm for ring in inflated]), np.array([ring.mean_diameter_mm for ring in after]))
         worst = int(np.argmax(lost))
@@ -173,8 +179,8 @@ def length_findings(*, crimped_mm: float, after_mm: float) -> Findings:
     )
 
 
-def force_findings(contact_force_n: np.ndarray, *, length_mm: float) -> Findings:
-    """Give the measures of what the stent presses on the wall with, after.
+def force_findings(contact_force_n: np.ndarray, *, length_mm: float, opened: str = "inflated") -> Findings:
+    """Give the measures of what the stent presses on the wall with, after; `opened` is as in `opening_findings`.
 
     `contact_force_n` (contact count,) magnitudes or (contact count, 3) vectors [N], `length_mm` the stent's length.
     """
@@ -182,11 +188,13 @@ def force_findings(contact_force_n: np.ndarray, *, length_mm: float) -> Findings
     sizes = np.linalg.norm(forces, axis=1) if forces.ndim == 2 else np.abs(forces)
     if sizes.size == 0 or not np.isfinite(sizes).all():
         return Findings(notes=("The contact forces could not be measured: none were recorded.",))
-    words = "Sum of the contact forces between stent and wall over the stent's length, after."
+    name, words = "contact force per length", "Sum of the contact forces between stent and wall over the stent's length, after."
+    if opened == "released":
+        name, words = "chronic outward force", f"{words[:-1]}: what it goes on pressing outwards with."
     peak = "Largest single contact force between stent and wall, after; it depends on how finely contact is sampled."
     return Findings(
         (
-            Measure("contact force per length", float(sizes.sum() / length_mm), "N/mm", words, sources.RADIAL_LOAD),
+            Measure(name, float(sizes.sum() / length_mm), "N/mm", words, sources.RADIAL_LOAD),
             Measure("peak contact force", float(sizes.max()), "N", peak, sources.RADIAL_LOAD),
         )
     )

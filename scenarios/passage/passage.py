@@ -197,7 +197,7 @@ def plan_passage(
     surveyed = survey(vessel, branch=branch)
     found = surveyed.lesion()
     lesion = found if found.length_mm > LEAST_LESION_MM else None
-    way = _reversed(surveyed.path) if access == "far end" else surveyed.path
+    way = surveyed.path.reversed() if access == "far end" else surveyed.path
     extent = None
     if lesion is not None:
         ends = (lesion.start_mm, lesion.end_mm)
@@ -260,13 +260,3 @@ def _check_room(wires: Sequence[Wire], profile: Profile) -> None:
                 f"{wire.name} is {wire.outer_diameter_mm:g} mm thick, more than the {room:.2f} mm that the vessel is wide "
                 f"{float(profile.stations[narrowest]):.0f} mm along its path; name a thinner one."
             )
-
-
-def _reversed(path: Path) -> Path:
-    """The same walk from the other end."""
-    return Path(
-        points=path.points[::-1].copy(),
-        tangents=-path.tangents[::-1],
-        radii=path.radii[::-1].copy(),
-        stations=path.length - path.stations[::-1],
-    )

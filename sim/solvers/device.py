@@ -1,5 +1,6 @@
 """The devices' part of a tick: rods, balloon, guides, sleeves and drag in double precision, solved directly."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,10 @@ class DeviceStep:
         self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None
         self._parts: list[Any] = [SleevePart(one, state.device_position) for one in device.sleeves]
         self._parts += [GuidePart(feed, origin) for feed in device.feeds]
-        self._parts += [
+        self._sheaths = [
             SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0)) for one in device.sheaths
         ]
+        self._parts += self._sheaths
         for one in device.balloons:
             if one.share.any():
                 self._parts.append(BalloonPart(one, origin, state.device_position, command.balloons.get(one.name, 0.0)))
@@ -60,6 +62,10 @@ class DeviceStep:
         if self._seen is None or self._seen[0] is not pose:
             self._seen = pose, self._evaluated(pose)
         return self._seen[1]
+
+    def held_in(self, pose: Pose) -> float:
+        """What sheaths hold the devices in with at a pose [N]: the norm of their forces on nodes, nought without any."""
+        return math.sqrt(sum(float((part.pressing(pose.position) ** 2).sum()) for part in self._sheaths))
 
     def _evaluated(self, pose: Pose) -> tuple[float, np.ndarray]:
         energy, slope = self.device.rods.evaluate(pose, self._history)

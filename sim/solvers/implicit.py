@@ -330,8 +330,9 @@ class ImplicitSolver:
         slope = self._device.evaluate(pose)[1]
         force = np.where(self._device.held, 0.0, pushed - slope)
         weight = self._device.weights
-        at_work = float(np.linalg.norm(weight * slope) + np.linalg.norm(weight * pushed)) + FORCE_FLOOR
-        return force, float(np.linalg.norm(weight * force)) / at_work
+        # Where a sheath holds a stent together, slopes are what is left of forces that all but cancel.
+        at_work = float(np.linalg.norm(weight * slope) + np.linalg.norm(weight * pushed)) + self._device.held_in(pose)
+        return force, float(np.linalg.norm(weight * force)) / (at_work + FORCE_FLOOR)
 
     def _residual(self, state: State, pose: Pose) -> tuple[np.ndarray, float]:
         """Find the forces at the state's displacement, whose energy was asked last; returns the device's [N, N·m].

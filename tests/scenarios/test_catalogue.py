@@ -5,7 +5,7 @@ import pytest
 from meshing.errors import InputError
 from scenarios.assets import find_asset
 from scenarios.catalogue import devices, families, find, nearest, read_devices, sizing_sentence
-from scenarios.devices.design import Alloy, Device
+from scenarios.devices.design import Alloy, DeliverySheath, Device, Nitinol, StentDesign
 
 TABLE = find_asset("devices.toml").read_text(encoding="utf-8")
 
@@ -21,28 +21,48 @@ def test_there_are_iliac_and_coronary_sizes():
 @pytest.mark.parametrize("family", families())
 def test_every_device_of_a_family_can_be_built(family):
     for device in families()[family]:
-        check(device)
+        check_rings(device.stent)
+        (check_sheath if device.is_self_expanding else check_balloon)(device)
 
 
-def check(device: Device) -> None:
-    """Hold one device against the geometry of its rings and its balloon."""
-    stent, balloon = device.stent, device.balloon
+def check_rings(stent: StentDesign) -> None:
+    """Hold a stent against the geometry of its rings."""
     middle_line = math.pi * (stent.crimped_diameter_mm - stent.strut_thickness_mm)
     assert 2 * stent.crowns * stent.strut_width_mm < middle_line
-    assert 29.9 < stent.strut_angle_deg(stent.diameter_mm) < 32.1
-    assert stent.strut_angle_deg(balloon.largest_diameter_mm) < 50
-    assert stent.largest_diameter_mm > 1.2 * balloon.largest_diameter_mm
     assert stent.crowns % stent.bridges == 0
     assert stent.rings >= 2
     assert 0 < stent.ring_gap_mm < stent.crimped_ring_height_mm
     length = stent.rings * stent.crimped_ring_height_mm + (stent.rings - 1) * stent.ring_gap_mm
     assert length == pytest.approx(stent.length_mm)
+    assert all("[" in source for source in (stent.source, stent.alloy.source))
+
+
+def check_sheath(device: Device) -> None:
+    """Hold a self-expanding stent against its sheath, its metal, and the strain of its struts within."""
+    stent, sheath = device.stent, device.sheath
+    assert sheath.outer_diameter_mm == pytest.approx(sheath.french / 3.0)
+    assert stent.crimped_diameter_mm == pytest.approx(sheath.bore_mm) and sheath.bore_mm < sheath.outer_diameter_mm
+    assert isinstance(stent.alloy, Nitinol) and stent.alloy.name == "nitinol"
+    bent = math.pi * (stent.diameter_mm - stent.crimped_bore_mm) / (2 * stent.crowns)
+    assert 0.04 < 3.0 * stent.strut_width_mm * bent / stent.strut_length_mm**2 < 0.06
+    with pytest.raises(InputError, match=r"released from a sheath and has no balloon under it"):
+        _ = device.balloon
+
+
+def check_balloon(device: Device) -> None:
+    """Hold one device against its balloon."""
+    stent, balloon = device.stent, device.balloon
+    assert 29.9 < stent.strut_angle_deg(stent.diameter_mm) < 32.1
+    assert stent.strut_angle_deg(balloon.largest_diameter_mm) < 50
+    assert stent.largest_diameter_mm > 1.2 * balloon.largest_diameter_mm
     assert balloon.folded_diameter_mm == pytest.approx(stent.crimped_diameter_mm - 2 * stent.strut_thickness_mm)
     assert balloon.diameter(balloon.nominal_pressure_atm) == pytest.approx(stent.diameter_mm)
     assert balloon.length_mm > stent.length_mm
     assert isinstance(stent.alloy, Alloy)
     assert stent.alloy.yield_stress_pa < stent.alloy.tangent_modulus_pa < stent.alloy.young_modulus_pa
-    assert all("[" in source for source in (stent.source, balloon.source, stent.alloy.source))
+    assert "[" in balloon.source
+    with pytest.raises(InputError, match="opened by its balloon and has no sheath"):
+        _ = device.sheath
 
 
 def test_a_strut_leans_as_its_ring_opens():
@@ -102,6 +122,17 @@ def test_the_nearest_size_has_the_closest_diameter_and_covers_the_lesion(diamete
     assert nearest(diameter, lesion_length_mm=lesion).name == name
 
 
+def test_a_self_expanding_stent_is_wider_than_the_artery_and_given_only_where_it_is_asked_for():
+    assert nearest(8.0, lesion_length_mm=18, family="self-expanding").name == "self-expanding 9x30"
+    assert not any(nearest(0.5 * size, lesion_length_mm=18).is_self_expanding for size in range(4, 40))
+    assert find("Self expanding 9 x 30 mm").name == "self-expanding 9x30"
+
+
+def test_a_sheath_has_a_wall():
+    with pytest.raises(InputError, match=r"bore of 2 mm and is 1\.9 mm wide"):
+        DeliverySheath(french=5.7, outer_diameter_mm=1.9, bore_mm=2.0)
+
+
 def test_the_nearest_size_can_be_kept_to_a_family_and_to_the_room_there_is():
     assert nearest(8.0, lesion_length_mm=20, family="Steel balloon-expandable").name == "steel balloon-expandable 8x27"
     assert nearest(8.0, lesion_length_mm=40, longest_mm=32).name == "balloon-expandable 8x30"
@@ -140,6 +171,13 @@ def test_families_keep_the_order_of_the_catalogue():
         ('source = "linear"', 'source = "hearsay"', "source 'hearsay'"),
         ('vessel = "iliac"', 'vesel = "iliac"', "vesel is not a known entry"),
         ("crowns = { value = 8,", "crowns = { value = 0,", "greater than 0"),
+        ("crowns = { value = 14,", "crowns = { value = 13,", "7 bridges cannot be spread evenly over 13 crowns"),
+        ("sheath_wall = { value = 0.15,", "sheath_wall = { value = 0.0,", "sheath_wall must be above zero"),
+        ("delivery_french = { value = 6.0,", "delivery_french = { value = 4.0,", "do not fit on its crimped"),
+        ('alloy = "SE508"', 'alloy = "L605"', "alloy 'L605' of self-expanding is not among SE508"),
+        ("loading_start = { value = 395e6,", "loading_start = { value = 100e6,", "knees must rise"),
+        ('source = "nitinol_range"', 'source = "rumour"', "source 'rumour'"),
+        ('source = "crimping_angle"', 'source = "rumour"', "source 'rumour'"),
     ],
 )
 def test_a_table_at_fault_is_told_in_a_sentence(tmp_path, old, new, words):

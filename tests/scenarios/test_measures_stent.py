@@ -109,6 +109,18 @@ def test_the_opening_of_a_stent_that_recoils():
     assert "26.0 mm" in next(measure.note for measure in found.measures if measure.name == "largest recoil")
 
 
+def test_a_stent_that_was_released_neither_recoils_nor_bones():
+    path = straight_path(60.0)
+    released, struts, ring = stent(path, np.full(5, 3.0), first=20.0, pitch=3.0)
+    after, _, _ = stent(path, np.full(5, 3.5), first=20.0, pitch=3.0)
+    shapes = (measure_rings(nodes, ring_nodes(struts, ring), path) for nodes in (released, after))
+    found = opening_findings(*shapes, reference_area_mm2=50.0, opened="released")
+    got = values(found)
+    assert got["stent diameter released"] == pytest.approx(6.0) and got["stent diameter after"] == pytest.approx(7.0)
+    assert not {"recoil", "largest recoil", "dog-boning", "stent diameter inflated"} & got.keys()
+    assert not found.notes
+
+
 def test_a_stent_never_inflated_is_said():
     found = opening_findings(None, None, reference_area_mm2=None)
     assert not found.measures
@@ -126,6 +138,10 @@ def test_forces_are_summed_over_the_length():
         "peak contact force": pytest.approx(5.0),
     }
     assert values(force_findings(np.array([2.0, -4.0]), length_mm=3.0))["contact force per length"] == pytest.approx(2.0)
+    assert values(force_findings(forces, length_mm=12.0, opened="released")).keys() == {
+        "chronic outward force",
+        "peak contact force",
+    }
     assert "none were recorded" in force_findings(np.zeros(0), length_mm=3.0).notes[0]
 
 

@@ -8,7 +8,7 @@ import pytest
 from meshing.errors import InputError
 from scenarios.catalogue import find_balloon
 from scenarios.devices.lattice import ATMOSPHERE
-from scenarios.procedure import STENT, Inflation, inflations_in_turn, procedure_of
+from scenarios.procedure import STENT, Inflation, procedure_of, steps_in_turn
 from tests.scenarios.small_case import small_case
 
 BEFORE, AFTER = find_balloon("semi-compliant balloon 3x10").balloon, find_balloon("non-compliant balloon 4x8").balloon
@@ -16,7 +16,7 @@ BEFORE, AFTER = find_balloon("semi-compliant balloon 3x10").balloon, find_balloo
 
 def in_turn(**changed):
     rows = [Inflation("predilation", BEFORE), Inflation(STENT, small_case().balloon), Inflation("postdilation", AFTER, 18.0)]
-    return inflations_in_turn([dataclasses.replace(one, **changed.get(one.name, {})) for one in rows], blood_pressure_pa=12e3)
+    return steps_in_turn([dataclasses.replace(one, **changed.get(one.name, {})) for one in rows], blood_pressure_pa=12e3)
 
 
 def test_one_balloon_is_filled_at_a_time_and_each_to_what_was_asked():
@@ -48,7 +48,7 @@ def test_what_cannot_be_asked_is_refused():
     with pytest.raises(InputError, match="above zero"):
         in_turn(predilation={"pressure_atm": 0.0})
     with pytest.raises(InputError, match="share a name"):
-        inflations_in_turn([Inflation("a", BEFORE), Inflation("a", AFTER)], blood_pressure_pa=0.0)
+        steps_in_turn([Inflation("a", BEFORE), Inflation("a", AFTER)], blood_pressure_pa=0.0)
 
 
 def test_a_case_without_dilations_inflates_its_stent_alone():

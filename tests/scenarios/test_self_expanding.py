@@ -8,10 +8,10 @@ from scenarios.devices.design import Nitinol, StentDesign
 from scenarios.devices.self_expanding import (
     SHEATH,
     crimp,
-    opened,
+    in_sheath,
     radial_forces,
-    released_body,
     sheath_radius_mm,
+    sheathed_body,
     withdrawal_mm,
 )
 from sim.body import ModelError
@@ -65,13 +65,13 @@ def test_opening_it_presses_less_than_it_resists():
 def released():
     """Rings' bores [mm] when the sheath is half drawn back and at the end, and the last state."""
     path = straight_path(LENGTH_MM, radius=0.5 * BORE_MM)
-    device = released_body(STENT, path, station_mm=0.5 * LENGTH_MM, drag=DRAG)
+    lattice, sheathed = in_sheath(STENT, path, station_mm=0.5 * LENGTH_MM)
+    device = sheathed_body(lattice, STENT, sheathed, drag=DRAG)
     soft = StableNeoHookean.from_young(0.3e6, 0.45, 1100.0)
     grid = tube(bore=0.5e-3 * BORE_MM, outer=0.5e-3 * BORE_MM + 0.8e-3, length=1e-3 * LENGTH_MM, around=20, through=1, along=32)
     body = vessel(grid, soft)
     model = build_model(body, device)
     state, solver = new_state(model), ImplicitSolver(model)
-    lattice, _, _ = opened(STENT)
     bores, inverted = [], 0
     for drawn in np.concatenate([np.linspace(0.0, withdrawal_mm(STENT), 30), np.full(14, withdrawal_mm(STENT))]):
         report = solver.step(state, Command(sheaths={SHEATH: 1e-3 * drawn}))
@@ -118,7 +118,8 @@ def test_a_sheath_that_is_not_there_cannot_be_drawn_back(released):
 
 def test_the_sheaths_push_is_the_slope_of_its_energy():
     path = straight_path(LENGTH_MM, radius=0.5 * BORE_MM)
-    device = released_body(STENT, path, station_mm=0.5 * LENGTH_MM, drag=DRAG)
+    lattice, sheathed = in_sheath(STENT, path, station_mm=0.5 * LENGTH_MM)
+    device = sheathed_body(lattice, STENT, sheathed, drag=DRAG)
     generator = np.random.default_rng(3)
     y = device.pose.position + 5e-5 * generator.normal(size=device.pose.position.shape)
     part = SheathPart(device.sheaths[0], np.zeros(3), y, 1e-3 * (3.0 + 0.5 * STENT.length_mm))

@@ -5,7 +5,7 @@ import pytest
 import taichi as ti
 
 from sim import backend
-from sim.arrays import Floats, Vec3s, put, vec3, zeros
+from sim.arrays import Floats, Vec3s, lent, put, vec3, zeros
 from sim.launching import bound
 
 
@@ -27,7 +27,7 @@ def test_a_bound_launch_does_again_what_the_kernel_does():
             push[:] = pushed
             one.from_numpy(pushed + np.arange(12, dtype=np.float32).reshape(4, 3))
             launch()
-            add_scaled(twice, 3, 0.5, one, push, theirs)
+            add_scaled(twice, 3, 0.5, one, lent(push), theirs)
             assert ours.to_numpy() == pytest.approx(theirs.to_numpy(), rel=1e-6)
     assert ours.to_numpy()[2] > 0.0 and ours.to_numpy()[3] == 0.0
 

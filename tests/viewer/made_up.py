@@ -128,6 +128,7 @@ class MadeUpRecording:
             balloon_pressure_atm=8.0 * INFLATION[number],
             stress=12.0 + 90.0 * moved,
             contact_force=np.zeros(1),
+            sheath_mm=None,
         )
 
     def frame_of_phase(self, phase: str) -> SimpleNamespace:
@@ -147,6 +148,7 @@ def made_up_recording(folder: FilePath) -> MadeUpRecording:
         lattice=SimpleNamespace(nodes=lattice_nodes(path, 0.0), bars=lattice_struts(), half_thickness_mm=STRUT_MM),
         balloon_axis=path.at(stations)[0],
         balloon_stations=stations,
+        sheathed=None,
         notes=("The narrowest place is 32.0 mm along the centreline.",),
     )
     return MadeUpRecording(folder, case)

@@ -20,6 +20,7 @@ def test_all_kinds_are_listed_as_before_and_beyond():
     assert answer.exit_code == 0
     assert all(f"{family}: " in answer.output for family in families())
     assert '--device "balloon-expandable 5x15"' in answer.output
+    assert '--device "self-expanding 6x20"' in answer.output and "sheath French" in answer.output
     assert all(wire.name in answer.output for wire in wires())
 
 
@@ -52,6 +53,10 @@ def test_the_help_names_the_commands():
         ("lunderquist extra stiff 0.035 straight", ("158.4", "V", "Harrison 2011", "straight")),
         ("crossover sheath 7F", ("bend's angle", "140", "bore", "from 1000")),
         ("non-compliant balloon 8x20", ("rated burst pressure", "0.002 to 0.003", "Amstutz 2023", "shoulder share")),
+        (
+            "self-expanding 8x40",
+            ("sheath bore", "1.7", "loading start", "395", "generic vena cava filter", "delivery french"),
+        ),
         ("8x30", ("balloon-expandable 8x30", "rated burst pressure", "Young's modulus", "243", "FDA summary P110011")),
     ],
 )
@@ -78,7 +83,7 @@ def test_what_cannot_be_shown_is_told_in_a_line(words, told):
     assert answer.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["two-curve guide 6F", "workhorse 0.014 J", "coronary thin-strut 3x18"])
+@pytest.mark.parametrize("name", ["two-curve guide 6F", "workhorse 0.014 J", "coronary thin-strut 3x18", "self-expanding 8x40"])
 def test_a_device_is_drawn(name, tmp_path):
     path = tmp_path / "new" / "device.png"
     answer = said("devices", "show", name, "-o", str(path))

@@ -9,6 +9,8 @@ from typer.core import TyperGroup
 
 from viewer.commands.plainly import PlainCommand
 
+PRESSURES = ("diameter in mm", "nominal atm", "rated burst atm")
+
 
 class Kind(str, Enum):
     """What a device may be."""
@@ -64,8 +66,8 @@ def show(
 ) -> None:
     """Show every number of a device with its range and its source, and draw it.
 
-    A stent is drawn crimped and open; a balloon with its chart; a wire, catheter or sheath as it lies when nothing holds it, with
-    its stiffness along it.
+    A stent is drawn crimped, in its sheath if it has one, and open; a balloon with its chart; a wire, catheter or sheath as it
+    lies when nothing holds it, with its stiffness along it.
 
     Examples:
 
@@ -108,8 +110,14 @@ def _list_stents(console: Any) -> None:
 
     for family, members in catalogue.families().items():
         first = members[0]
-        sizes = [(one.stent.diameter_mm, one.stent.length_mm, one.balloon) for one in members]
-        _list_sizes(console, f"{family}: {first.description}", first.vessel, sizes, f'--device "{first.name}"')
+        title, example = f"{family}: {first.description}", f'--device "{first.name}"'
+        if first.is_self_expanding:
+            columns = ("diameter in mm where free", "sheath French", "sheath bore in mm")
+            rows = [((one.stent.diameter_mm, one.sheath.french, one.sheath.bore_mm), one.stent.length_mm) for one in members]
+        else:
+            columns = PRESSURES
+            rows = [(_pressures(one.stent.diameter_mm, one.balloon), one.stent.length_mm) for one in members]
+        _list_sizes(console, title, first.vessel, columns, rows, example)
 
 
 def _list_balloons(console: Any) -> None:
@@ -118,24 +126,34 @@ def _list_balloons(console: Any) -> None:
     for family in dict.fromkeys(one.family for one in catalogue.balloons()):
         members = [one for one in catalogue.balloons() if one.family == family]
         first = members[0]
-        sizes = [(one.diameter_mm, one.length_mm, one.balloon) for one in members]
-        _list_sizes(console, f"{family}: {first.description}", first.vessel, sizes, f'--predilate "{first.name}"')
+        rows = [(_pressures(one.diameter_mm, one.balloon), one.length_mm) for one in members]
+        _list_sizes(console, f"{family}: {first.description}", first.vessel, PRESSURES, rows, f'--predilate "{first.name}"')
 
 
-def _list_sizes(console: Any, title: str, vessel: str, sizes: list[tuple[float, float, Any]], example: str) -> None:
-    """One table of a family's sizes: diameter and length [mm] and the balloon of each."""
+def _pressures(diameter_mm: float, balloon: Any) -> tuple[float, float, float]:
+    return diameter_mm, balloon.nominal_pressure_atm, balloon.rated_burst_pressure_atm
+
+
+def _list_sizes(
+    console: Any,
+    title: str,
+    vessel: str,
+    columns: tuple[str, ...],
+    sizes: list[tuple[tuple[float, ...], float]],
+    example: str,
+) -> None:
+    """One table of a family's sizes: for each the numbers of its columns, and its length [mm]."""
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", caption=f"Vessels: {vessel}", min_width=60)
-    for column in ("diameter in mm", "nominal atm", "rated burst atm"):
+    for column in columns:
         table.add_column(column, justify="right")
     table.add_column("lengths in mm")
-    by_diameter: dict[tuple[float, float, float], list[str]] = {}
-    for diameter, length, balloon in sizes:
-        key = (diameter, balloon.nominal_pressure_atm, balloon.rated_burst_pressure_atm)
-        by_diameter.setdefault(key, []).append(f"{length:g}")
-    for key, lengths in by_diameter.items():
-        table.add_row(*(f"{value:g}" for value in key), "  ".join(lengths))
+    by_numbers: dict[tuple[float, ...], list[str]] = {}
+    for numbers, length in sizes:
+        by_numbers.setdefault(numbers, []).append(f"{length:g}")
+    for numbers, lengths in by_numbers.items():
+        table.add_row(*(f"{value:g}" for value in numbers), "  ".join(lengths))
     console.print(table)
     console.print(f"For example: {example}\n", highlight=False)
 

@@ -71,6 +71,12 @@ Thickness = Annotated[
         show_default=False,
     ),
 ]
+Pressure = Annotated[
+    float | None,
+    typer.Option(
+        metavar="ATM", help="Pressure in the balloon under the stent in atm; without it, its nominal one.", show_default=False
+    ),
+]
 Predilate = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +90,15 @@ Postdilate = Annotated[
     typer.Option(
         metavar="BALLOON[@ATM]",
         help="Open the stent further with this balloon, at this pressure or its nominal one.",
+        show_default=False,
+    ),
+]
+Release = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME:WAY,…",
+        help="Draw a self-expanding stent's sheath back so: at each time in s how far, in mm or % of its way, as in "
+        "[cyan]2:50%,3:50%,5:100%[/]; without it, evenly in 3 s.",
         show_default=False,
     ),
 ]

@@ -18,6 +18,8 @@ from viewer.commands.options import (
     Overwrite,
     Postdilate,
     Predilate,
+    Pressure,
+    Release,
     Thickness,
     UnitsOption,
 )
@@ -53,10 +55,8 @@ def rehearse(
     device: DeviceName = None,
     at: At = None,
     branch: Branch = None,
-    pressure: Annotated[
-        float | None,
-        typer.Option(metavar="ATM", help="Inflation pressure in atm; without it, the balloon's nominal one.", show_default=False),
-    ] = None,
+    pressure: Pressure = None,
+    release: Release = None,
     predilate: Predilate = None,
     postdilate: Postdilate = None,
     thickness: Thickness = None,
@@ -64,7 +64,7 @@ def rehearse(
     geometry_only: Annotated[
         bool,
         typer.Option(
-            "--geometry-only", help="Set the stent to its balloon's diameter within seconds, without solving forces, and say so."
+            "--geometry-only", help="Set the stent to its nominal diameter within seconds, without solving forces, and say so."
         ),
     ] = False,
     rigid: Annotated[
@@ -86,12 +86,16 @@ def rehearse(
 
       [cyan]vesalius rehearse iliac --predilate "5x20" --postdilate "non-compliant balloon 8x20@14" -o out[/]
 
+      [cyan]vesalius rehearse iliac --device "self-expanding 9x30" --postdilate "non-compliant balloon 8x20" -o out[/]
+
       [cyan]vesalius rehearse carotid.stl --units mm --branch 1 -o carotid[/]
 
       [cyan]vesalius rehearse iliac --device "balloon-expandable 6x30" --geometry-only -o quick[/]
     """
     if rigid and not geometry_only:
         raise InputError("--rigid goes with --geometry-only; the engine's wall always gives way.")
+    if device is not None:
+        _require_opening(device, pressure, release)
     choices = {
         "labels": tuple(label or ()),
         "device": device,
@@ -103,9 +107,11 @@ def rehearse(
         "units": units and units.value,
     }
     if geometry_only:
+        if release is not None:
+            raise InputError("--release goes with forces; geometry alone draws no sheath back.")
         _place(source, output, overwrite=overwrite, pressure_atm=pressure, rigid=rigid, **choices)
     else:
-        _rehearse(source, output, backend=backend, overwrite=overwrite, pressure_atm=pressure, **choices)
+        _rehearse(source, output, backend=backend, overwrite=overwrite, pressure_atm=pressure, release=release, **choices)
 
 
 def rerun(
@@ -136,8 +142,23 @@ def rerun(
     console.print(f"The rerun equals the recording in all {result.ticks} ticks.")
 
 
+def _require_opening(device: str, pressure_atm: float | None, release: str | None) -> None:
+    """Refuse a pressure or a release that does not go with a device, before anything is planned."""
+    from scenarios.catalogue import find
+    from scenarios.procedure import opening_of
+
+    opening_of(find(device), pressure_atm=pressure_atm, release=release)
+
+
 def _rehearse(
-    source: str, output: Path, *, backend: Backend, overwrite: bool, pressure_atm: float | None = None, **choices: Any
+    source: str,
+    output: Path,
+    *,
+    backend: Backend,
+    overwrite: bool,
+    pressure_atm: float | None = None,
+    release: str | None = None,
+    **choices: Any,
 ) -> None:
     """Plan, rehearse, measure and write everything down."""
     from rich.console import Console
@@ -152,7 +173,7 @@ def _rehearse(
 
     console, began = Console(), time.monotonic()
     case = planned(source, output, console, overwrite=overwrite, **choices)
-    procedure = procedure_of(case, pressure_atm=pressure_atm)
+    procedure = procedure_of(case, pressure_atm=pressure_atm, release=release)
     tell_notes(console, case.notes)
     planned_s = time.monotonic() - began
     try:

@@ -26,7 +26,7 @@ SHAFT_MM = (0.85, 0.5)
 """Outer and inner radius of a balloon's shaft [mm]; from memory, unverified."""
 
 MARKER_MM = (0.62, 0.5, 1.0)
-"""Outer and inner radius and length of a balloon's markers [mm]; from memory, unverified."""
+"""Outer and inner radius and length of a balloon's or stent's markers [mm], and length of a sheath's; from memory, unverified."""
 
 J_RADIUS_MM = 3.0
 BEYOND_TIP_MM, TO_ACCESS_MM = 45.0, 160.0
@@ -46,16 +46,20 @@ class Moment:
         The wall's vertices, shape (n, 3), and the stent's nodes, shape (k, 3) [mm].
     balloon_radius
         The balloon's outer radius at each point of the case's balloon axis, 0 where it is folded away, shape (q,) [mm].
+    sheath_mm
+        How far the stent's sheath has been drawn back; None where it has none.
     """
 
     vertices: np.ndarray
     device: np.ndarray
     balloon_radius: np.ndarray
+    sheath_mm: float | None = None
 
 
 def moment_of(rehearsal: Any, command: Any = None) -> Moment:
     """The moment at which a `scenarios.rehearsal.Rehearsal` stands, after a tick under a command (none: balloon folded away)."""
     from scenarios.devices.lattice import ATMOSPHERE
+    from scenarios.devices.self_expanding import SHEATH
     from scenarios.procedure import STENT
     from scenarios.recording import balloon_radius_along
 
@@ -63,7 +67,10 @@ def moment_of(rehearsal: Any, command: Any = None) -> Moment:
     device = (np.asarray(state.device_position) + rehearsal.model.origin) * 1e3
     pressure = 0.0 if command is None else float(command.balloons.get(STENT, 0.0)) / ATMOSPHERE
     vertices = (rehearsal.body.vertices + state.displacement.to_numpy()) * 1e3
-    return Moment(vertices, device, balloon_radius_along(rehearsal.case, device, pressure))
+    drawn = None
+    if getattr(rehearsal.case, "sheathed", None) is not None:
+        drawn = 0.0 if command is None else 1e3 * float(command.sheaths.get(SHEATH, 0.0))
+    return Moment(vertices, device, balloon_radius_along(rehearsal.case, device, pressure), drawn)
 
 
 class RehearsalInBeam:
@@ -105,7 +112,8 @@ class RehearsalInBeam:
         surfaces += [] if balloon is None else [balloon]
         if time_s is not None and self.tree.puffs:
             surfaces += [self._dye(frame, time_s)]
-        return Contents(tuple(surfaces), (*(one.moved(frame.device) for one in self._moving), *self._delivery))
+        moving = (one.moved(frame.device) for one in self._moving)
+        return Contents(tuple(surfaces), (*moving, *self._delivery, *self._sheath(frame)))
 
     def lumen(self, frame: Any) -> Surface:
         """The lumen with its ends closed, filled with blood."""
@@ -116,6 +124,20 @@ class RehearsalInBeam:
         lumen = self.lumen(frame)
         axis_points, amounts = self.tree.at(lumen.vertices, time_s)
         return weighted_along(lumen, axis_points, amounts, material="iodine")
+
+    def _sheath(self, frame: Any) -> tuple[Cylinders, ...]:
+        """A self-expanding stent's sheath as far as it reaches, with the marker at its end."""
+        if getattr(self.case, "sheathed", None) is None:
+            return ()
+        line, size = self.case.sheathed.reaching(frame.sheath_mm), self.case.device.sheath
+        if len(line) < 2:
+            return ()
+        outer, bore = 0.5 * size.outer_diameter_mm, 0.5 * size.bore_mm
+        tip = np.stack([line[-1] - MARKER_MM[2] * _direction(line[-1] - line[-2]), line[-1]])
+        return (
+            Cylinders.of_line(line, radius=outer, bore=bore, material="PEBAX"),
+            Cylinders.of_line(tip, radius=outer, bore=0.5 * (outer + bore), material="platinum"),
+        )
 
     def _balloon(self, frame: Any) -> Surface | None:
         if not len(frame.balloon_radius):
@@ -159,7 +181,8 @@ def delivery_on(case: Any) -> tuple[Cylinders, ...]:
     until = int(np.linalg.norm(line - near, axis=1).argmin())
     shaft = np.vstack([back, line[: max(until, 2)]])
     outer, bore, length = MARKER_MM
-    inset = getattr(getattr(case, "balloon", None), "overhang_mm", 2.0)
+    sheathed = getattr(case, "sheathed", None) is not None
+    inset = 0.0 if sheathed else getattr(getattr(case, "balloon", None), "overhang_mm", 2.0)
     stations = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
     markers = []
     for middle in (inset, stations[-1] - inset):
