@@ -186,7 +186,7 @@ class ImplicitSolver:
         """The coarse inverse at rest, made when first asked for; None for laws whose stiffness changes too much with strain."""
         if h not in self.model.rest_inverses:
             inverse = None
-            if not any(getattr(kind, "fibrous", False) for kind in self.model.materials.kinds):
+            if self._tissue.moves and not any(getattr(kind, "fibrous", False) for kind in self.model.materials.kinds):
                 rest = new_state(self.model)
                 self._tissue.begin(rest, Command(), h)
                 self._tissue.energy(rest)
@@ -318,10 +318,11 @@ class ImplicitSolver:
             return math.inf
 
     def _device_compliance(self, pose: Pose) -> tuple[Compliance, bool]:
-        """The device's compliance, contacts with it, and whether anything touches it."""
+        """The device's compliance, contacts with it, and whether anything that gives way touches it."""
         assert self._device
         blocks = self._touching.blocks()[: self.model.sample_count]
-        return self._device.compliance(pose, contact_stiffness(self._device.device, blocks)), bool(blocks.any())
+        found = self._device.compliance(pose, contact_stiffness(self._device.device, blocks))
+        return found, self._tissue.moves and bool(blocks.any())
 
     def _device_residual(self, pose: Pose) -> tuple[np.ndarray, float]:
         """The device's imbalance [N, N·m], shape (n, 6), and its share of the forces at work."""
@@ -377,9 +378,7 @@ class ImplicitSolver:
         for whole in (True, False) if self._whole else (False,):
             self._tissue.assemble(state, whole=whole)
             self._system.prepare(compliance)
-            done, negative = self._system.solve(
-                tolerance=tolerance, limit=self.settings.linear_limit, compliance=compliance
-            )
+            done, negative = self._system.solve(tolerance=tolerance, limit=self.settings.linear_limit, compliance=compliance)
             iterations += done
             if not negative:
                 break

@@ -17,7 +17,10 @@ from sim.state import State
 
 
 class Tissue:
-    """Scratch for one model's tissue; what it leaves is of the displacement that it was last shown."""
+    """Scratch for one model's tissue; what it leaves is of the displacement that it was last shown.
+
+    `moves` tells whether any of it is not held.
+    """
 
     def __init__(self, model: Model):
         m = self.model = model
@@ -26,6 +29,7 @@ class Tissue:
         self._stiffness = elements.stiffness_kernel(laws, added)
         self._energy = elements.energy_kernel(laws, added)
         n = m.vertex_count
+        self.moves = bool(m.free.to_numpy().any())
         self.force, self.before = zeros(n, vec3), zeros(n, vec3d)
         self.matrix, self.slope = zeros(m.entry_count, mat3), zeros(m.pockets.entry_count, vec3)
         self.slope_by_vertex = zeros(m.pockets.entry_count, vec3)
