@@ -1,5 +1,8 @@
 """A nitinol stent crimped into its sheath by simulation, and released from it in a compliant tube as the sheath is drawn back."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,6 +21,7 @@ from sim.body import ModelError
 from sim.command import Command
 from sim.materials.stable_neo_hookean import StableNeoHookean
 from sim.model import build_model
+from sim.solvers.device import DeviceStep
 from sim.solvers.device_parts import SheathPart
 from sim.solvers.implicit import ImplicitSolver
 from sim.state import new_state
@@ -114,6 +118,22 @@ def test_a_sheath_that_is_not_there_cannot_be_drawn_back(released):
     _, _, _, state, solver = released
     with pytest.raises(ModelError, match="the sheaths there are: sheath"):
         solver.step(state.copy(), Command(sheaths={"other": 0.01}))
+
+
+def test_what_the_sheath_holds_in_counts_as_force_at_work_until_it_is_drawn_back():
+    path = straight_path(LENGTH_MM, radius=0.5 * BORE_MM)
+    lattice, sheathed = in_sheath(STENT, path, station_mm=0.5 * LENGTH_MM)
+    device, pose = sheathed_body(lattice, STENT, sheathed, drag=DRAG), sheathed.pose
+    state: Any = SimpleNamespace(
+        device_history=sheathed.history, device_position=pose.position, device_rotation=pose.rotation, device_pose=pose
+    )
+    held = [
+        DeviceStep(device, np.zeros(3), state, Command(sheaths={SHEATH: 1e-3 * drawn}), 0.05).held_in(pose)
+        for drawn in (0.0, 3.0 + 0.5 * STENT.length_mm, withdrawal_mm(STENT))
+    ]
+    print(f"\nheld in with {held[0]:.3f} N, half drawn back {held[1]:.3f} N, then {held[2]:.3f} N")
+    assert held[0] > held[1] > 0.1
+    assert held[2] == 0.0
 
 
 def test_the_sheaths_push_is_the_slope_of_its_energy():
