@@ -66,7 +66,9 @@ def test_prolapse_between_rings_has_the_area_of_the_ring_that_bulges(path):
         return np.where(inside, struts_at - half - bulge, struts_at + half)
 
     vertices, triangles = tube(path, lumen, sides=192, spacing=0.25)
-    found = prolapse(nodes, ring_nodes(struts, ring), path, vertices=vertices, triangles=triangles, half_thickness_mm=half)
+    found = prolapse(
+        nodes, ring_nodes(struts, ring), path, vertices=vertices, triangles=triangles, half_thickness_mm=half
+    )
     inner = struts_at - half
     area = 0.5 * np.pi * (inner**2 - (inner - bulge) ** 2)
     measures = values(prolapse_findings(*found))

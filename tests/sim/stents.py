@@ -66,7 +66,9 @@ def loose_points(points: np.ndarray, *, half_thickness: float) -> DeviceBody:
     """A device of nothing but nodes [m], shape (n, 3), each a sample point of its own: for the search of contacts."""
     count = len(points)
     nodes, none = np.arange(count), np.zeros(0, int)
-    rods = RodNetwork(count, np.zeros((0, 2), int), np.zeros((0, 2, 4)), np.zeros(0), np.zeros((0, 6)), (), none, (), none)
+    rods = RodNetwork(
+        count, np.zeros((0, 2), int), np.zeros((0, 2, 4)), np.zeros(0), np.zeros((0, 6)), (), none, (), none
+    )
     return DeviceBody(
         rods=rods, pose=Pose(points, np.tile([1.0, 0.0, 0.0, 0.0], (count, 1))), sample_nodes=np.stack([nodes, nodes], 1),
         sample_along=np.zeros(count), sample_radius=np.full(count, half_thickness), drag=np.full(count, DRAG),

@@ -79,7 +79,8 @@ def _written_upon(picture: np.ndarray, name: str, words: str) -> np.ndarray:
 
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
-    draw.text((16, 14), name, font=font(22), fill=theme.INK)
-    draw.text((16, 44), words, font=font(18), fill=theme.FAINT)
-    draw.text((16, image.height - 14), f"Simulated. {LIMITS_OF_USE}", font=font(18), fill=theme.WARN, anchor="lb")
+    halo = {"stroke_width": 2, "stroke_fill": theme.STAGE}
+    draw.text((16, 14), name, font=font(22), fill=theme.INK, **halo)
+    draw.text((16, 44), words, font=font(18), fill=theme.INK, **halo)
+    draw.text((16, image.height - 14), f"Simulated. {LIMITS_OF_USE}", font=font(18), fill=theme.WARN, anchor="lb", **halo)
     return np.asarray(image)
