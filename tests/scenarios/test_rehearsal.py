@@ -10,9 +10,12 @@ import pytest
 
 from meshing.errors import InputError
 from scenarios.case import load_case
+from scenarios.expert import ExpertRecord
+from scenarios.outcome import assess
 from scenarios.procedure import procedure_of
 from scenarios.recording import Recording, load_recording
 from scenarios.rehearsal import Rehearsal, rehearse, rerun
+from scenarios.stored_cases import case_names, find_case
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.settings import DivergedError, Settings
 from sim.state import State
@@ -50,6 +53,14 @@ def test_pressure_on_the_unloaded_shape_gives_back_the_image(recorded: Recording
     before = recorded.frame_of_phase("before")
     assert np.abs(before.vertices - recorded.case.mesh.vertices).max() < 0.06
     assert np.linalg.norm(recorded.body.vertices * 1e3 - recorded.case.mesh.vertices, axis=1).max() > 0.05
+
+
+def test_the_experts_figures_are_those_that_a_rehearsal_measures(recorded: Recording):
+    measured = {one.name for one in assess(recorded).measures}
+    for name in case_names():
+        kept = ExpertRecord.load(find_case(name).expert_path)
+        told = {one.name for one in kept.ranges}
+        assert told == measured, f"{name}: record the expert's runs again with `vesalius cases record {name} -o folder`"
 
 
 @pytest.mark.slow

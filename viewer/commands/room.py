@@ -104,6 +104,7 @@ def room(
       [cyan]vesalius room iliac -o mine --wire "heavy duty 0.035 J"[/]
     """
     from meshing.errors import InputError
+    from scenarios.catalogue import find
 
     choices: dict[str, Any] = {
         "labels": tuple(label or ()), "branch": branch, "thickness_mm": thickness, "units": units and units.value,
@@ -115,6 +116,8 @@ def room(
             raise InputError(f"With --wire no stent is opened, so --{asked[0].removesuffix('_mm')} has no meaning; leave it out.")
         choices |= {"wires": wire, "access": access.value, "rigid": not soft_wall}
     else:
+        if device and find(device).is_self_expanding:
+            raise InputError(f"The room has no sheath to draw back, which {device} needs; use `vesalius rehearse {source}`.")
         choices |= stent
     place = (host, port) if browser else None
     _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite, place=place, image=image)
