@@ -26,7 +26,7 @@ TEXT_ARRAY = re.compile(rb'<(DataArray|Array) type="String"[^>]*?(/>|>.*?</\1>)'
 def write_mesh(mesh: TetMesh, path: str | Path, *, compressed: bool = True) -> None:
     """Write a mesh to a .vtu file in one stroke: a reader finds the old file or the whole new one.
 
-    A file that is not `compressed` is about three times as long and written in a fifth of the time.
+    A file that is not `compressed` is about three times as long and written in a third of the time.
 
     Raises InputError for another suffix, a folder that is not there, or a mesh unfit for use.
     """

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -11,13 +12,14 @@ from meshing.errors import InputError
 from scenarios.assets import find_asset
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.balloon_table import BalloonFamily, PlainBalloon, balloons_of
-from scenarios.devices.design import STEEPEST_STRUT_DEG, Alloy, Device, StentDesign
+from scenarios.devices.design import STEEPEST_STRUT_DEG, Alloy, Device
 from scenarios.devices.names import first_of_nearest_families, nearest_names, of_name, plain_word, size_of, wire_word
 from scenarios.devices.self_expanding_table import NitinolRow, SelfExpandingFamily, nitinol_of, self_expanding_of, sheet_of
-from scenarios.devices.sheet import Entry, Sizes, label_of
+from scenarios.devices.sheet import Entry
+from scenarios.devices.stent_rows import RingDesign, entries_of, worked_out
 from scenarios.devices.wire_table import WireFamily, wires_of
 from scenarios.devices.wires import Wire
-from scenarios.tables import Count, Number, Row, provenance, read_table
+from scenarios.tables import Number, Row, provenance, read_table
 
 LANDING_MARGIN_MM = 2.5
 """How far a stent is to reach beyond the lesion at each end, from memory and unverified; said wherever it is used."""
@@ -40,30 +42,15 @@ class _Alloy(Row):
     density: Number
 
 
-class _Design(Row):
-    diameters: Sizes
-    lengths: Sizes
-    crowns: Count
-    bridges: Count
-    strut_width: Number
-    strut_thickness: Number
-    strut_angle_deg: Number
-    ring_gap: Number
+class _Design(RingDesign):
+    above_zero: ClassVar[tuple[str, ...]] = (*RingDesign.above_zero, "overhang", "compliance")
+
     crimped_diameter: Number
     nominal_pressure: Number
     rated_burst_pressure: Number
     compliance: Number
     unfolding_pressure: Number
     overhang: Number
-
-    @model_validator(mode="after")
-    def _is_symmetric(self) -> "_Design":
-        if self.crowns.value % self.bridges.value:
-            raise ValueError(f"{self.bridges.value} bridges cannot be spread evenly over {self.crowns.value} crowns")
-        for name in ("strut_width", "strut_thickness", "ring_gap", "overhang", "compliance"):
-            if getattr(self, name).value <= 0:
-                raise ValueError(f"{name} must be above zero")
-        return self
 
 
 class _Family(Row):
@@ -85,21 +72,18 @@ class _DeviceTable(Row):
 
     @model_validator(mode="after")
     def _names_what_it_holds(self) -> "_DeviceTable":
-        for family in self.families:
-            if family.alloy not in self.alloys:
-                raise ValueError(f"the alloy {family.alloy!r} of {family.name} is not among {', '.join(self.alloys)}")
-        for family in self.self_expanding:
-            if family.alloy not in self.nitinols:
-                raise ValueError(f"the alloy {family.alloy!r} of {family.name} is not among {', '.join(self.nitinols)}")
+        for families, metals in ((self.families, self.alloys), (self.self_expanding, self.nitinols)):
+            for family in families:
+                if family.alloy not in metals:
+                    raise ValueError(f"the alloy {family.alloy!r} of {family.name} is not among {', '.join(metals)}")
         rows: list[Row] = [*self.alloys.values(), *self.nitinols.values()]
-        rows += [design for family in self.families for design in family.designs]
         for row in rows:
             for name in type(row).model_fields:
                 key = getattr(getattr(row, name), "source", None)
                 if key is not None and key not in self.sources:
                     raise ValueError(f"the source {key!r} of {name} is not among {', '.join(self.sources)}")
-        others = (*self.self_expanding, *self.balloons, *self.wires)
-        for name, key in (pair for family in others for design in family.designs for pair in design.source_keys()):
+        every = (*self.families, *self.self_expanding, *self.balloons, *self.wires)
+        for name, key in (pair for family in every for design in family.designs for pair in design.source_keys()):
             if key not in self.sources:
                 raise ValueError(f"the source {key!r} of {name} is not among {', '.join(self.sources)}")
         return self
@@ -254,8 +238,11 @@ def data_sheet(device: Device | PlainBalloon | Wire) -> tuple[Entry, ...]:
     for family in table.families:
         for design in family.designs if family.name == device.stent.family else ():
             if device.stent.diameter_mm in design.diameters.value and device.stent.length_mm in design.lengths.value:
-                alloy = _entries(table.alloys[family.alloy], device, table.sources)
-                return (*_entries(design, device, table.sources), *_worked_out(device), *alloy)
+                own, alloy = (
+                    entries_of(row, device.stent, table.sources, units=_UNITS, labels={"lengths": "length"})
+                    for row in (design, table.alloys[family.alloy])
+                )
+                return (*own, *_worked_out(device), *alloy)
     raise InputError(f"The stent {device.name!r} is not in the catalogue, so its sources are not known; name one that is.")
 
 
@@ -338,27 +325,10 @@ def _alloy(row: _Alloy, sources: dict[str, str]) -> Alloy:
 
 
 def _device(family: _Family, design: _Design, alloy: Alloy, sources: dict[str, str], diameter: float, length: float) -> Device:
-    crowns, thickness = design.crowns.value, design.strut_thickness.value
-    lean = math.sin(math.radians(design.strut_angle_deg.value))
-    strut_length = math.pi * (diameter + thickness) / (2 * crowns * lean)
-    crimped_lean = math.pi * (design.crimped_diameter.value - thickness) / (2 * crowns * strut_length)
-    ring_height = strut_length * math.sqrt(max(1.0 - crimped_lean**2, 0.0))
-    gap = design.ring_gap.value
-    stent = StentDesign(
-        name=f"{family.name} {diameter:g}x{length:g}",
-        family=family.name,
-        diameter_mm=diameter,
-        length_mm=length,
-        crimped_diameter_mm=design.crimped_diameter.value,
-        crowns=crowns,
-        rings=max(1, math.floor((length + gap) / (ring_height + gap))),
-        strut_length_mm=strut_length,
-        strut_width_mm=design.strut_width.value,
-        strut_thickness_mm=thickness,
-        bridges=design.bridges.value,
-        alloy=alloy,
-        source=provenance(design, [name for name in _Design.model_fields if name not in _BALLOON_NUMBERS], sources),
-    )
+    stent = design.stent(
+        family.name, diameter_mm=diameter, length_mm=length, crimped_mm=design.crimped_diameter.value, alloy=alloy,
+        others=_BALLOON_NUMBERS, sources=sources,
+    )  # fmt: skip
     balloon = Balloon(
         nominal_diameter_mm=diameter,
         nominal_pressure_atm=design.nominal_pressure.value,
@@ -387,25 +357,7 @@ _UNITS = {
 """Units of a stent's numbers that are not in mm."""
 
 
-def _entries(row: Row, device: Device, sources: dict[str, str]) -> list[Entry]:
-    """The lines of a row that have a source; of all sizes, the device's own."""
-    own = {"diameters": device.stent.diameter_mm, "lengths": device.stent.length_mm}
-    entries = []
-    for name in type(row).model_fields:
-        number = getattr(row, name)
-        if hasattr(number, "source"):
-            label = "length" if name == "lengths" else label_of(name)
-            value = own.get(name) or number.value
-            entry = Entry(label, (float(value),), _UNITS.get(name, "mm"), sources[number.source], number.tag)
-            entries.append(entry.readable())
-    return entries
-
-
 def _worked_out(device: Device) -> tuple[Entry, ...]:
-    stent, balloon = device.stent, device.balloon
-    formula = "π (D + t) / (2 N sin α) of diameter, strut thickness, crowns and strut angle"
-    return (
-        Entry("strut length", (stent.strut_length_mm,), "mm", formula, "C"),
-        Entry("rings", (stent.rings,), "", "As many as fit in the length with the ring gap, crimped", "C"),
-        Entry("bore at rated burst", (balloon.largest_diameter_mm,), "mm", "The balloon's diameter by its compliance", "C"),
-    )
+    bore = device.balloon.largest_diameter_mm
+    at_burst = Entry("bore at rated burst", (bore,), "mm", "The balloon's diameter by its compliance", "C")
+    return (*worked_out(device.stent), at_burst)

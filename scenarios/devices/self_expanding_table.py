@@ -1,13 +1,14 @@
 """The rows of the device table that describe self-expanding stents and their metal, and the devices made of them."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from scenarios.devices.design import DeliverySheath, Device, Nitinol, StentDesign
-from scenarios.devices.sheet import Entry, Sizes, label_of
-from scenarios.tables import Count, Number, Row, provenance
+from scenarios.devices.design import DeliverySheath, Device, Nitinol
+from scenarios.devices.sheet import Entry
+from scenarios.devices.stent_rows import RingDesign, entries_of, worked_out
+from scenarios.tables import Number, Row, provenance
 
 MILLIMETRES_PER_FRENCH = 1.0 / 3.0
 
@@ -17,6 +18,9 @@ UNITS = {
     "unloading_end": "Pa", "compression_start": "Pa", "poisson_ratio": "", "density": "kg/m³",
 }  # fmt: skip
 """Units of the numbers that are not in mm."""
+
+LABELS = {"diameters": "diameter where nothing holds it", "lengths": "length in the sheath"}
+"""What its sizes are called on a data sheet."""
 
 _DELIVERY_NUMBERS = ("delivery_french", "sheath_wall")
 
@@ -44,33 +48,13 @@ class NitinolRow(Row):
         return self
 
 
-class SelfExpandingDesign(Row):
+class SelfExpandingDesign(RingDesign):
     """Some sizes of a family with the same rings and sheath; the diameter is the bore where nothing holds the stent."""
 
-    diameters: Sizes
-    lengths: Sizes
-    crowns: Count
-    bridges: Count
-    strut_width: Number
-    strut_thickness: Number
-    strut_angle_deg: Number
-    ring_gap: Number
+    above_zero: ClassVar[tuple[str, ...]] = (*RingDesign.above_zero, *_DELIVERY_NUMBERS)
+
     delivery_french: Number
     sheath_wall: Number
-
-    @model_validator(mode="after")
-    def _is_symmetric(self) -> "SelfExpandingDesign":
-        if self.crowns.value % self.bridges.value:
-            raise ValueError(f"{self.bridges.value} bridges cannot be spread evenly over {self.crowns.value} crowns")
-        for name in ("strut_width", "strut_thickness", "ring_gap", "delivery_french", "sheath_wall"):
-            if getattr(self, name).value <= 0:
-                raise ValueError(f"{name} must be above zero")
-        return self
-
-    def source_keys(self) -> Iterable[tuple[str, str]]:
-        """Name and source of everything that has one."""
-        for name in type(self).model_fields:
-            yield name, getattr(self, name).source
 
 
 class SelfExpandingFamily(Row):
@@ -113,7 +97,6 @@ def _device(
     diameter: float,
     length: float,
 ) -> Device:
-    crowns, thickness, gap = design.crowns.value, design.strut_thickness.value, design.ring_gap.value
     outer = MILLIMETRES_PER_FRENCH * design.delivery_french.value
     sheath = DeliverySheath(
         french=design.delivery_french.value,
@@ -121,24 +104,10 @@ def _device(
         bore_mm=outer - 2.0 * design.sheath_wall.value,
         source=provenance(design, _DELIVERY_NUMBERS, sources),
     )
-    strut = math.pi * (diameter + thickness) / (2 * crowns * math.sin(math.radians(design.strut_angle_deg.value)))
-    crimped_lean = math.pi * (sheath.bore_mm - thickness) / (2 * crowns * strut)
-    ring_height = strut * math.sqrt(max(1.0 - crimped_lean**2, 0.0))
-    stent = StentDesign(
-        name=f"{family.name} {diameter:g}x{length:g}",
-        family=family.name,
-        diameter_mm=diameter,
-        length_mm=length,
-        crimped_diameter_mm=sheath.bore_mm,
-        crowns=crowns,
-        rings=max(1, math.floor((length + gap) / (ring_height + gap))),
-        strut_length_mm=strut,
-        strut_width_mm=design.strut_width.value,
-        strut_thickness_mm=thickness,
-        bridges=design.bridges.value,
-        alloy=metal,
-        source=provenance(design, [name for name in SelfExpandingDesign.model_fields if name not in _DELIVERY_NUMBERS], sources),
-    )
+    stent = design.stent(
+        family.name, diameter_mm=diameter, length_mm=length, crimped_mm=sheath.bore_mm, alloy=metal, others=_DELIVERY_NUMBERS,
+        sources=sources,
+    )  # fmt: skip
     return Device(stent=stent, delivery=sheath, description=family.description, vessel=family.vessel)
 
 
@@ -147,28 +116,13 @@ def sheet_of(
 ) -> tuple[Entry, ...]:
     """Give every number of a device with its unit, source and tag, those of its metal last; none where no family has it."""
     stent, sheath = device.stent, device.sheath
-    own = {"diameters": stent.diameter_mm, "lengths": stent.length_mm}
     for family in families:
         for design in family.designs if family.name == stent.family else ():
-            if own["diameters"] in design.diameters.value and own["lengths"] in design.lengths.value:
-                formula = "π (D + t) / (2 N sin α) of diameter, strut thickness, crowns and strut angle"
-                worked_out = (
+            if stent.diameter_mm in design.diameters.value and stent.length_mm in design.lengths.value:
+                rows = [entries_of(row, stent, sources, units=UNITS, labels=LABELS) for row in (design, metals[family.alloy])]
+                of_sheath = (
                     Entry("sheath outside", (sheath.outer_diameter_mm,), "mm", "The delivery's French divided by three", "C"),
                     Entry("sheath bore", (sheath.bore_mm,), "mm", "The sheath's outer diameter less twice its wall", "C"),
-                    Entry("strut length", (stent.strut_length_mm,), "mm", formula, "C"),
-                    Entry("rings", (stent.rings,), "", "As many as fit in the length with the ring gap, crimped", "C"),
                 )
-                return (*_entries(design, own, sources), *worked_out, *_entries(metals[family.alloy], {}, sources))
+                return (*rows[0], *of_sheath, *worked_out(stent), *rows[1])
     return ()
-
-
-def _entries(row: Row, own: Mapping[str, float], sources: Mapping[str, str]) -> list[Entry]:
-    labels = {"diameters": "diameter where nothing holds it", "lengths": "length in the sheath"}
-    entries = []
-    for name in type(row).model_fields:
-        number = getattr(row, name)
-        if hasattr(number, "source"):
-            value = own.get(name) or number.value
-            label = labels.get(name) or label_of(name)
-            entries.append(Entry(label, (float(value),), UNITS.get(name, "mm"), sources[number.source], number.tag).readable())
-    return entries
