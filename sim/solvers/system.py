@@ -108,15 +108,15 @@ class System:
             c.members, c.modes, c.rotation, c.coarse_inverse, tolerance, self._coarse, self._partial, self.vectors,
             self._scalars,
         )  # fmt: skip
-        if compliance is not None:
-            give_way, one = self._giving_way(compliance), self._iterations(1, m.sample_count)
-            launches = [(give_way, one)] * limit
-        else:
+        if compliance is None:
             many, rest = divmod(limit, linear.UNROLL)
-            launches = [(self._iterations(linear.UNROLL, 0),)] * many + [(self._iterations(1, 0),)] * rest
+            steps = [linear.UNROLL] * many + [1] * rest
+            ready = {count: self._iterations(count, 0) for count in set(steps)}
+            launches = [ready[count] for count in steps]
+        else:
+            launches = [self._iteration_with(compliance)] * limit
         for launch in launches:
-            for part in launch:
-                part()
+            launch()
             if self._scalars[linear.STOP] != 0.0:
                 break
         iterations = int(self._scalars[linear.ITERATIONS])
@@ -135,18 +135,19 @@ class System:
             self.vectors, self._scalars,
         )  # fmt: skip
 
-    def _giving_way(self, compliance: Compliance) -> Callable[[], None]:
-        """What finds how the device moves when the tissue moves along the direction of conjugate gradients."""
+    def _iteration_with(self, compliance: Compliance) -> Callable[[], None]:
+        """A step of conjugate gradients, before which it is found how the device moves with the tissue along their direction."""
         m, t = self.model, self._touching
         push = bound(
             linear.push_on_device, m.sample_count, m.node_count, t.vertices, t.weights, t.normal, t.slope, t.slide,
             m.sample_nodes, m.sample_along, m.node_first, m.node_samples, self.vectors, t.scratch, lent(self._push),
         )  # fmt: skip
-        force = np.zeros((m.node_count, 6))
+        iterate, force = self._iterations(1, m.sample_count), np.zeros((m.node_count, 6))
 
-        def give_way() -> None:
+        def launch() -> None:
             push()
             force[:, :3] = self._push
             self._answer[:] = compliance.solve(force.ravel()).reshape(-1, 6)[:, :3]
+            iterate()
 
-        return give_way
+        return launch
