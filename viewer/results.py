@@ -19,7 +19,7 @@ from viewer.report import write_report
 OWN_FOLDERS = ("recording", "pictures", "undone *")
 OWN_FILES = (
     "report.html", "outcome.json", "wall*.vtu", "lumen*.vtp", "stent*.vtp", "centreline.vtp", "review.html", "cine *.dcm",
-    "cine *.gif",
+    "cine *.gif", "cine *.mp4",
 )  # fmt: skip
 MESH_FILES = ("mesh.vtu", "mesh.png", "quality.png", "quality.txt", "provenance.json")
 

@@ -49,13 +49,13 @@ def show(
     from rich.console import Console
     from rich.table import Table
 
-    from meshing.errors import InputError
     from scenarios.limits import LIMITS_OF_USE
     from scenarios.stored_cases import find_case
+    from viewer.png_files import require_png
 
     case = find_case(name)
-    if output is not None and output.suffix.lower() != ".png":
-        raise InputError(f"The picture {output} does not end in .png; give a name that does.")
+    if output is not None:
+        require_png(output)
     console, table = Console(), case.table
     console.print(f"[bold]{table.title}[/]  [dim]({case.name}, {case.difficulty}; {table.origin})[/]", highlight=False)
     for line in (" ".join(table.aim.split()), *(f"  - {line}" for line in table.watch)):

@@ -78,12 +78,12 @@ def show(
     from rich.console import Console
     from rich.table import Table
 
-    from meshing.errors import InputError
     from scenarios import catalogue
     from scenarios.limits import LIMITS_OF_USE
+    from viewer.png_files import require_png
 
-    if output is not None and output.suffix.lower() != ".png":
-        raise InputError(f"The picture {output} does not end in .png; give a name that does.")
+    if output is not None:
+        require_png(output)
     device = catalogue.find_any(name)
     console, entries = Console(), catalogue.data_sheet(device)
     table = Table(title=f"{device.name}: {device.description}", title_justify="left", caption=LIMITS_OF_USE)

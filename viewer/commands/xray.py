@@ -39,14 +39,13 @@ def xray(
 
       [cyan]vesalius xray demo -o filled.png --square --dsa[/]
     """
-    from meshing.errors import InputError
     from meshing.labels import read_labels
     from scenarios.recording import load_recording
     from viewer.playback import frame_nearest
+    from viewer.png_files import require_png
     from viewer.xray.stills import write_still, xray_still
 
-    if output.suffix.lower() != ".png":
-        raise InputError(f"The picture {output} does not end in .png; give a name that does.")
+    require_png(output)
     recording = load_recording(folder)
     sampled = frame_nearest(recording, time)
     frame, image, lines = xray_still(

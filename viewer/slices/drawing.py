@@ -8,6 +8,7 @@ import numpy as np
 
 from meshing.errors import InputError
 from scenarios.limits import LIMITS_OF_USE
+from viewer.png_files import require_png
 from viewer.slices.cuts import Shapes
 from viewer.slices.planes import NAMES, Plane, letters, place_words
 from viewer.slices.volumes import Volume
@@ -121,8 +122,7 @@ def write_sheet(picture: np.ndarray, path: Path) -> Path:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    if path.suffix.lower() != ".png":
-        raise InputError(f"The picture {path} does not end in .png; give a name that does.")
+    require_png(path)
     about = PngInfo()
     about.add_text("Comment", LIMITS_OF_USE)
     try:

@@ -7,6 +7,7 @@ import numpy as np
 
 from meshing.errors import InputError
 from scenarios.limits import LIMITS_OF_USE
+from viewer.png_files import require_png
 from viewer.xray.angiography import averaged, dsa
 from viewer.xray.body import body_of
 from viewer.xray.carm import FLOOR_MOUNTED, CArm, squarest_view
@@ -88,8 +89,7 @@ def write_still(image: np.ndarray, path: Path, *, label: str, lines: tuple[str, 
     from matplotlib.figure import Figure
     from matplotlib.patheffects import withStroke
 
-    if path.suffix.lower() != ".png":
-        raise InputError(f"The picture {path} does not end in .png; give a name that does.")
+    require_png(path)
     side = image.shape[0] * max(1, LARGEST_SIDE // image.shape[0])
     figure = Figure(figsize=(side / 100, side / 100), dpi=100)
     FigureCanvasAgg(figure)
