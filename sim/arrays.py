@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         def fill(self, value: float) -> None: ...
 
     Ints = Longs = Floats = Doubles = Vec2s = Vec3s = Vec4s = Vec8s = Vec3ds = Mat3s = Mat3ds = IVec2s = IVec3s = IVec4s = Array
-    FloatTable = DoubleTable = DoubleCube = Vec3Table = Mat3Table = Vec4ds = Vec4dTable = Passed = Array
+    FloatTable = DoubleTable = DoubleCube = Vec3Table = Mat3Table = Vec4ds = Vec4dTable = Vec8dTable = Passed = Array
 else:
     Array = Any
     Passed = ti.template()
@@ -55,6 +55,7 @@ else:
     Vec3ds = ti.types.ndarray(dtype=vec3d, ndim=1)
     Vec4ds = ti.types.ndarray(dtype=vec4d, ndim=1)
     Vec4dTable = ti.types.ndarray(dtype=vec4d, ndim=2)
+    Vec8dTable = ti.types.ndarray(dtype=vec8d, ndim=2)
     Mat3s = ti.types.ndarray(dtype=mat3, ndim=1)
     Mat3ds = ti.types.ndarray(dtype=mat3d, ndim=1)
     IVec2s = ti.types.ndarray(dtype=ivec2, ndim=1)

@@ -5,6 +5,7 @@ import qdldl
 import scipy.sparse as sparse
 
 from sim.solvers.device_parts import NodeBlocks
+from sim.solvers.substitution import solve_factored
 
 
 class DeviceMatrix:
@@ -61,7 +62,7 @@ class DeviceMatrix:
         return self._solver.factors()[1]
 
     def solve(self, time: int, force: np.ndarray) -> np.ndarray:
-        """Solve with the factor made at that time, the last one.
+        """Solve with the factor made at that time, the last one, for forces of shape (6n,) or (6n, q).
 
         Raises
         ------
@@ -70,7 +71,7 @@ class DeviceMatrix:
         """
         if time != self._times or self._solver is None:
             raise RuntimeError("A device's compliance was used after the next one was made.")
-        return self._solver.solve(force)
+        return self._solver.solve(force) if force.ndim == 1 else solve_factored(*self._solver.factors(), force)
 
     def _upper(self, entries: np.ndarray) -> sparse.csc_matrix:
         size = len(self._held)
@@ -111,8 +112,6 @@ class Compliance:
 
     def solve(self, force: np.ndarray) -> np.ndarray:
         """Motions [m, rad] of the nodes under forces [N] and moments [N·m], both shape (6n,) or (6n, q); none where held."""
-        if force.ndim == 2:
-            return np.array([self.solve(one) for one in force.T]).reshape(force.shape[::-1]).T
-        answer = self._matrix.solve(self._time, np.where(self._held, 0.0, force))
+        answer = self._matrix.solve(self._time, np.where(self._held.reshape(-1, *[1] * (force.ndim - 1)), 0.0, force))
         answer[self._held] = 0.0
         return answer
