@@ -71,7 +71,10 @@ class DeviceMatrix:
         """
         if time != self._times or self._solver is None:
             raise RuntimeError("A device's compliance was used after the next one was made.")
-        return self._solver.solve(force) if force.ndim == 1 else solve_factored(*self._solver.factors(), force)
+        if force.ndim == 1:
+            return self._solver.solve(force)
+        lower, pivots, order = self._solver.factors()
+        return solve_factored(lower, pivots, order, force)
 
     def _upper(self, entries: np.ndarray) -> sparse.csc_matrix:
         size = len(self._held)
