@@ -1,6 +1,7 @@
 """Command: what the hands ask for in one tick."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -86,6 +87,49 @@ class Drive:
 
 
 @dataclasses.dataclass(frozen=True)
+class Pull:
+    """A probe that holds the tissue's surface by a spring to a hand.
+
+    Attributes
+    ----------
+    vertex
+        Of the boundary: the middle of what is held.
+    target
+        Where the hand is [m]; the spring is at rest where the middle of what is held is there too.
+    stiffness
+        Of the spring [N/m]; chosen for a hand, not measured.
+    radius
+        Of what is held [m]: see `sim.grips`; chosen.
+    limit
+        The most that the spring pulls [N], however far the hand goes; chosen.
+    """
+
+    vertex: int
+    target: Vector
+    stiffness: float = 300.0
+    radius: float = 1.5e-3
+    limit: float = 2.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "target", _vector(self.target))
+        for name, unit in (("stiffness", "N/m"), ("radius", "m"), ("limit", "N")):
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise ValueError(f"A pull was given a {name} of {getattr(self, name):g} {unit}; it must be positive and finite.")
+        if not all(map(math.isfinite, self.target)):
+            raise ValueError(f"A pull was given a target of {self.target} m; it must be three finite numbers.")
+
+    def blended(self, other: "Pull", share: float) -> "Pull":
+        """A pull `share` of the way from this one to another at the same vertex."""
+        target = tuple(_between(a, b, share) for a, b in zip(self.target, other.target, strict=True))
+        return dataclasses.replace(other, target=_vector(target))
+
+    def eased(self, share: float) -> "Pull":
+        """This pull with a share of its stiffness and limit; with none, nearly nothing."""
+        share = max(share, 1e-6)
+        return dataclasses.replace(self, stiffness=share * self.stiffness, limit=share * self.limit)
+
+
+@dataclasses.dataclass(frozen=True)
 class Command:
     """What is asked of the world in one tick: intent, never vertices.
 
@@ -112,6 +156,8 @@ class Command:
         Where hands have put named wires and catheters; those not named stay where they are.
     sheaths
         How far named sheaths have been drawn back [m]; those not named are where they were at first.
+    pulls
+        What probes hold, by their names; those not named hold nothing.
     """
 
     blood_pressure: float = 0.0
@@ -123,6 +169,7 @@ class Command:
     drives: Mapping[str, Drive] = dataclasses.field(default_factory=dict)
     balloons: Mapping[str, float] = dataclasses.field(default_factory=dict)
     sheaths: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    pulls: Mapping[str, Pull] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         drives = {name: one if isinstance(one, Drive) else Drive(**one) for name, one in self.drives.items()}
@@ -134,6 +181,8 @@ class Command:
         object.__setattr__(self, "drives", drives)
         object.__setattr__(self, "balloons", dict(self.balloons))
         object.__setattr__(self, "sheaths", dict(self.sheaths))
+        pulls = {name: one if isinstance(one, Pull) else Pull(**one) for name, one in self.pulls.items()}
+        object.__setattr__(self, "pulls", pulls)
 
     def blended(self, other: "Command", share: float) -> "Command":
         """A command `share` of the way from this one to another."""
@@ -167,6 +216,10 @@ class Command:
             },
             balloons=named(self.balloons, other.balloons),
             sheaths=named(self.sheaths, other.sheaths),
+            pulls={
+                name: self.pulls[name].blended(pull, share) if name in self.pulls else pull.eased(share)
+                for name, pull in other.pulls.items()
+            },
         )
 
 

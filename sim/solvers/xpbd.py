@@ -89,9 +89,13 @@ class XpbdSolver:
         ------
         DivergedError
             If a position is no longer a number.
+        ModelError
+            If the command is not for this model, or a probe pulls.
         """
         m, n = self.model, self.settings.substeps
         check_command(m, command)
+        if command.pulls:
+            raise ModelError("XPBD knows no probes, and the command has one; take the implicit solver.")
         dead = dead_loads(m, command).astype(np.float32)
         load = m.loaded.pressures({"lumen": command.blood_pressure, **command.pressures})
         self._load.from_numpy(load.astype(np.float32))

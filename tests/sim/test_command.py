@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from sim.command import Command, Motion
+from sim.command import Command, Motion, Pull
 
 QUARTER = Motion(translation=(1.0, 0.0, 0.0), rotation=(0.0, 0.0, 0.5 * np.pi), centre=(2.0, 0.0, 0.0))
 FULL = Command(
@@ -17,6 +17,7 @@ FULL = Command(
     tractions={"end": (0.0, 62.5e3, 0.0)},
     moves={"grip": QUARTER, "ball": Motion(translation=(0.0, 0.0, 0.1))},
     activation=0.3,
+    pulls={"probe": Pull(7, (0.01, -0.02, 0.03), stiffness=100.0)},
 )
 
 
@@ -66,3 +67,25 @@ def test_blending_goes_evenly_from_one_command_to_another():
     assert half.moves["grip"].centre == QUARTER.centre
     assert half.moves["grip"].rotation == pytest.approx((0.0, 0.0, 0.25 * np.pi))
     assert half.moves["ball"].translation == pytest.approx((0.0, 0.0, 0.05))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stiffness": 0.0}, "stiffness of 0 N/m; it must be positive"),
+        ({"radius": -1e-3}, "radius of -0.001 m"),
+        ({"limit": float("nan")}, "limit of nan N"),
+        ({"target": (0.0, float("inf"), 0.0)}, "three finite numbers"),
+    ],
+)
+def test_a_pull_that_makes_no_sense_is_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        Pull(**{"vertex": 3, "target": (0.0, 0.0, 0.0), **change})
+
+
+def test_a_pull_moves_from_one_hand_to_the_next_and_begins_gently():
+    first, second = (Command(pulls={"probe": Pull(3, (x, 0.0, 0.0))}) for x in (1.0, 3.0))
+    assert first.blended(second, 0.25).pulls["probe"].target == (1.5, 0.0, 0.0)
+    eased = Command().blended(second, 0.25).pulls["probe"]
+    assert (eased.target, eased.stiffness, eased.limit) == ((3.0, 0.0, 0.0), 75.0, 0.5)
+    assert not first.blended(Command(), 0.25).pulls
