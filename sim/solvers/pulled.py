@@ -80,7 +80,7 @@ def _energy(
     energy = ti.f64(0.0)
     ti.loop_config(serialize=True)
     for _ in range(1):
-        far = _off(count, vertices, weights, hand, rest, u).norm()
+        far = _off(count, vertices, weights, hand, rest, u).norm()  # pyright: ignore
         if stiffness * far <= limit:
             energy += 0.5 * stiffness * far * far
         else:
@@ -96,7 +96,7 @@ def _add_force(
     ti.loop_config(serialize=True)
     for _ in range(1):
         off = _off(count, vertices, weights, hand, rest, u)
-        force = ti.min(stiffness, limit / ti.max(off.norm(), 1e-30)) * off
+        force = ti.min(stiffness, limit / ti.max(off.norm(), 1e-30)) * off  # pyright: ignore
         for i in range(count):
             force_out[vertices[i]] += ti.cast(weights[i] * force, ti.f32)
 
@@ -109,6 +109,6 @@ def _add_stiffness(
     ti.loop_config(serialize=True)
     for _ in range(1):
         off = _off(count, vertices, weights, hand, rest, u)
-        stiff = ti.cast(ti.min(stiffness, limit / ti.max(off.norm(), 1e-30)), ti.f32)
+        stiff = ti.cast(ti.min(stiffness, limit / ti.max(off.norm(), 1e-30)), ti.f32)  # pyright: ignore
         for i in range(count):
             own_out[vertices[i]] += ti.cast(weights[i], ti.f32) * stiff * ti.Matrix.identity(ti.f32, 3)

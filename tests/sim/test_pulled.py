@@ -70,7 +70,7 @@ def test_the_spring_the_tissue_and_the_table_are_in_balance(model: Model):
     assert force == pytest.approx(50.0 * (np.array(asked.target) - grip.middle(points)), rel=1e-12)
     # Neither does the tissue follow all the way nor does it stay.
     assert 0.2 * 50.0 * 2e-3 < force[2] < 0.8 * 50.0 * 2e-3
-    assert solver.held_forces(state).sum(axis=0) == pytest.approx(-force, rel=1e-3, abs=1e-3 * np.linalg.norm(force))
+    assert solver.held_forces(state).sum(axis=0) == pytest.approx(-force, rel=1e-3, abs=1e-3 * float(np.linalg.norm(force)))
 
 
 def test_spring_and_tissue_are_two_springs_in_series(model: Model):

@@ -56,6 +56,7 @@ ACTIONS = {
         Action("stress", "colour the wall by its stress, or not", "sight"),
         Action("clip", "cut the wall open, or not", "sight"),
         Action("follow", "let the camera follow the device, or not", "sight"),
+        Action("probe", "take the probe in hand, with which the mouse pulls at the wall, or put it down", "sight"),
         Action("look_again", "put the camera back, or let the slices follow the device again", "sight"),
         Action("slices", "slices through the image instead of the 3-D view, or not", "sight"),
         Action("slices_on", "move the slices along the centreline, while held", "sight", True),

@@ -121,6 +121,9 @@ class Desk:
         if verb == "mode":
             self._change_mode(value)
             return
+        if verb == "touch":
+            self._touch(value, actor)
+            return
         action = ACTIONS[verb]
         if action.is_held:
             (self._down.add if value else self._down.discard)(verb)
@@ -140,6 +143,10 @@ class Desk:
             self._run_cine(begins=bool(value))
         elif value and not self.session.is_running:
             self.say("Time stands still; what hands do counts from the next tick.", passing=True)
+
+    def is_down(self, verb: str) -> bool:
+        """Whether something that lasts while it is held is held."""
+        return verb in self._down
 
     def let_go(self, *, actor: str = "keyboard") -> None:
         """End everything that is held down, as when a window is left."""
@@ -176,6 +183,13 @@ class Desk:
                 self.say(f"The gamepad was pulled out, so time stands still; {self.bindings.printed('pause')} lets it go on.")
             else:
                 self.say("The gamepad was pulled out.")
+
+    def _touch(self, value: Any, actor: str) -> None:
+        """Have the probe hold the wall, or let it go."""
+        (self._down.discard if value is False else self._down.add)("touch")
+        self.session.bus.post(actor, "touch", value)
+        if not self.session.is_running:
+            self.say("Time stands still; what hands do counts from the next tick.", passing=True)
 
     def _change_mode(self, mode: str) -> None:
         if mode == "review":

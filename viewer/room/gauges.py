@@ -43,6 +43,7 @@ def wall_words(session: Any) -> str:
 
 def gauges_of(session: Any, snapshot: Any) -> tuple[Gauge, ...]:
     """The figures of a snapshot."""
+    probe = Gauge("probe", "force of the probe on the wall", snapshot.touched.force_n if snapshot.touched else math.nan, "N", 2)
     if isinstance(session.hands.work, Pushing):
         felt = next(one for one in snapshot.wires if one.name == snapshot.tool)
         return (
@@ -51,6 +52,7 @@ def gauges_of(session: Any, snapshot: Any) -> tuple[Gauge, ...]:
             Gauge("turns", "turns of the hand, to the right", felt.turns, "", 2),
             Gauge("tip-force", "force of its distal 10 mm on the wall", 1e3 * felt.tip_force_n, "mN", 1),
             Gauge("wall-force", "force of all of it on the wall", 1e3 * felt.wall_force_n, "mN", 1),
+            probe,
         )
     reference = session.gauge.reference_mm
     share = 100.0 * (1.0 - snapshot.lumen_mm / reference) if reference else math.nan
@@ -59,6 +61,7 @@ def gauges_of(session: Any, snapshot: Any) -> tuple[Gauge, ...]:
         Gauge("stenosis", "diameter stenosis", share, "%", 0),
         Gauge("largest-force", "largest force of a strut's point", 1e3 * snapshot.largest_force_n, "mN", 1),
         Gauge("whole-force", "all force on the wall", snapshot.whole_force_n, "N", 2),
+        probe,
     )
 
 

@@ -9,6 +9,7 @@ from sim.command import Command
 from viewer.room.actions import ACTIONS
 from viewer.room.bus import Event
 from viewer.room.inflating import Inflating
+from viewer.room.probing import NAME, Probing
 from viewer.room.pushing import Pushing
 
 CONTRAST_ML_S = 4.0
@@ -38,11 +39,14 @@ class Hands:
     ----------
     work
         What is done to the devices: balloons inflated, or wires pushed.
+    probing
+        What is done to the wall.
     """
 
     def __init__(self, case: Any) -> None:
         self.blood_pressure_pa = float(case.blood_pressure_pa)
         self.work = Pushing(case) if isinstance(case, Passage) else Inflating(case)
+        self.probing = Probing()
         self.carm_deg = (0.0, 0.0)
         self.xray_time_s = 0.0
         self.injections: list[Injection] = []
@@ -66,7 +70,7 @@ class Hands:
             If there is no such thing to do, or what it is done with makes no sense.
         """
         action = ACTIONS.get(event.verb)
-        if action is None and event.verb != "carm":
+        if action is None and event.verb not in ("carm", "touch"):
             raise InputError(f"There is nothing called {event.verb!r} to do in the room; there is: {', '.join(ACTIONS)}.")
         time_s = event.time_s or 0.0
         if event.verb in FOREIGN and event.verb not in self.work.verbs:
@@ -76,6 +80,9 @@ class Hands:
             (self._down.add if event.value else self._down.discard)(event.verb)
             if event.value:
                 self._touched.add(event.verb)
+        elif event.verb == "touch":
+            (self._down.discard if event.value is False else self._down.add)(event.verb)
+            self.probing.take(event.value, time_s, self._told.append)
         elif event.verb == "carm":
             lao, cra = event.value
             self.carm_deg = (float(lao), float(cra))
@@ -110,7 +117,8 @@ class Hands:
         self._inject(time_s, dt, flowing="inject" in working)
         self._touched.clear()
         told, self._told = tuple(self._told), []
-        return Command(blood_pressure=self.blood_pressure_pa, **asked), told
+        pulls = {NAME: self.probing.pull} if self.probing.pull else {}
+        return Command(blood_pressure=self.blood_pressure_pa, pulls=pulls, **asked), told
 
     def _choose(self, number: int) -> None:
         why_not = self.work.choose(number)

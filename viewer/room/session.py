@@ -19,6 +19,8 @@ from scenarios.passage.senses import sense
 from scenarios.procedure import STENT
 from scenarios.recording import Recorder, balloon_radius_along
 from scenarios.rehearsal import FRAME_EVERY, Rehearsal
+from sim.body import ModelError
+from sim.grips import Grips
 from sim.readings import first_principal_stress
 from sim.solvers.settings import DivergedError
 from sim.state import State
@@ -26,6 +28,7 @@ from viewer.room.bus import Bus
 from viewer.room.hands import Hands, Injection
 from viewer.room.inflating import Inflating
 from viewer.room.lumen_gauge import LumenGauge
+from viewer.room.probing import Touched
 from viewer.room.pushing import Felt, senses_row
 
 IDLE_S = 0.01
@@ -55,6 +58,8 @@ class Snapshot:
         In each balloon; empty in a passage.
     wires
         What is known of each wire of a passage; empty where a stent is opened.
+    touched
+        What the probe holds; None for nothing.
     tool, indeflator
         Which balloon or wire is in hand, and what a balloon's indeflator does.
     xray_time_s, contrast_ml, injections
@@ -80,6 +85,7 @@ class Snapshot:
     lumen_mm: float
     pressure_atm: dict[str, float]
     wires: tuple[Felt, ...]
+    touched: Touched | None
     tool: str
     indeflator: str
     xray_time_s: float
@@ -114,6 +120,8 @@ class Session:
         The last snapshot.
     folder
         Where it is recorded; None for nowhere.
+    grips
+        Where a probe may hold the wall.
     error
         Why it stopped, in a sentence; None while it has not, or was asked to.
     wants_stress
@@ -132,6 +140,7 @@ class Session:
         self.hands = Hands(rehearsal.case)
         self.gauge = LumenGauge(rehearsal.case) if isinstance(self.hands.work, Inflating) else None
         self.folder = recorder.folder if recorder is not None else None
+        self.grips = Grips(rehearsal.body)
         self.error: str | None = None
         self.wants_stress = False
         self._events: list[tuple[float, str]] = []
@@ -218,6 +227,7 @@ class Session:
         last_phase, last_pressures = self.hands.work.phase, self.latest.pressure_atm
         for event in done:
             self.hands.take(event)
+        self._check_probe()
         command, told = self.hands.advance(now_s, dt)
         command, report = rehearsal.advance(command)
         self._events += [(rehearsal.time_s, sentence) for sentence in told]
@@ -238,6 +248,17 @@ class Session:
             self._marks.append(self._mark(self.hands.bookmarks[-1][1], forces))
         self.latest = snapshot
         return snapshot
+
+    def _check_probe(self) -> None:
+        """Let the probe go of what it cannot hold, and say why."""
+        pull = self.hands.probing.pull
+        if pull is None:
+            return
+        try:
+            self.grips.grip(pull.vertex, pull.radius)
+        except ModelError as error:
+            self.hands.probing.pull = None
+            self.hands.note(str(error))
 
     def _mark(self, words: str, forces: np.ndarray) -> Mark:
         return Mark(words, self.rehearsal.state.copy(), copy.deepcopy(self.hands), tuple(self._events), forces, self._felt())
@@ -334,6 +355,7 @@ class Session:
             lumen_mm=math.nan if self.gauge is None else self.gauge.diameter_mm(vertices),
             pressure_atm=pressures,
             wires=self._felt(),
+            touched=hands.probing.feel(self.grips, 1e-3 * vertices),
             tool=work.tool.name,
             indeflator=indeflator,
             xray_time_s=hands.xray_time_s,
@@ -361,6 +383,7 @@ def _senses(snapshot: Snapshot, done: list[Any], carm_deg: tuple[float, float]) 
     return {
         "hands": [event.row() for event in done],
         **(senses_row(snapshot.wires) if snapshot.wires else {}),
+        **({"probe": snapshot.touched.row} if snapshot.touched else {}),
         "lumen_mm": None if np.isnan(snapshot.lumen_mm) else round(snapshot.lumen_mm, 4),
         "largest_force_n": round(snapshot.largest_force_n, 6),
         "whole_force_n": round(snapshot.whole_force_n, 6),

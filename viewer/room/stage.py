@@ -14,6 +14,8 @@ from viewer.bars import bars_of, middle_mm
 from viewer.cut import cut_normal, middle_and_direction
 from viewer.room import theme
 from viewer.room.moving_shapes import MovingBalloon, MovingSurface, MovingTubes
+from viewer.room.probe_shape import ProbeShape
+from viewer.room.probing import first_hit
 from viewer.scene import height_of
 from viewer.shapes import at_vertices
 from viewer.tints import Tints
@@ -27,15 +29,16 @@ class Stage:
 
     Attributes
     ----------
-    shows_stress, is_open, follows
-        Whether the wall's colour is its stress, whether it is cut open, whether the camera goes with the device.
+    shows_stress, is_open, follows, probes
+        Whether the wall's colour is its stress, whether it is cut open, whether the camera goes with the device, and whether the
+        mouse is a probe.
     text_scale
         How much larger words are than in a window of 1280 × 800.
     """
 
     def __init__(self, plotter: Any, case: Any) -> None:
         self.plotter, self.case = plotter, case
-        self.shows_stress = self.is_open = self.follows = False
+        self.shows_stress = self.is_open = self.follows = self.probes = False
         self.text_scale = 1.0
         self._tints = Tints(case.mesh)
         self._normal = cut_normal(case, reach_mm=height_of(case) / 2)
@@ -52,6 +55,7 @@ class Stage:
         count = max(int(one.pairs.max()) for one in self._bars) + 1
         self._tubes = [MovingTubes(one.pairs, count, radius_mm=one.radius_mm) for one in self._bars]
         self._balloon = MovingBalloon(case.balloon_axis) if hasattr(case, "balloon_axis") else None
+        self._probe = ProbeShape()
         self._actors: dict[str, Any] = {}
 
     def show(self, moment: Any) -> None:
@@ -69,6 +73,8 @@ class Stage:
             self.look()
         if self._balloon is not None:
             self._actors["balloon"].SetVisibility(has_balloon)
+        for name, is_seen in self._probe.move(getattr(moment, "touched", None)).items():
+            self._actors[name].SetVisibility(is_seen)
         if self.shows_stress:
             self._colour(moment)
         if self.is_open:
@@ -78,15 +84,22 @@ class Stage:
         self.plotter.renderer.ResetCameraClippingRange()
 
     def do(self, verb: str) -> None:
-        """Turn one of the switches "stress", "clip" and "follow", or put the camera back: "look_again"."""
+        """Turn one of the switches "stress", "clip", "follow" and "probe", or put the camera back: "look_again"."""
         if verb == "stress":
             self.set_stress(not self.shows_stress)
         elif verb == "clip":
             self.set_open(not self.is_open)
         elif verb == "follow":
             self.set_follow(not self.follows)
+        elif verb == "probe":
+            self.probes = not self.probes
         elif verb == "look_again":
             self.look()
+
+    @property
+    def switches(self) -> dict[str, bool]:
+        """Which of them are on."""
+        return {"stress": self.shows_stress, "clip": self.is_open, "follow": self.follows, "probe": self.probes}
 
     def set_stress(self, wanted: bool) -> None:
         """Colour the wall by its stress, or as tissue."""
@@ -143,6 +156,38 @@ class Stage:
         camera.view_angle = math.degrees(2.0 * math.atan(0.5 / 6.0))
         self.plotter.renderer.ResetCameraClippingRange()
 
+    # --- what lies under a pixel ------------------------------------------------------------------------------------
+
+    @property
+    def ahead(self) -> np.ndarray:
+        """Unit vector into the picture, shape (3,)."""
+        return np.asarray(self.plotter.camera.direction, float)
+
+    def ray(self, x: float, y: float) -> tuple[np.ndarray, np.ndarray]:
+        """Two points [mm] that lie behind each other under a pixel, counted from below on the left, the nearer one first."""
+        renderer, ends = self.plotter.renderer, []
+        for depth in (0.0, 1.0):
+            renderer.SetDisplayPoint(x, y, depth)
+            renderer.DisplayToWorld()
+            at = np.array(renderer.GetWorldPoint())
+            ends.append(at[:3] / at[3])
+        return ends[0], ends[1]
+
+    def vertex_at(self, x: float, y: float) -> int | None:
+        """The wall's vertex that is seen nearest to a pixel; None where there is no wall."""
+        if self._last is None:
+            return None
+        points, (near, far) = np.asarray(self._last.vertices, float), self.ray(x, y)
+        triangles = np.concatenate([self.case.mesh.face_sets[name] for name in ("lumen", "outside")])
+        if self.is_open:
+            is_there = (points[triangles].mean(axis=1) - self._origin) @ self._normal <= 0.0
+            triangles = triangles[is_there]
+        way, which = first_hit(near, far - near, points, triangles)
+        if which < 0:
+            return None
+        corners = triangles[which]
+        return int(corners[np.argmin(np.linalg.norm(points[corners] - (near + way * (far - near)), axis=1))])
+
     def _light(self) -> None:
         """Two lights instead of PyVista's five, which would cost more than all shapes do without a GPU."""
         import pyvista
@@ -170,6 +215,10 @@ class Stage:
             self._actors["balloon"] = self.plotter.add_mesh(
                 self._balloon.mesh, name="balloon", color=palette.BALLOON, ambient=0.25, specular=0.3,
                 reset_camera=False, smooth_shading=True,
+            )  # fmt: skip
+        for name, mesh in self._probe.meshes.items():
+            self._actors[name] = self.plotter.add_mesh(
+                mesh, name=name, color=theme.ACCENT, ambient=0.3, specular=0.3, reset_camera=False, smooth_shading=True,
             )  # fmt: skip
         self._look_of_wall()
 

@@ -30,6 +30,7 @@ from viewer.room.inflating import Inflating
 from viewer.room.monitor import PRESETS
 from viewer.room.session import Session, Snapshot
 from viewer.room.stage import Stage
+from viewer.room.stylus import Stylus
 from viewer.slices.planes import NAMES
 from viewer.slices.volumes import Volume
 from viewer.xray.carm import view_label
@@ -77,6 +78,7 @@ class BrowserHost:
         self._plotter: Any = pyvista.Plotter(off_screen=True, window_size=list(VIEW_SIZE))
         self._plotter.disable_anti_aliasing()
         self._stage = Stage(self._plotter, self.desk.case)
+        self._stylus = Stylus(self._stage, self.desk)
         self._server: Any = get_server(f"room {id(self)}")
         self._build()
 
@@ -265,15 +267,7 @@ class BrowserHost:
         return {"dial": dial(pressure, balloon.nominal_pressure_atm, balloon.highest_pressure_atm, snapshot.indeflator)}
 
     def _of_switches(self) -> dict[str, Any]:
-        stage = self._stage
-        return {
-            "switches": {
-                "stress": stage.shows_stress,
-                "clip": stage.is_open,
-                "follow": stage.follows,
-                "slices": self.desk.shows_slices,
-            }
-        }
+        return {"switches": {**self._stage.switches, "slices": self.desk.shows_slices}}
 
 
 def _reading(gauge: Gauge) -> dict[str, str]:

@@ -25,7 +25,9 @@ class View(Panel):
         switches.addWidget(self._caption)
         switches.addStretch(1)
         self.switches = {}
-        for name, words in (("stress", "Stress"), ("clip", "Open"), ("follow", "Follow")):
+        for name, words in (("stress", "Stress"), ("clip", "Open"), ("follow", "Follow"), ("probe", "Probe")):
+            if name == "probe" and slices is None:
+                continue
             self.switches[name] = self.button(words, name, checkable=True)
             switches.addWidget(self.switches[name])
         if slices is not None:
@@ -56,7 +58,7 @@ class View(Panel):
         self._pages.setCurrentIndex(int(wanted))
         self.switches["slices"].setChecked(wanted)
         self._caption.setText("slices; wheel: move, Ctrl+wheel: wider" if wanted else self._title)
-        for name in ("stress", "clip", "follow"):
+        for name in self.switches.keys() - {"slices"}:
             self.switches[name].setVisible(not wanted)
         if not wanted:
             self.plotter.render()
@@ -65,8 +67,9 @@ class View(Panel):
         """Turn a switch, or put the camera back."""
         stage = self.stage
         stage.do(verb)
-        for name, is_on in (("stress", stage.shows_stress), ("clip", stage.is_open), ("follow", stage.follows)):
-            self.switches[name].setChecked(is_on)
+        for name, is_on in stage.switches.items():
+            if name in self.switches:
+                self.switches[name].setChecked(is_on)
         self.plotter.render()
 
     def end(self) -> None:

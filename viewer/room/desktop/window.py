@@ -17,6 +17,7 @@ from viewer.room.desktop.slices import SlicesView
 from viewer.room.desktop.trays import tray_of
 from viewer.room.desktop.view import View
 from viewer.room.session import Session
+from viewer.room.stylus import Stylus
 from viewer.slices.planes import NAMES
 from viewer.slices.volumes import Volume
 from viewer.xray.carm import view_label
@@ -54,6 +55,7 @@ class RoomWindow(QtWidgets.QMainWindow):
         self.xray = XrayPanel(self.bindings)
         self.slices = SlicesView(lambda name, notches, zooms: self.desk.wheel(name, notches, zooms=zooms))
         self.view = View(self.case, self.bindings, slices=self.slices)
+        self._stylus = Stylus(self.view.stage, self.desk)
         self.tools = tray_of(self.session, self.bindings)
         self.gauges = GaugePanel(self.session)
         self.timeline = Timeline(can_choose=False)
