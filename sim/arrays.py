@@ -1,9 +1,11 @@
 """The array types that kernels take, and how numpy arrays become them."""
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import taichi as ti
+from taichi.lang import impl
 from taichi.lang.util import to_numpy_type
 
 from sim import backend
@@ -74,7 +76,7 @@ def put(values: np.ndarray, kind: Any) -> Array:
     values = np.asarray(values).astype(to_numpy_type(scalar))
     if values.size == 0:
         values = np.zeros((1, *trailing), values.dtype)
-    array: Any = ti.ndarray(dtype=kind, shape=values.shape[: values.ndim - len(trailing)])
+    array = _new(kind, values.shape[: values.ndim - len(trailing)])
     array.from_numpy(np.ascontiguousarray(values))
     return array
 
@@ -87,8 +89,20 @@ def lent(values: np.ndarray) -> Any:
 def zeros(count: int, kind: Any) -> Array:
     """An array of zeros on the backend, of at least one element."""
     backend.current()
-    array: Any = ti.ndarray(dtype=kind, shape=max(count, 1))
+    return _new(kind, (max(count, 1),))
+
+
+def _new(kind: Any, shape: tuple[int, ...]) -> Any:
+    """An array whose memory goes when it does: Taichi 1.7.4 lets go of that of scalars alone, and keeps vectors and matrices."""
+    array: Any = ti.ndarray(dtype=kind, shape=shape)
+    if _trailing(kind):
+        weakref.finalize(array, _forget, impl.get_runtime().prog, array.arr).atexit = False
     return array
+
+
+def _forget(program: Any, memory: Any) -> None:
+    if impl.get_runtime().prog is program:
+        program.delete_ndarray(memory)
 
 
 def _trailing(kind: Any) -> tuple[int, ...]:

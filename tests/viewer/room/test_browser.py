@@ -141,6 +141,7 @@ def work(browser, address: str, folder: Path) -> dict:
     page.mouse.down()
     second.wait(lambda: second.number("pressure") >= pressure + 0.2)
     page.mouse.up()
+    told["felt"] = touch_the_wall(second)
     page.click("button[data-verb=view_2]")
     page.click("button[data-value=exam]")
     second.wait(lambda: not page.is_visible(".view"))
@@ -155,6 +156,27 @@ def work(browser, address: str, folder: Path) -> dict:
     second.photograph("review")
     told["places"] = sorted(first.places | second.places)
     return told
+
+
+def touch_the_wall(visitor: Visitor) -> list[str]:
+    """Take hold of the wall in the middle of the 3-D view, pull, and let go: the probe's gauge before, meanwhile and after."""
+    page, gauge = visitor.page, "#probe"
+    shown = [page.inner_text(gauge)]
+    page.keyboard.press("f")
+    page.wait_for_selector("button[data-verb=probe].on")
+    box = page.locator(".stage").bounding_box()
+    assert box
+    x, y = box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y, steps=4)
+    visitor.wait(lambda: page.inner_text(gauge) != shown[0] and visitor.number("probe") > 0.0)
+    visitor.photograph("probe")
+    shown.append(page.inner_text(gauge))
+    page.mouse.up()
+    visitor.wait(lambda: page.inner_text(gauge) == shown[0])
+    page.keyboard.press("f")
+    return [*shown, page.inner_text(gauge)]
 
 
 def refusals(address: str) -> dict[str, int]:
@@ -203,6 +225,14 @@ def test_no_request_leaves_the_machine(worked):
     own = urlsplit(worked[1]["address"]).netloc
     assert any(one.startswith("ws://") for one in places) and any(one.endswith("room.js") for one in places)
     assert {urlsplit(one.removeprefix("blob:")).netloc for one in places if not one.startswith("data:")} == {own}
+
+
+@needs_web
+@needs_chromium
+def test_the_mouse_on_the_page_pulls_at_the_wall(worked):
+    before, meanwhile, after = worked[1]["felt"]
+    assert before == after == "–" and re.fullmatch(r"0\.\d\d N", meanwhile)
+    assert any("probe" in row["senses"] for row in load_recording(worked[0] / "run").ticks)
 
 
 @needs_web
