@@ -71,7 +71,8 @@ def _side(held: Held, letter: str, width: int) -> Any:
                 stage.show(frame)
                 plotter.render()
                 picture = np.asarray(plotter.screenshot(None, return_img=True))[..., :3]
-                words = ", ".join(part for part in (frame.phase, f"{frame.time_s:.2f} s", courses.words_at(frame.time_s)) if part)
+                figures = courses.words_at(frame.time_s).replace("; ", "\n")
+                words = ", ".join(part for part in (frame.phase, f"{frame.time_s:.2f} s") if part) + f"\n{figures}"
                 drawn = _written_upon(picture, f"{letter}: {held.name} ({held.folder.name})", words)
 
 
