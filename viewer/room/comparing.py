@@ -68,13 +68,13 @@ def measure_rows(sides: list[Side]) -> list[tuple[str, str, list[str], str]]:
 
 
 def expert_words(sides: list[Side], name: str) -> str:
-    """An expert's range of a measure, and on which side of it each lies; empty where there is no expert."""
+    """An expert's range of a measure, and in a second line on which side of it each lies; empty where there is no expert."""
     found = [(side.letter, *side.expert[name]) for side in sides if name in side.expert]
     if not found:
         return ""
-    ranges = dict.fromkeys(f"{figure(low)} – {figure(high)}" for _, low, high, _ in found)
+    ranges = dict.fromkeys(" – ".join(dict.fromkeys((figure(low), figure(high)))) for _, low, high, _ in found)
     places = ", ".join(f"{letter} {place}" for letter, _, _, place in found)
-    return f"{' / '.join(ranges)}; {places}"
+    return f"{' / '.join(ranges)}\n{places}"
 
 
 def write_comparison(recordings: list[Held], path: Path) -> Path:

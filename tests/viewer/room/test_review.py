@@ -88,7 +88,7 @@ def test_an_experts_range_stands_beside_a_measure(two, monkeypatch):
     rows = (Beside("reference diameter", "mm", 4.0, 4.5, 5.0),)
     monkeypatch.setattr("viewer.room.comparing.beside_expert", lambda outcome: (None, rows))
     sides = sides_of([hold(one) for one in two])
-    assert expert_words(sides, "reference diameter") == "4.50 – 5.00; A below, B below"
+    assert expert_words(sides, "reference diameter") == "4.50 – 5.00\nA below, B below"
     assert expert_words(sides, "procedure time") == ""
 
 
