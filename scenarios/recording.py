@@ -184,7 +184,8 @@ def load_recording(folder: Path, *, of_any_layout: bool = False, passage_too: bo
     case = _load_case(inside / "case")
     if isinstance(case, Passage) and not passage_too:
         raise InputError(
-            f"The recording in {folder} is of wires that were pushed, with no stent to show; open its report.html instead."
+            f"The recording in {folder} is of wires that were pushed, with no stent to show; use `vesalius review {folder}`, "
+            "or open its report.html."
         )
     try:
         with np.load(inside / "rest.npz") as file:

@@ -13,6 +13,7 @@ from viewer.commands.looking import view
 from viewer.commands.meshes import mesh
 from viewer.commands.navigating import navigate
 from viewer.commands.plainly import PlainCommand
+from viewer.commands.printing import report
 from viewer.commands.room import review, room
 from viewer.commands.runs import demo, rehearse, rerun
 from viewer.commands.slices import slices
@@ -60,7 +61,7 @@ def whole(
     """Hold the options that stand before any command; `viewer.commands.plainly` reads them."""
 
 
-for command in (demo, labels, mesh, rehearse, navigate, room, review, view, slices, xray, rerun, export):
+for command in (demo, labels, mesh, rehearse, navigate, room, review, view, slices, xray, report, rerun, export):
     app.command(cls=PlainCommand)(command)
 app.add_typer(cases_app)
 app.add_typer(devices_app)

@@ -23,6 +23,7 @@ OWNERS = {"igl": "libigl"}
 # What a file, or every file of a folder, may import beyond what the program depends on.
 NEEDS_EXTRAS = {
     "desktop": ("gui",), "browser": ("web",), "room.py": ("gui", "web"), "gamepad.py": ("gamepad",), "film.py": ("video",),
+    "pdf.py": ("pdf",),
 }  # fmt: skip
 BROUGHT = packages_distributions()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -20,7 +20,10 @@ def report_on_passage(recording: Any, output: Path, console: Any) -> None:
     from viewer.headline import passage_headline
     from viewer.results import write_passage_results
 
-    _report_on(recording, output, console, assess=assess_passage, write=write_passage_results, say=passage_headline)
+    _report_on(
+        recording, output, console, assess=assess_passage, write=write_passage_results, say=passage_headline,
+        look=f"vesalius review {output}",
+    )  # fmt: skip
 
 
 def _report_on(
@@ -31,12 +34,12 @@ def _report_on(
     assess: Callable[[Any], Any],
     write: Callable[..., Any],
     say: Callable[[Any], str],
-    look: str = "",
+    look: str,
 ) -> None:
     from viewer.commands.progress import progress_of
 
     with progress_of("Report", console) as progress:
         outcome = assess(recording)
         write(recording, outcome, output, progress=progress)
-    for line in (say(outcome), f"Report: {output / 'report.html'}", *([f"Look:   {look}"] if look else [])):
+    for line in (say(outcome), f"Report: {output / 'report.html'}", f"Look:   {look}"):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,5 +1,6 @@
 """The commands of the room: `room`, in which a person does the procedure, and `review`, which shows what was done."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -139,11 +140,14 @@ def review(
         ),
     ] = None,
     bindings: Bindings = None,
+    browser: Annotated[bool, typer.Option("--browser", help="In a browser instead of a window; needs no display.")] = False,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
 ) -> None:
     """Look at what was done: scrub, play, and compare with another recording.
 
-    Two recordings are shown in step, their measures and events beside each other. A recording that is damaged, or of another
-    version of the program, plays as far as it holds, and what is missing is said.
+    Two recordings are shown in step, their measures and events beside each other, of a stent or of wires that were pushed. A
+    recording that is damaged, or of another version of the program, plays as far as it holds, and what is missing is said.
 
     Examples:
 
@@ -151,15 +155,19 @@ def review(
 
       [cyan]vesalius review mine --against expert -o page.html[/]
 
+      [cyan]vesalius review mine --against expert --browser[/]  -  needs the extra [cyan]web[/] (pip install 'vesalius[web]')
+
       [cyan]vesalius review mine -o film.mp4[/]  -  needs the extra [cyan]video[/] (pip install 'vesalius[video]')
     """
     from meshing.errors import InputError
 
     folders = [folder] if against is None else [folder, against]
+    if browser and output is not None:
+        raise InputError(f"--browser serves a page and -o writes {output}; give one of them.")
     if output is None:
         both = f" --against {against}" if against else ""
-        check_window(f"vesalius review {folder}{both} -o page.html")
-        _open_review(folders, bindings)
+        (check_browser if browser else check_window)(f"vesalius review {folder}{both} -o page.html")
+        _open_review(folders, bindings, place=(host, port) if browser else None)
         return
     if output.suffix.lower() == ".mp4":
         _film(folders, output)
@@ -209,7 +217,7 @@ def check_window(instead: str) -> None:
 
 
 def check_browser(instead: str) -> None:
-    """Make sure that the room can be served to a browser.
+    """Make sure that the room, or a review, can be served to a browser.
 
     Raises:
         InputError: the extra is not installed; names the command that does without.
@@ -222,7 +230,7 @@ def check_browser(instead: str) -> None:
         import trame_vtk.widgets  # noqa: F401  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError(
-            f"The room in a browser needs what `pip install 'vesalius[web]'` brings ({error}); without it, use: {instead}"
+            f"The page in a browser needs what `pip install 'vesalius[web]'` brings ({error}); without it, use: {instead}"
         ) from error
 
 
@@ -262,7 +270,7 @@ def _do_by_hand(
 
         wants_review = run_room(session, keys, volume=volume)
         _tell_what_was_done(session, output, console)
-        if wants_review and "wires" not in choices:
+        if wants_review:
             _open_review([output], bindings)
     else:
         _serve(session, keys, place, output, console, volume)
@@ -272,36 +280,49 @@ def _do_by_hand(
 
 def _serve(session: Any, keys: Any, place: tuple[str, int], output: Path, console: Any, volume: Any) -> None:
     """Serve the room until Ctrl-C."""
-    from scenarios.passage.passage import Passage
     from viewer.room.browser.host import run_browser
     from viewer.room.comparing import write_comparison
     from viewer.room.held import hold
 
-    is_passage = isinstance(session.rehearsal.case, Passage)
-
-    def tell(address: str) -> None:
-        console.print(f"Open:   {address}", highlight=False, markup=False, soft_wrap=True)
-        if not place[0].startswith("127."):
-            console.print("It is served without encryption; whoever listens on the way can read the token and all that is shown.")
-        console.print("Ctrl-C ends it.")
-
     def after() -> Path | None:
         if not _tell_what_was_done(session, output, console):
             return None
-        return output / "report.html" if is_passage else write_comparison([hold(output)], output / "review.html")
+        return write_comparison([hold(output)], output / "review.html")
 
-    run_browser(session, keys, *place, tell=tell, after=after, volume=volume)
+    run_browser(session, keys, *place, tell=_teller(console, place[0]), after=after, volume=volume)
 
 
-def _open_review(folders: list[Path], bindings: Path | None) -> None:
+def _open_review(folders: list[Path], bindings: Path | None, *, place: tuple[str, int] | None = None) -> None:
+    """Open the window on recordings, or serve the page of them at a place until Ctrl-C."""
+    from rich.console import Console
+
     from sim import backend
     from viewer.room.bindings import read_bindings
     from viewer.room.comparing import sides_of
-    from viewer.room.desktop.review import run_review
     from viewer.room.held import hold
 
+    keys, held = read_bindings(bindings), [hold(one) for one in folders]
     backend.current()
-    run_review(sides_of([hold(one) for one in folders]), read_bindings(bindings))
+    if place is None:
+        from viewer.room.desktop.review import run_review
+
+        run_review(sides_of(held), keys)
+    else:
+        from viewer.room.browser.review import run_review_page
+
+        run_review_page(sides_of(held), keys, *place, tell=_teller(Console(), place[0]))
+
+
+def _teller(console: Any, host: str) -> Callable[[str], None]:
+    """What tells the address at which a page is served."""
+
+    def tell(address: str) -> None:
+        console.print(f"Open:   {address}", highlight=False, markup=False, soft_wrap=True)
+        if not host.startswith("127."):
+            console.print("It is served without encryption; whoever listens on the way can read the token and all that is shown.")
+        console.print("Ctrl-C ends it.")
+
+    return tell
 
 
 def _tell_what_was_done(session: Any, output: Path, console: Any) -> bool:

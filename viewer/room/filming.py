@@ -11,6 +11,7 @@ from scenarios.limits import LIMITS_OF_USE
 from viewer.film import write_film
 from viewer.offscreen import offscreen_plotter
 from viewer.room import theme
+from viewer.room.courses import courses_of
 from viewer.room.held import Held
 from viewer.room.stage import Stage
 from viewer.slices.drawing import font
@@ -55,6 +56,7 @@ def _pictures(recordings: list[Held], progress: Callable[[float, str], None] | N
 def _side(held: Held, letter: str, width: int) -> Any:
     """One recording's pictures: given a time [s], gives the picture then; drawn anew only where another state is shown."""
     shown: int | None = None
+    courses = courses_of(held)
     drawn = np.zeros((HEIGHT, width, 3), np.uint8)
     with offscreen_plotter(width, HEIGHT) as plotter:
         plotter.disable_anti_aliasing()
@@ -69,7 +71,8 @@ def _side(held: Held, letter: str, width: int) -> Any:
                 stage.show(frame)
                 plotter.render()
                 picture = np.asarray(plotter.screenshot(None, return_img=True))[..., :3]
-                words = f"{frame.phase}, {frame.time_s:.2f} s, balloon at {frame.balloon_pressure_atm:.1f} atm"
+                figures = courses.words_at(frame.time_s).replace("; ", "\n")
+                words = ", ".join(part for part in (frame.phase, f"{frame.time_s:.2f} s") if part) + f"\n{figures}"
                 drawn = _written_upon(picture, f"{letter}: {held.name} ({held.folder.name})", words)
 
 

@@ -1,18 +1,17 @@
-"""A recording as far as it holds: played where it can be, with what is missing said; and its figures against time."""
+"""A recording as far as it holds: played where it can be, with what is missing said."""
 
 import dataclasses
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from meshing.errors import InputError
-from scenarios.devices.lattice import ATMOSPHERE
 from scenarios.outcome import Outcome, assess
+from scenarios.passage.assessing import assess_passage
+from scenarios.passage.passage import Passage
 from scenarios.recording import FORMAT, load_recording
-from viewer.room.lumen_gauge import LumenGauge
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,7 +21,7 @@ class Held:
     Attributes
     ----------
     folder, name
-        Where it is, and what was rehearsed.
+        Where it is, and what was rehearsed or passed through.
     rows
         Its ticks, as they were written.
     recording
@@ -39,6 +38,13 @@ class Held:
     recording: Any
     readable: tuple[int, ...]
     missing: tuple[str, ...]
+
+    @property
+    def is_passage(self) -> bool:
+        """Whether wires were pushed, instead of a stent opened."""
+        if self.recording is not None:
+            return isinstance(self.recording.case, Passage)
+        return any("tip_mm" in (row.get("senses") or {}) for row in self.rows)
 
     @property
     def frame_times(self) -> np.ndarray:
@@ -72,22 +78,9 @@ class Held:
             if self.recording is None or not self.readable:
                 return None
         try:
-            return assess(self.recording)
-        except (InputError, ValueError):
+            return (assess_passage if self.is_passage else assess)(self.recording)
+        except (InputError, ValueError, LookupError):
             return None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Courses:
-    """Figures against time, each with its own times [s]: pressure [atm], lumen's smallest diameter at the lesion [mm], force [N].
-
-    `xray_s` are running totals at the times of the pressure [s]; empty where none were counted.
-    """
-
-    pressure: tuple[np.ndarray, np.ndarray]
-    lumen: tuple[np.ndarray, np.ndarray]
-    force: tuple[np.ndarray, np.ndarray]
-    xray_s: np.ndarray
 
 
 def hold(folder: Path) -> Held:
@@ -100,11 +93,12 @@ def hold(folder: Path) -> Held:
     """
     inside = Path(folder) / "recording"
     if not inside.is_dir():
-        raise InputError(f"The folder {folder} holds no recording; name one that `vesalius room` or `vesalius rehearse` made.")
+        makers = "`vesalius room`, `vesalius rehearse` or `vesalius navigate`"
+        raise InputError(f"The folder {folder} holds no recording; name one that {makers} made.")
     missing: list[str] = []
     header = _header(inside / "header.json", missing)
     try:
-        recording: Any = load_recording(folder, of_any_layout=True)
+        recording: Any = load_recording(folder, of_any_layout=True, passage_too=True)
     except Exception as error:
         # What another version or a damaged disk left behind may fail in any way; its curves may still be there.
         missing.append(f"The shapes cannot be shown: {str(error).rstrip('.') or type(error).__name__}.")
@@ -126,28 +120,6 @@ def hold(folder: Path) -> Held:
     if not readable:
         missing.append("It holds no state that can be shown.")
     return Held(Path(folder), recording.case.name, rows, recording, tuple(readable), tuple(missing))
-
-
-def courses_of(held: Held) -> Courses:
-    """The figures against time: as they were gauged tick by tick, or from the sampled states where nobody gauged them."""
-    times = np.array([float(row["time_s"]) for row in held.rows])
-    pressure = np.array([max(_balloons(row).values(), default=0.0) / ATMOSPHERE for row in held.rows])
-    senses = [row.get("senses") or {} for row in held.rows]
-    xray = np.array([one.get("xray_time_s", math.nan) for one in senses])
-    if any("lumen_mm" in one for one in senses):
-        lumen = np.array([math.nan if one.get("lumen_mm") is None else float(one["lumen_mm"]) for one in senses])
-        force = np.array([float(one.get("whole_force_n", math.nan)) for one in senses])
-        return Courses((times, pressure), (times, lumen), (times, force), xray[np.isfinite(xray)])
-    widths, forces = [], []
-    if held.readable:
-        recording = held.recording
-        gauge = LumenGauge(recording.case)
-        for number in held.readable:
-            arrays = recording.arrays(number)
-            widths.append(gauge.diameter_mm((recording.body.vertices + arrays["displacement"]) * 1e3))
-            forces.append(float(arrays["contact_force"].sum()))
-    at = held.frame_times
-    return Courses((times, pressure), (at, np.array(widths)), (at, np.array(forces)), np.zeros(0))
 
 
 def _header(path: Path, missing: list[str]) -> dict[str, Any]:
@@ -177,9 +149,3 @@ def _rows(path: Path, missing: list[str]) -> list[dict[str, Any]]:
             missing.append(f"Its ticks cannot be read from number {number} of {len(lines)} on.")
             break
     return rows
-
-
-def _balloons(row: dict[str, Any]) -> dict[str, float]:
-    command = row.get("command")
-    balloons = command.get("balloons") if isinstance(command, dict) else None
-    return {name: float(value) for name, value in balloons.items()} if isinstance(balloons, dict) else {}

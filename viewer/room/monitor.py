@@ -60,6 +60,8 @@ class Request:
         Whether the C-arm moves: the patient is drawn coarsely.
     is_kept
         Whether it is one of a cine run, which takes more dose and has less noise.
+    sheath_mm
+        How far a self-expanding stent's sheath has been drawn back; None where there is none.
     """
 
     vertices: np.ndarray
@@ -72,6 +74,7 @@ class Request:
     mode: Mode = "live"
     moving: bool = False
     is_kept: bool = False
+    sheath_mm: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

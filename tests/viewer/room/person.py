@@ -1,7 +1,7 @@
 """A scripted person in a process of its own, under an X server: opens the small case, works by key, leaves pictures.
 
 python -m tests.viewer.room.person KEPT FOLDER TICKS | soak SECONDS | wires: writes step-*.png and told.json to FOLDER, the
-recording to FOLDER/run.
+recording to FOLDER/run. With review RECORDING... it looks at recordings instead.
 """
 
 import dataclasses
@@ -17,7 +17,10 @@ from PySide6.QtTest import QTest
 from scenarios.procedure import STENT
 from tests.viewer.room.quick import quick_passage, quick_session
 from viewer.room.bindings import read_bindings
+from viewer.room.comparing import sides_of
+from viewer.room.desktop.review import ReviewWindow
 from viewer.room.desktop.window import RoomWindow, application_of
+from viewer.room.held import hold
 from viewer.room.session import Session
 
 Key = QtCore.Qt.Key
@@ -198,6 +201,43 @@ class Person:
         (self.folder / "told.json").write_text(json.dumps(self.told))
 
 
+def look_at(folder: Path, recordings: list[Path]) -> None:
+    """Review recordings: stepped and played by key, chosen on the course of time."""
+    application_of()
+    window, told = ReviewWindow(sides_of([hold(one) for one in recordings]), read_bindings()), {}
+    replay = window.replay
+
+    def live(is_so, timeout_s: float = 20.0) -> bool:
+        until = time.monotonic() + timeout_s
+        while not is_so() and time.monotonic() < until:
+            QtWidgets.QApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 20)
+            time.sleep(0.003)
+        return is_so()
+
+    def photograph(name: str) -> None:
+        until = time.monotonic() + 0.5
+        live(lambda: time.monotonic() > until)
+        QtGui.QGuiApplication.primaryScreen().grabWindow(0).save(str(folder / f"step-{name}.png"))
+
+    window.show()
+    live(window.isVisible)
+    photograph("1-beginning")
+    QTest.keyClick(window, Key.Key_Right)
+    QTest.keyClick(window, Key.Key_Right)
+    told["stepped"] = replay.time_s
+    line = window.lines["A"]
+    QTest.mouseClick(line, QtCore.Qt.MouseButton.LeftButton, pos=QtCore.QPoint(line.width() // 2, line.height() // 2))
+    told["chosen"], told["end"] = replay.time_s, replay.end_s
+    told["words"] = {letter: label.text() for letter, label in window.told.items()}
+    photograph("2-chosen")
+    QTest.keyClick(window, Key.Key_Space)
+    told["played to the end"] = live(lambda: not replay.is_playing) and replay.time_s == replay.end_s
+    told["button"] = window.play.text()
+    photograph("3-end")
+    window.close()
+    (folder / "told.json").write_text(json.dumps(told))
+
+
 def resident_mib() -> float:
     """Memory that this process holds [MiB]."""
     for line in Path("/proc/self/status").read_text().splitlines():
@@ -210,6 +250,9 @@ def main() -> None:
     """Work, soak if asked to, leave."""
     kept, folder, *rest = sys.argv[1:]
     Path(folder).mkdir(parents=True, exist_ok=True)
+    if rest[:1] == ["review"]:
+        look_at(Path(folder), [Path(one) for one in rest[1:]])
+        return
     run = Path(folder) / "run"
     session = quick_passage(run, pace=1.0) if rest == ["wires"] else quick_session(Path(kept), run, pace=1.0)
     person = Person(session, Path(folder))

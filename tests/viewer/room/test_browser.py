@@ -1,17 +1,10 @@
 """The room in a browser: a scripted person in headless Chromium, who is let in by a token alone and reaches no other machine."""
 
-import importlib.util
 import json
-import os
 import re
-import shutil
-import signal
 import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -20,77 +13,19 @@ from typer.testing import CliRunner
 from meshing.errors import InputError
 from scenarios.recording import load_recording
 from tests.viewer.room.quick import replayed_digests
+from tests.viewer.room.served import Visitor, elsewhere, needs_chromium, needs_web, refusals, served, skip_without_browser
 from viewer.cli import app
 from viewer.room.opening import hands_of
-
-ROOT = Path(__file__).parents[3]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-
-needs_web = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("trame", "trame_vtk", "aiohttp")),
-    reason="the extra `web` is not installed",
-)
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None or not importlib.util.find_spec("playwright"), reason="Chromium or Playwright is not installed"
-)
-
-
-class Visitor:
-    """Somebody at the page, and whom the page spoke to."""
-
-    def __init__(self, page, folder: Path) -> None:
-        self.page, self.folder = page, folder
-        self.places: set[str] = set()
-        page.on("request", lambda request: self.places.add(request.url))
-        page.on("websocket", lambda one: self.places.add(one.url))
-
-    def number(self, name: str) -> float:
-        """The number that a place of the page shows."""
-        found = re.search(r"-?\d+\.?\d*", self.page.text_content(f"#{name}") or "")
-        assert found
-        return float(found.group())
-
-    def wait(self, is_so, timeout_s: float = 60.0) -> None:
-        """Wait until something is so."""
-        until = time.monotonic() + timeout_s
-        while not is_so():
-            assert time.monotonic() < until, self.page.inner_text("#words")
-            time.sleep(0.05)
-
-    def photograph(self, name: str) -> None:
-        """Keep a picture of the page."""
-        self.page.screenshot(path=self.folder / f"{name}.png")
 
 
 @pytest.fixture(scope="module")
 def worked(kept, tmp_path_factory):
     """What a short procedure in a browser left: its folder, and what the person saw."""
-    if CHROMIUM is None or not importlib.util.find_spec("playwright") or not importlib.util.find_spec("trame"):
-        pytest.skip("Chromium, Playwright or the extra `web` is not installed")
-    from playwright.sync_api import sync_playwright
-
+    skip_without_browser()
     folder = tmp_path_factory.mktemp("browsed")
-    command = [sys.executable, "-m", "tests.viewer.room.served", str(kept), str(folder / "run")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        environment.pop(name, None)
-    with (
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server,
-        sync_playwright() as playwright,
-    ):
-        assert server.stdout is not None
-        try:
-            address = server.stdout.readline().strip()
-            assert address.startswith("http://127.0.0.1:"), address
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            told = work(browser, address, folder)
-            browser.close()
-        finally:
-            server.send_signal(signal.SIGINT)
-        told["rest"] = server.stdout.read().split()
-    told["status"] = server.returncode
-    return folder, told
+    with served("tests.viewer.room.served", str(kept), str(folder / "run")) as room:
+        told = work(room.browser, room.address, folder)
+    return folder, {**told, "rest": room.told[-1].split(), "status": room.status}
 
 
 def work(browser, address: str, folder: Path) -> dict:
@@ -154,7 +89,7 @@ def work(browser, address: str, folder: Path) -> dict:
     frame = page.frame_locator(".end iframe")
     told["review"] = frame.locator("h1").inner_text()
     second.photograph("review")
-    told["places"] = sorted(first.places | second.places)
+    told["places"] = first.places | second.places
     return told
 
 
@@ -179,36 +114,6 @@ def touch_the_wall(visitor: Visitor) -> list[str]:
     return [*shown, page.inner_text(gauge)]
 
 
-def refusals(address: str) -> dict[str, int]:
-    """How the server answers those who are not to come in."""
-    import http.client
-
-    parts = urlsplit(address)
-    cookie = f"vesalius-{parts.port}={parts.query.removeprefix('token=')}"
-    upgrade = {
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "A" * 22 + "==",
-    }
-    asked = {
-        "nothing": ("/index.html", {}),
-        "wrong token": ("/?token=wrong", {}),
-        "token elsewhere": (f"/room.js?{parts.query}", {}),
-        "wrong cookie": ("/index.html", {"Cookie": cookie + "x"}),
-        "socket": ("/ws", upgrade),
-        "foreign socket": ("/ws", {**upgrade, "Cookie": cookie, "Origin": "http://127.0.0.1:1"}),
-        "own socket": ("/ws", {**upgrade, "Cookie": cookie, "Origin": f"http://{parts.netloc}"}),
-    }
-    answers = {}
-    for name, (path, headers) in asked.items():
-        connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=20)
-        connection.request("GET", path, headers=headers)
-        answers[name] = connection.getresponse().status
-        connection.close()
-    return answers
-
-
 @needs_web
 @needs_chromium
 def test_only_who_has_the_token_comes_in(worked):
@@ -222,9 +127,8 @@ def test_only_who_has_the_token_comes_in(worked):
 @needs_chromium
 def test_no_request_leaves_the_machine(worked):
     places = worked[1]["places"]
-    own = urlsplit(worked[1]["address"]).netloc
     assert any(one.startswith("ws://") for one in places) and any(one.endswith("room.js") for one in places)
-    assert {urlsplit(one.removeprefix("blob:")).netloc for one in places if not one.startswith("data:")} == {own}
+    assert not elsewhere(worked[1]["address"], places)
 
 
 @needs_web
@@ -285,7 +189,7 @@ def test_the_page_shows_four_slices(worked):
 
 @needs_web
 def test_a_port_that_is_taken_and_an_address_of_others_are_told():
-    from viewer.room.browser.host import check_place
+    from viewer.room.browser.door import check_place
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

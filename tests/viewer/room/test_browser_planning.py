@@ -1,9 +1,5 @@
 """The command that plans a stored case and serves its room, from the terminal to the report, by a person in headless Chromium."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,45 +8,22 @@ import pytest
 from scenarios.procedure import STENT
 from scenarios.recording import load_recording
 from scenarios.rehearsal import rerun
-from tests.viewer.room.test_browser import CHROMIUM, FLAGS, ROOT, Visitor, needs_chromium, needs_web
+from tests.viewer.room.served import Visitor, needs_chromium, needs_web, served
 
 PLANNED_S = 900_000
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), needs_web, needs_chromium]
 
 
-def served(folder: Path, words: list[str], work: Callable[[Visitor], None]) -> str:
+def worked(folder: Path, words: list[str], work: Callable[[Visitor], None]) -> str:
     """Let a person work at the page that a command serves; gives all that the command printed."""
-    from playwright.sync_api import sync_playwright
-
-    command = [sys.executable, "-m", "viewer.cli", "room", "iliac", "-o", str(folder / "run"), "--browser", *words]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        environment.pop(name, None)
-    with (
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server,
-        sync_playwright() as playwright,
-    ):
-        assert server.stdout is not None
-        told = []
-        try:
-            for line in server.stdout:
-                told.append(line)
-                if line.startswith("Open:"):
-                    break
-            address = told[-1].split()[-1]
-            assert address.startswith("http://127.0.0.1:"), "".join(told)
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.set_default_timeout(120_000)
-            page.goto(address)
-            page.wait_for_selector("#clock")
-            work(Visitor(page, folder))
-            browser.close()
-        finally:
-            server.send_signal(signal.SIGINT)
-        told.append(server.stdout.read())
-    assert server.returncode == 0, "".join(told)
-    return "".join(told)
+    with served("viewer.cli", "room", "iliac", "-o", str(folder / "run"), "--browser", *words) as room:
+        page = room.browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(120_000)
+        page.goto(room.address)
+        page.wait_for_selector("#clock")
+        work(Visitor(page, folder))
+    assert room.status == 0, "".join(room.told)
+    return "".join(room.told)
 
 
 def test_a_stent_is_opened_in_the_stored_case(tmp_path):
@@ -75,7 +48,7 @@ def test_a_stent_is_opened_in_the_stored_case(tmp_path):
         assert "iliac" in page.frame_locator(".end iframe").locator("h1").inner_text()
         visitor.photograph("review")
 
-    told = served(tmp_path, [], work)
+    told = worked(tmp_path, [], work)
     recording = load_recording(tmp_path / "run")
     assert recording.header["complete"] and max(row["command"]["balloons"][STENT] for row in recording.ticks) > 4e4
     # A balloon that was never opened leaves nothing to measure, and that is said.
@@ -111,7 +84,7 @@ def test_a_wire_is_pushed_through_the_stored_case(tmp_path):
         page.wait_for_selector(".end iframe", timeout=PLANNED_S)
         visitor.photograph("report")
 
-    told = served(tmp_path, ["--wire", "heavy duty 0.035 J"], work)
+    told = worked(tmp_path, ["--wire", "heavy duty 0.035 J"], work)
     assert "Report:" in told and (tmp_path / "run" / "report.html").is_file()
     recording = load_recording(tmp_path / "run", passage_too=True)
     assert recording.header["complete"] and recording.case.rigid

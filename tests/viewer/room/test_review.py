@@ -9,11 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from meshing.errors import InputError
+from scenarios.expert import Beside
 from tests.viewer.room.quick import quick_session
 from viewer.cli import app
 from viewer.room.bus import Bus, Event
-from viewer.room.comparing import measure_rows, sides_of
-from viewer.room.held import courses_of, hold
+from viewer.room.comparing import expert_words, measure_rows, sides_of
+from viewer.room.courses import courses_of
+from viewer.room.held import hold
+from viewer.room.replay import Replay
 from viewer.room.session import run_headless
 
 
@@ -44,8 +47,11 @@ def copy(two, tmp_path):
 
 def test_curves_are_those_of_the_hands(two):
     a, b = (courses_of(hold(folder)) for folder in two)
-    assert a.pressure[1].max() == pytest.approx(0.2, abs=1e-6) and b.pressure[1].max() == pytest.approx(0.6, abs=1e-6)
-    assert len(a.lumen[0]) == 12 and np.isfinite(a.lumen[1]).all() and a.xray_s[-1] == pytest.approx(0.5)
+    for course, highest in ((a, 0.2), (b, 0.6)):
+        assert course.line("pressure").values.max() == pytest.approx(highest, abs=1e-6)
+    lumen = a.line("lumen")
+    assert len(lumen.times) == 12 and np.isfinite(lumen.values).all() and a.xray_s[-1] == pytest.approx(0.5)
+    assert a.words_at(0.0).startswith("balloon at 0.0 atm; lumen ") and b.words_at(9.0).startswith("balloon at 0.6 atm")
 
 
 def test_a_recording_that_nobody_gauged_gets_its_curves_from_its_states(copy):
@@ -54,10 +60,10 @@ def test_a_recording_that_nobody_gauged_gets_its_curves_from_its_states(copy):
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps({**row, "senses": {}}) + "\n" for row in rows))
     found = courses_of(hold(copy))
-    at = np.searchsorted(gauged.lumen[0], found.lumen[0] - 1e-9)
-    assert len(found.lumen[0]) >= 3
-    assert np.allclose(found.lumen[1], gauged.lumen[1][at], atol=2e-3)
-    assert np.allclose(found.force[1], gauged.force[1][at], atol=1e-4)
+    for name, off in (("lumen", 2e-3), ("force", 1e-4)):
+        ours, theirs = found.line(name), gauged.line(name)
+        assert len(ours.times) >= 3
+        assert np.allclose(ours.values, theirs.values[np.searchsorted(theirs.times, ours.times - 1e-9)], atol=off)
 
 
 def test_the_page_compares_and_neither_scores_nor_recommends(two, tmp_path):
@@ -76,6 +82,35 @@ def test_measures_stand_beside_each_other_with_their_difference(two):
     rows = {name: (values, difference) for name, _, values, difference in measure_rows(sides_of([hold(one) for one in two]))}
     assert rows["procedure time"] == (["0.600", "0.600"], "0")
     assert "minimum lumen diameter before" in rows and len(rows["reference diameter"][0]) == 2
+
+
+def test_an_experts_range_stands_beside_a_measure(two, monkeypatch):
+    rows = (Beside("reference diameter", "mm", 4.0, 4.5, 5.0),)
+    monkeypatch.setattr("viewer.room.comparing.beside_expert", lambda outcome: (None, rows))
+    sides = sides_of([hold(one) for one in two])
+    assert expert_words(sides, "reference diameter") == "4.50 – 5.00\nA below, B below"
+    assert expert_words(sides, "procedure time") == ""
+
+
+def test_two_are_played_in_step_and_stepped_from_state_to_state(two):
+    replay = Replay(sides_of([hold(one) for one in two]))
+    assert [side.letter for side, _ in replay.moments()] == ["A", "B"] and not replay.moments()
+    kept = sorted({float(at) for side in replay.sides for at in side.held.frame_times})
+    replay.go_to(kept[0])
+    replay.step(forwards=True)
+    assert replay.time_s == pytest.approx(kept[1]) and all(frame.time_s <= kept[1] + 1e-9 for _, frame in replay.moments())
+    replay.go_to(0.2)
+    replay.speed = 2.0
+    replay.play_or_stop()
+    replay.go_on(0.1)
+    assert replay.time_s == pytest.approx(0.4) and replay.is_playing
+    replay.go_on(5.0)
+    assert replay.time_s == pytest.approx(0.6) and not replay.is_playing
+    replay.play_or_stop()
+    assert replay.time_s == 0.0 and replay.is_playing
+    replay.go_to(kept[2])
+    replay.step(forwards=False)
+    assert replay.time_s == pytest.approx(kept[1])
 
 
 def test_a_recording_of_another_layout_plays_and_says_so(copy):
@@ -107,7 +142,7 @@ def test_without_its_shapes_the_curves_are_left(copy, tmp_path):
     (copy / "recording" / "rest.npz").unlink()
     held = hold(copy)
     assert held.recording is None and held.number_at(0.1) is None
-    assert courses_of(held).pressure[1].max() > 0.1
+    assert courses_of(held).line("pressure").values.max() > 0.1
     page = tmp_path / "page.html"
     answer = CliRunner().invoke(app, ["review", str(copy), "-o", str(page)])
     assert answer.exit_code == 0 and "shapes cannot be shown" in page.read_text()

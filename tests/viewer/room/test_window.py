@@ -130,6 +130,24 @@ def test_wires_are_pushed_by_key_and_the_recording_replays_without_the_window(di
 
 
 @needs_qt
+@needs_x
+def test_wires_are_reviewed_in_a_window_beside_others(display, kept, tmp_path):
+    from matplotlib.image import imread
+
+    pushed = (Event(0.0, "script", "advance_fast", True), Event(0.5, "script", "bookmark", "half way"))
+    for name, until_s in (("a", 0.8), ("b", 0.5)):
+        run_headless(quick_passage(tmp_path / name, bus=Bus(pushed)), until_s=until_s)
+    told = person(display, kept, tmp_path / "seen", "review", str(tmp_path / "a"), str(tmp_path / "b"), timeout_s=240)
+    assert told["stepped"] == pytest.approx(0.2) and told["chosen"] == pytest.approx(0.5 * told["end"], abs=0.02)
+    assert told["played to the end"] and told["button"] == "Play" and told["end"] == pytest.approx(0.8)
+    assert told["words"]["A"].startswith("A  wire at ") and "balloon" not in told["words"]["B"]
+    first, last = (np.asarray(imread(tmp_path / "seen" / f"step-{name}.png"))[..., :3] for name in ("1-beginning", "3-end"))
+    for half in (slice(10, 375), slice(390, 760)):
+        assert ((first[80:600, half, 0] - first[80:600, half, 2]) > 0.15).mean() > 0.03, "the vessel is to be seen"
+        assert np.abs(last[80:600, half] - first[80:600, half]).max() > 0.3, "the wire has moved"
+
+
+@needs_qt
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="from Python 3.12 on True is never counted")
 def test_signals_do_not_lose_references_to_true():
     code = (

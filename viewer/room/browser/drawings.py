@@ -16,6 +16,7 @@ LONGEST_CURVE = 400
 """Points of a curve at most; more than that cannot be told apart on the page."""
 
 TIMELINE_WIDTH, TIMELINE_HEIGHT = 1260.0, 56.0
+MARGIN = 18.0
 QUALITY = 88
 
 
@@ -65,16 +66,23 @@ def timeline(
     xrays: Sequence[float],
     events: Sequence[tuple[float, str]],
     bookmarks: Sequence[tuple[float, str]],
+    thin: Sequence[float] = (),
+    end_s: float | None = None,
 ) -> str:
-    """Time from left to right [s]: a level as a curve, X-rays as a bar, events and bookmarks as marks."""
+    """Time from left to right [s]: a level as a curve, X-rays as a bar, events and bookmarks as marks.
+
+    thin: another level, as a thin curve to the same scale. end_s: where time ends at the right; without it, at the next five
+    seconds. With it the drawing tells a page's script which time lies where, so that one can be chosen.
+    """
     last = max([now_s, *times[-1:]])
-    end = max(5.0, 5.0 * math.ceil(last / 5.0 + 1e-9))
+    end = max(5.0, 5.0 * math.ceil(last / 5.0 + 1e-9)) if end_s is None else max(end_s, 0.1)
     base, high = TIMELINE_HEIGHT - 19.0, 15.0
 
     def at(time_s: float) -> float:
-        return 18.0 + (TIMELINE_WIDTH - 36.0) * time_s / end
+        return MARGIN + (TIMELINE_WIDTH - 2.0 * MARGIN) * time_s / end
 
-    parts = [f'<svg viewBox="0 0 {TIMELINE_WIDTH:g} {TIMELINE_HEIGHT:g}" role="img">']
+    chooses = "" if end_s is None else f' data-end="{end:g}" data-margin="{MARGIN:g}" data-width="{TIMELINE_WIDTH:g}"'
+    parts = [f'<svg viewBox="0 0 {TIMELINE_WIDTH:g} {TIMELINE_HEIGHT:g}" role="img"{chooses}>']
     parts.append(_line(at(0.0), base, at(end), base, theme.EDGE, 1.0))
     step = next((one for one in (0.5, 1, 2, 5, 10, 20, 60) if end / one <= 12), 120)
     for number in range(math.floor(end / step + 1e-6) + 1):
@@ -83,10 +91,12 @@ def timeline(
         parts.append(_text(x, base + 15, f"{number * step:g} s", theme.FAINT, 10, anchor="middle"))
     every = max(math.ceil(len(times) / LONGEST_CURVE), 1)
     top = max([*levels, LEAST_TOP])
-    points = " ".join(
-        f"{at(t):.1f},{base - (base - high) * p / top:.1f}" for t, p in list(zip(times, levels, strict=True))[::every]
-    )
-    parts.append(f'<polyline points="{points}" fill="none" stroke="{theme.ACCENT}" stroke-width="1.6"/>')
+    for curve, colour, width in ((thin, theme.FAINT, 1.0), (levels, theme.ACCENT, 1.6)):
+        points = " ".join(
+            f"{at(t):.1f},{base - (base - high) * p / top:.1f}" for t, p in list(zip(times, curve, strict=False))[::every]
+        )
+        if points:
+            parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
     for first, second in _spans(times, xrays):
         parts.append(_line(at(first), base - 1, at(second), base - 1, theme.WARN, 3.0))
     for time_s, words in events:

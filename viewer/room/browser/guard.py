@@ -18,7 +18,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-REFUSAL = "This room asks for its token. Open the address that the program printed when it started."
+REFUSAL = "This page asks for its token. Open the address that the program printed when it started."
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

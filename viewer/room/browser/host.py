@@ -1,28 +1,20 @@
 """The room's server on this machine: it draws what the desk shows, and passes on what the page's hands do."""
 
 import asyncio
-import contextlib
 import math
-import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from aiohttp import web  # pyright: ignore[reportMissingImports]
-from trame.app import get_server  # pyright: ignore[reportMissingImports]
-from trame.ui.html import DivLayout  # pyright: ignore[reportMissingImports]
-from trame.widgets.vtk import VtkRemoteView  # pyright: ignore[reportMissingImports]
 
-from meshing.errors import InputError
 from scenarios.limits import LIMITS_OF_USE
-from viewer.room import theme
 from viewer.room.actions import ACTIONS
 from viewer.room.beam_process import BeamProcess
 from viewer.room.bindings import Bindings
+from viewer.room.browser.door import PAGE, Door, check_place, run_until_interrupted
 from viewer.room.browser.drawings import dial, jpeg_of, timeline
-from viewer.room.browser.guard import Guard
 from viewer.room.desk import MODE_WORDS, Desk, Shown
 from viewer.room.gauges import Gauge, gauges_of, title_of, wall_words
 from viewer.room.hands import PUFF_ML
@@ -36,7 +28,6 @@ from viewer.slices.volumes import Volume
 from viewer.xray.carm import view_label
 from viewer.xray.stills import SIMULATED
 
-PAGE = Path(__file__).parent / "page"
 FRAME_S = 0.03
 REST_S = 0.005
 """What is left to the server between two rounds of drawing at least [s]."""
@@ -54,8 +45,6 @@ class BrowserHost:
     ----------
     desk
         What is shown and done.
-    address
-        Where the page is, with its token; once it is served.
     is_reviewed
         Whether the page of the end was asked for.
     """
@@ -68,8 +57,8 @@ class BrowserHost:
         from viewer.offscreen import quiet_vtk
 
         self.desk = Desk(session, bindings, see=self._see, beam=beam, volume=volume)
-        self.address, self.is_reviewed = "", False
-        self._session, self._guard = session, Guard()
+        self.is_reviewed = False
+        self._session = session
         self._live: Shown | None = None
         self._reference: Shown | None = None
         self._slices: dict[str, np.ndarray] = {}
@@ -79,44 +68,30 @@ class BrowserHost:
         self._plotter.disable_anti_aliasing()
         self._stage = Stage(self._plotter, self.desk.case)
         self._stylus = Stylus(self._stage, self.desk)
-        self._server: Any = get_server(f"room {id(self)}")
+        self._door = Door(f"room {id(self)}")
         self._build()
+
+    @property
+    def address(self) -> str:
+        """Where the page is, with its token; empty until it is served."""
+        return self._door.address
 
     async def serve(self, host: str, port: int, *, tell: Callable[[str], None], after: Callable[[], Path | None]) -> None:
         """Serve the page until this is cancelled; `tell` is given its address, `after` writes that of the end."""
-        # The server reads the program's own arguments, and says things of its own, unless it is told otherwise.
-        os.environ["TRAME_ARGS"], os.environ["WSLINK_READY_MSG"] = "", ""
-        self._server.controller.on_server_bind.add(self._open_door)
-        self._server.controller.on_server_ready.add(lambda **_: tell(self._be_told(host)))
-        serving = self._server.start(
-            host=host, port=port, exec_mode="coroutine", thread=True, open_browser=False, show_connection_info=False,
-            disable_logging=True, timeout=0,
-        )  # fmt: skip
         try:
-            await asyncio.gather(serving, self._draw(after))
+            await self._door.serve(host, port, tell=tell, work=self._draw(after), files={REVIEW: self._give_page})
         finally:
             self._plotter.close()
-
-    def _open_door(self, bound: Any) -> None:
-        self._guard.admit(bound.app)
-        bound.app.router.add_get(f"/{REVIEW}", self._give_page)
 
     async def _give_page(self, _: web.Request) -> web.Response:
         if self._page is None:
             raise web.HTTPNotFound
         return web.Response(text=self._page.read_text(encoding="utf-8"), content_type="text/html")
 
-    def _be_told(self, host: str) -> str:
-        shown = f"[{host}]" if ":" in host else host
-        self.address = f"http://{shown}:{self._server.port}/?token={self._guard.token}"
-        return self.address
-
     # --- the page ---------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        server, desk = self._server, self.desk
-        name = "vesalius_room"
-        server.enable_module({"serve": {name: str(PAGE)}, "scripts": [f"{name}/room.js"], "styles": [f"{name}/room.css"]})
+        server, desk = self._door.server, self.desk
         server.state.update(
             {
                 "trame__title": f"Vesalius – {desk.case.name} – {LIMITS_OF_USE}",
@@ -150,17 +125,8 @@ class BrowserHost:
             server.trigger(trigger)(getattr(self, f"_{trigger}"))
         server.controller.on_client_exited.add(self._let_go)
         self._draw_now()
-        colours = ";".join(
-            f"--{one.lower()}:{getattr(theme, one)}"
-            for one in ("GROUND", "PANEL", "RAISED", "EDGE", "INK", "FAINT", "ACCENT", "WARN", "ALARM")
-        )
-        before, after = (PAGE / "room.html").read_text(encoding="utf-8").split("<!-- view -->")
-        with DivLayout(server, style=colours) as layout:
-            self._view = VtkRemoteView(
-                self._plotter.render_window, interactive_quality=70, still_quality=92, interactive_ratio=1, still_ratio=1,
-            )  # fmt: skip
-            layout.root.children.insert(0, before)
-            layout.root.children.append(after)
+        html = (PAGE / "room.html").read_text(encoding="utf-8")
+        self._view = self._door.furnish(html, [self._plotter.render_window])[0]
 
     def _title(self, action: str) -> str:
         keys = self.desk.bindings.printed(action)
@@ -188,7 +154,7 @@ class BrowserHost:
         if verb != "slices":
             self._stage.do(verb)
         self._session.wants_stress = self._stage.shows_stress
-        self._server.state.update(self._of_switches())
+        self._door.server.state.update(self._of_switches())
         self._view.update()
 
     # --- what is seen -----------------------------------------------------------------------------------------------
@@ -201,14 +167,15 @@ class BrowserHost:
             self._draw_now()
             await asyncio.sleep(max(FRAME_S - (loop.time() - began), REST_S))
         while not self.desk.end():
-            self._show({"words": self.desk.words})
+            self._door.show({"words": self.desk.words})
             await asyncio.sleep(FRAME_S)
-        self._show({"ended": "The procedure is over, and its recording is closed. Its measures are being taken."})
+        self._door.show({"ended": "The procedure is over, and its recording is closed. Its measures are being taken."})
         await asyncio.sleep(0.2)
         # In this thread, which is the one that may draw: the page waits some seconds.
         self.is_reviewed = True
         self._page = after()
-        self._show({"ended": "The procedure is over, and its recording is closed.", "ended_page": REVIEW if self._page else ""})
+        ended = "The procedure is over, and its recording is closed."
+        self._door.show({"ended": ended, "ended_page": REVIEW if self._page else ""})
 
     def _draw_now(self) -> None:
         snapshot = self.desk.refresh()
@@ -217,13 +184,9 @@ class BrowserHost:
             what |= self._of_snapshot(snapshot)
             if self.desk.mode != "exam":
                 self._stage.show(snapshot)
-        self._show(what)
+        self._door.show(what)
         if snapshot is not None and self.address:
             self._view.update()
-
-    def _show(self, what: dict[str, Any]) -> None:
-        with self._server.state as state:
-            state.update(what)
 
     def _of_desk(self) -> dict[str, Any]:
         """What changes between ticks too."""
@@ -251,11 +214,12 @@ class BrowserHost:
         return what
 
     def _of_snapshot(self, snapshot: Snapshot) -> dict[str, Any]:
+        course: dict[str, Any] = {**self.desk.course}
         return {
             "tool": snapshot.tool,
             **self._of_indeflator(snapshot),
             "gauges": [_reading(one) for one in gauges_of(self._session, snapshot)],
-            "timeline": timeline(snapshot.time_s, events=snapshot.events, bookmarks=snapshot.bookmarks, **self.desk.course),
+            "timeline": timeline(snapshot.time_s, events=snapshot.events, bookmarks=snapshot.bookmarks, **course),
         }
 
     def _of_indeflator(self, snapshot: Snapshot) -> dict[str, Any]:
@@ -294,28 +258,7 @@ def run_browser(
     check_place(host, port)
     room = BrowserHost(session, bindings, volume=volume)
     session.start()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(room.serve(host, port, tell=tell, after=after))
+    run_until_interrupted(room.serve(host, port, tell=tell, after=after))
     room.desk.end(timeout_s=None)
     if not room.is_reviewed:
         after()
-
-
-def check_place(host: str, port: int) -> None:
-    """Make sure that something can be served there.
-
-    Raises
-    ------
-    InputError
-        If the address is none of this machine's, or the port is taken.
-    """
-    try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
-    except (OSError, OverflowError) as error:
-        raise InputError(
-            f"The room cannot be served at {host}, port {port} ({getattr(error, 'strerror', None) or error}); "
-            "choose another with --host and --port, or leave them out."
-        ) from error

@@ -164,7 +164,8 @@ class Dial(QtWidgets.QWidget):
 
 
 class Timeline(QtWidgets.QWidget):
-    """Time from left to right: a level as a curve, X-rays as a bar, events and bookmarks as marks; a click chooses a time."""
+    """Time from left to right: a level as a curve, another as a thin one to the same scale, X-rays as a bar, events and bookmarks
+    as marks; a click chooses a time."""
 
     chosen = QtCore.Signal(float)
 
@@ -173,6 +174,7 @@ class Timeline(QtWidgets.QWidget):
         self._can_choose = can_choose
         self.times: Sequence[float] = ()
         self.levels: Sequence[float] = ()
+        self.thin: Sequence[float] = ()
         self.xrays: Sequence[float] = ()
         self.events: Sequence[tuple[float, str]] = ()
         self.bookmarks: Sequence[tuple[float, str]] = ()
@@ -181,7 +183,7 @@ class Timeline(QtWidgets.QWidget):
         self.setMinimumHeight(56)
 
     def show_course(self, now_s: float, **what: Sequence) -> None:
-        """Show what there is until a time [s]: times, levels, xrays [s, running total], events, bookmarks."""
+        """Show what there is until a time [s]: times, levels, thin, xrays [s, running total], events, bookmarks."""
         self.now_s = now_s
         for name, value in what.items():
             setattr(self, name, value)
@@ -231,12 +233,13 @@ class Timeline(QtWidgets.QWidget):
 
     def _paint_curve(self, painter: QtGui.QPainter, base: float, high: float) -> None:
         top = max([*self.levels, LEAST_TOP])
-        points = [
-            QtCore.QPointF(self._x(t), base - (base - high) * p / top) for t, p in zip(self.times, self.levels, strict=False)
-        ]
-        painter.setPen(pen(theme.ACCENT, 1.6))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPolyline(points)
+        for levels, colour, width in ((self.thin, theme.FAINT, 1.0), (self.levels, theme.ACCENT, 1.6)):
+            points = [
+                QtCore.QPointF(self._x(t), base - (base - high) * p / top) for t, p in zip(self.times, levels, strict=False)
+            ]
+            painter.setPen(pen(colour, width))
+            painter.drawPolyline(points)
         painter.setPen(pen(theme.WARN, 3.0))
         before = 0.0
         for t, total in zip(self.times, self.xrays, strict=False):

@@ -8,13 +8,12 @@ from scenarios.limits import LIMITS_OF_USE
 from viewer.headline import unit
 from viewer.room import theme
 from viewer.room.bindings import Bindings
-from viewer.room.comparing import Side, measure_rows
+from viewer.room.comparing import Side, expert_words, measure_rows
 from viewer.room.desktop.painted import Timeline
 from viewer.room.desktop.panels import Panel, caption
 from viewer.room.desktop.view import View
 from viewer.room.desktop.window import FRAME_MS, application_of
-
-SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
+from viewer.room.replay import SPEEDS, Replay, course_of
 
 
 class ReviewWindow(QtWidgets.QMainWindow):
@@ -22,18 +21,14 @@ class ReviewWindow(QtWidgets.QMainWindow):
 
     Attributes
     ----------
-    time_s
-        The time that is shown [s].
-    is_playing
-        Whether it goes on by itself.
+    replay
+        The time that is shown, and whether it goes on by itself.
     """
 
     def __init__(self, sides: list[Side], bindings: Bindings) -> None:
         super().__init__()
         self.sides, self.bindings = sides, bindings
-        self.time_s, self.is_playing, self.speed = 0.0, False, 1.0
-        self.end_s = max(side.held.end_s for side in sides)
-        self._shown: dict[str, int] = {}
+        self.replay = Replay(sides)
         self.setWindowTitle(f"Vesalius – review – {LIMITS_OF_USE}")
         self._build()
         self._timer = QtCore.QTimer(self)
@@ -44,6 +39,8 @@ class ReviewWindow(QtWidgets.QMainWindow):
     def _build(self) -> None:
         self.views: dict[str, View] = {}
         self.lines: dict[str, Timeline] = {}
+        self.told: dict[str, QtWidgets.QLabel] = {}
+        self._courses = {side.letter: course_of(side) for side in self.sides}
         scenes, courses = QtWidgets.QHBoxLayout(), QtWidgets.QVBoxLayout()
         for side in self.sides:
             if side.held.recording is not None and side.held.readable:
@@ -53,7 +50,8 @@ class ReviewWindow(QtWidgets.QMainWindow):
                 scenes.addWidget(view, 1)
             line = Timeline(can_choose=True)
             line.chosen.connect(self.show_time)
-            self.lines[side.letter] = line
+            self.lines[side.letter], self.told[side.letter] = line, caption("")
+            courses.addWidget(self.told[side.letter])
             courses.addWidget(line)
         if not self.views:
             scenes.addWidget(caption("There is no shape to show; the courses of time below are what is held."), 1)
@@ -82,8 +80,7 @@ class ReviewWindow(QtWidgets.QMainWindow):
 
     def _controls(self) -> QtWidgets.QHBoxLayout:
         line = QtWidgets.QHBoxLayout()
-        names = " against ".join(f"{side.letter}: {side.held.name}" for side in self.sides)
-        title = QtWidgets.QLabel(names)
+        title = QtWidgets.QLabel(self.replay.title)
         title.setObjectName("value")
         line.addWidget(title)
         line.addStretch(1)
@@ -93,7 +90,7 @@ class ReviewWindow(QtWidgets.QMainWindow):
         for speed in SPEEDS:
             self.pace.addItem(f"{speed:g} ×", speed)
         self.pace.setCurrentIndex(SPEEDS.index(1.0))
-        self.pace.currentIndexChanged.connect(lambda number: setattr(self, "speed", SPEEDS[number]))
+        self.pace.currentIndexChanged.connect(lambda number: setattr(self.replay, "speed", SPEEDS[number]))
         self.clock = QtWidgets.QLabel("0.00 s")
         self.clock.setObjectName("huge")
         for one in (self.play, self.pace, self.clock):
@@ -103,13 +100,16 @@ class ReviewWindow(QtWidgets.QMainWindow):
     def _figures(self) -> Panel:
         panel = Panel("measures of the model, beside each other; none is a score")
         rows = measure_rows(self.sides)
-        headings = ["measure", *(side.letter for side in self.sides), *(["B − A"] if len(self.sides) == 2 else []), "unit"]
-        table = _table(headings, len(rows))
+        is_pair, has_expert = len(self.sides) == 2, any(side.expert for side in self.sides)
+        headings = ["measure", *(side.letter for side in self.sides), *(["B − A"] if is_pair else []), "unit"]
+        table = _table([*headings, *(["expert's range"] if has_expert else [])], len(rows))
         for number, (name, words, values, difference) in enumerate(rows):
-            cells = [name, *values, *([difference] if len(self.sides) == 2 else []), unit(words)]
+            cells: list[str] = [name, *values, *([difference] if is_pair else []), unit(words)]
+            last = len(cells) - 1
+            cells += [expert_words(self.sides, name)] if has_expert else []
             for column, cell in enumerate(cells):
                 item = QtWidgets.QTableWidgetItem(cell)
-                if 0 < column < len(cells) - 1:
+                if 0 < column < last:
                     item.setTextAlignment(QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter)
                 item.setToolTip(cell)
                 table.setItem(number, column, item)
@@ -156,37 +156,27 @@ class ReviewWindow(QtWidgets.QMainWindow):
 
     def show_time(self, time_s: float) -> None:
         """Show all sides at a time [s]; a side that has ended stays at its end."""
-        self.time_s = min(max(time_s, 0.0), self.end_s)
-        self.clock.setText(f"{self.time_s:.2f} s")
+        replay = self.replay
+        replay.go_to(time_s)
+        self.clock.setText(f"{replay.time_s:.2f} s")
+        self.play.setText("Stop" if replay.is_playing else "Play")
+        for side, frame in replay.moments():
+            self.views[side.letter].show_moment(frame)
         for side in self.sides:
-            view = self.views.get(side.letter)
-            number = side.held.number_at(self.time_s)
-            if view is not None and number is not None and self._shown.get(side.letter) != number:
-                self._shown[side.letter] = number
-                view.show_moment(side.held.recording.frame(number))
-            times, pressures = side.courses.pressure
-            marks = [(at, words.split(": ", 1)[-1].rstrip(".")) for at, words in side.held.events if words.startswith("Bookmark")]
-            events = [one for one in side.held.events if not one[1].startswith("Bookmark")]
+            self.told[side.letter].setText(f"{side.letter}  {replay.words_of(side)}")
             line = self.lines[side.letter]
-            line.show_course(
-                self.time_s, times=list(times), levels=list(pressures), xrays=list(side.courses.xray_s), events=events,
-                bookmarks=marks,
-            )  # fmt: skip
-            line.end_s = max(self.end_s, 0.1)
+            line.show_course(replay.time_s, **self._courses[side.letter])
+            line.end_s = max(replay.end_s, 0.1)
 
     def play_or_stop(self) -> None:
         """Let time go on, from the beginning again at the end, or stand still."""
-        self.is_playing = not self.is_playing
-        if self.is_playing and self.time_s >= self.end_s:
-            self.show_time(0.0)
-        self.play.setText("Stop" if self.is_playing else "Play")
+        self.replay.play_or_stop()
+        self.show_time(self.replay.time_s)
 
     def _go_on(self) -> None:
-        if not self.is_playing:
-            return
-        self.show_time(self.time_s + self.speed * FRAME_MS * 1e-3)
-        if self.time_s >= self.end_s:
-            self.play_or_stop()
+        if self.replay.is_playing:
+            self.replay.go_on(FRAME_MS * 1e-3)
+            self.show_time(self.replay.time_s)
 
     def _switch(self, verb: str) -> None:
         for view in self.views.values():
@@ -195,13 +185,11 @@ class ReviewWindow(QtWidgets.QMainWindow):
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         """Space plays, the arrows step from one sampled state to the next."""
         key, keys = event.key(), QtCore.Qt.Key
-        times = sorted({round(float(at), 9) for side in self.sides for at in side.held.frame_times})
         if key == keys.Key_Space:
             self.play_or_stop()
-        elif key == keys.Key_Left:
-            self.show_time(max((at for at in times if at < self.time_s - 1e-9), default=0.0))
-        elif key == keys.Key_Right:
-            self.show_time(min((at for at in times if at > self.time_s + 1e-9), default=self.end_s))
+        elif key in (keys.Key_Left, keys.Key_Right):
+            self.replay.step(forwards=key == keys.Key_Right)
+            self.show_time(self.replay.time_s)
         else:
             super().keyPressEvent(event)
 

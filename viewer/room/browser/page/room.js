@@ -68,7 +68,24 @@
     tell("wheel", slice.dataset.slice, -event.deltaY / (event.deltaMode === 1 ? 3 : 100), event.ctrlKey);
   }, { passive: false });
 
+  // Where time can be chosen, the drawing says which time lies where.
+  let chosen = null;
+
+  function choose(event) {
+    const drawing = chosen.querySelector("svg[data-end]");
+    const { end, margin, width } = drawing.dataset;
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(drawing.getScreenCTM().inverse());
+    tell("press", "time", ((at.x - margin) / (width - 2 * margin)) * end);
+  }
+
+  document.addEventListener("pointerdown", (event) => {
+    chosen = event.button === 0 ? event.target.closest(".timeline:has(svg[data-end])") : null;
+    if (chosen) choose(event);
+  });
+  document.addEventListener("pointermove", (event) => chosen && choose(event));
+
   for (const kind of ["pointerup", "pointercancel"]) {
+    document.addEventListener(kind, () => (chosen = null));
     document.addEventListener(kind, () => {
       if (!held) return;
       held.classList.remove("down");
