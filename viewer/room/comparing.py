@@ -13,6 +13,7 @@ from viewer.room.held import Courses, Held, courses_of
 COLOURS = ("#2f78b7", "#b3472f")
 CURVES = (
     ("pressure", "pressure in the balloon [atm]"),
+    ("sheath", "sheath drawn back [mm]"),
     ("lumen", "smallest lumen diameter at the lesion [mm]"),
     ("force", "all force of the stent on the wall [N]"),
 )
@@ -86,14 +87,18 @@ def write_comparison(recordings: list[Held], path: Path) -> Path:
 
 
 def draw_curves(sides: list[Side], path: Path) -> None:
-    """Draw pressure, lumen and force against time, a colour and a dash for each side."""
+    """Draw pressure, sheath, lumen and force against time where there is any, a colour and a dash for each side."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    drawing = Figure(figsize=(9.0, 7.2), dpi=140)
+    has_pressure, has_sheath = (any(np.any(getattr(side.courses, name)[1]) for side in sides) for name in ("pressure", "sheath"))
+    # What is drawn of a stent that needs no balloon is the sheath alone.
+    left_out = {"sheath"} if not has_sheath else set() if has_pressure else {"pressure"}
+    curves = [(name, words) for name, words in CURVES if name not in left_out]
+    drawing = Figure(figsize=(9.0, 2.4 * len(curves)), dpi=140)
     FigureCanvasAgg(drawing)
-    axes = drawing.subplots(3, 1, sharex=True)
-    for plot, (name, words) in zip(axes, CURVES, strict=True):
+    axes = drawing.subplots(len(curves), 1, sharex=True)
+    for plot, (name, words) in zip(axes, curves, strict=True):
         for side, colour, dash in zip(sides, COLOURS, ("-", "--"), strict=False):
             times, values = getattr(side.courses, name)
             plot.plot(times, values, dash, color=colour, linewidth=1.8, label=side.letter)

@@ -10,6 +10,7 @@ from meshing.errors import InputError
 from scenarios.limits import LIMITS_OF_USE
 from viewer.film import write_film
 from viewer.offscreen import offscreen_plotter
+from viewer.phases import opening_words
 from viewer.room import theme
 from viewer.room.held import Held
 from viewer.room.stage import Stage
@@ -69,7 +70,7 @@ def _side(held: Held, letter: str, width: int) -> Any:
                 stage.show(frame)
                 plotter.render()
                 picture = np.asarray(plotter.screenshot(None, return_img=True))[..., :3]
-                words = f"{frame.phase}, {frame.time_s:.2f} s, balloon at {frame.balloon_pressure_atm:.1f} atm"
+                words = f"{frame.phase}, {frame.time_s:.2f} s, {opening_words(frame)}"
                 drawn = _written_upon(picture, f"{letter}: {held.name} ({held.folder.name})", words)
 
 

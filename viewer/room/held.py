@@ -79,12 +79,15 @@ class Held:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Courses:
-    """Figures against time, each with its own times [s]: pressure [atm], lumen's smallest diameter at the lesion [mm], force [N].
+    """Figures against time, each with its own times [s]: pressure [atm], sheath's way back [mm], lumen's smallest diameter at the
+    lesion [mm], force [N].
 
-    `xray_s` are running totals at the times of the pressure [s]; empty where none were counted.
+    The sheath's are empty where there is none. `xray_s` are running totals at the times of the pressure [s]; empty where none
+    were counted.
     """
 
     pressure: tuple[np.ndarray, np.ndarray]
+    sheath: tuple[np.ndarray, np.ndarray]
     lumen: tuple[np.ndarray, np.ndarray]
     force: tuple[np.ndarray, np.ndarray]
     xray_s: np.ndarray
@@ -131,13 +134,15 @@ def hold(folder: Path) -> Held:
 def courses_of(held: Held) -> Courses:
     """The figures against time: as they were gauged tick by tick, or from the sampled states where nobody gauged them."""
     times = np.array([float(row["time_s"]) for row in held.rows])
-    pressure = np.array([max(_balloons(row).values(), default=0.0) / ATMOSPHERE for row in held.rows])
+    pressure = times, np.array([max(_asked(row, "balloons").values(), default=0.0) / ATMOSPHERE for row in held.rows])
+    drawn = [(at, 1e3 * max(ways.values())) for at, row in zip(times, held.rows, strict=True) if (ways := _asked(row, "sheaths"))]
+    sheath = (np.array([at for at, _ in drawn]), np.array([way for _, way in drawn]))
     senses = [row.get("senses") or {} for row in held.rows]
     xray = np.array([one.get("xray_time_s", math.nan) for one in senses])
     if any("lumen_mm" in one for one in senses):
         lumen = np.array([math.nan if one.get("lumen_mm") is None else float(one["lumen_mm"]) for one in senses])
         force = np.array([float(one.get("whole_force_n", math.nan)) for one in senses])
-        return Courses((times, pressure), (times, lumen), (times, force), xray[np.isfinite(xray)])
+        return Courses(pressure, sheath, (times, lumen), (times, force), xray[np.isfinite(xray)])
     widths, forces = [], []
     if held.readable:
         recording = held.recording
@@ -147,7 +152,7 @@ def courses_of(held: Held) -> Courses:
             widths.append(gauge.diameter_mm((recording.body.vertices + arrays["displacement"]) * 1e3))
             forces.append(float(arrays["contact_force"].sum()))
     at = held.frame_times
-    return Courses((times, pressure), (at, np.array(widths)), (at, np.array(forces)), np.zeros(0))
+    return Courses(pressure, sheath, (at, np.array(widths)), (at, np.array(forces)), np.zeros(0))
 
 
 def _header(path: Path, missing: list[str]) -> dict[str, Any]:
@@ -179,7 +184,8 @@ def _rows(path: Path, missing: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _balloons(row: dict[str, Any]) -> dict[str, float]:
+def _asked(row: dict[str, Any], what: str) -> dict[str, float]:
+    """What a tick asked of balloons or sheaths, by name."""
     command = row.get("command")
-    balloons = command.get("balloons") if isinstance(command, dict) else None
-    return {name: float(value) for name, value in balloons.items()} if isinstance(balloons, dict) else {}
+    asked = command.get(what) if isinstance(command, dict) else None
+    return {name: float(value) for name, value in asked.items()} if isinstance(asked, dict) else {}

@@ -46,7 +46,7 @@ class Request:
 
     Attributes
     ----------
-    vertices, device, balloon_radius
+    vertices, device, balloon_radius, sheath_mm
         As in a snapshot [mm].
     time_s
         Simulated time, by which contrast agent has flowed [s].
@@ -72,6 +72,7 @@ class Request:
     mode: Mode = "live"
     moving: bool = False
     is_kept: bool = False
+    sheath_mm: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

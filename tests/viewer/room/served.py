@@ -1,4 +1,4 @@
-"""The small case served to a browser, in a process of its own: python -m tests.viewer.room.served KEPT FOLDER.
+"""The small case served to a browser, in a process of its own: python -m tests.viewer.room.served KEPT FOLDER [sheath].
 
 Prints the page's address, and "over" when the room has closed and its recording lies in FOLDER.
 """
@@ -6,7 +6,7 @@ Prints the page's address, and "over" when the room has closed and its recording
 import sys
 from pathlib import Path
 
-from tests.viewer.room.quick import quick_session
+from tests.viewer.room.quick import quick_session, quick_sheath
 from viewer.room.bindings import read_bindings
 from viewer.room.browser.host import run_browser
 from viewer.room.comparing import write_comparison
@@ -15,8 +15,8 @@ from viewer.room.held import hold
 
 def main() -> None:
     """Serve until interrupted."""
-    kept, folder = (Path(one) for one in sys.argv[1:])
-    session = quick_session(kept, folder, pace=1.0)
+    kept, folder = (Path(one) for one in sys.argv[1:3])
+    session = (quick_sheath if sys.argv[3:] == ["sheath"] else quick_session)(kept, folder, pace=1.0)
 
     def after() -> Path:
         print("over", flush=True)

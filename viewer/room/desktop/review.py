@@ -164,12 +164,12 @@ class ReviewWindow(QtWidgets.QMainWindow):
             if view is not None and number is not None and self._shown.get(side.letter) != number:
                 self._shown[side.letter] = number
                 view.show_moment(side.held.recording.frame(number))
-            times, pressures = side.courses.pressure
+            times, levels = side.courses.force if len(side.courses.sheath[0]) else side.courses.pressure
             marks = [(at, words.split(": ", 1)[-1].rstrip(".")) for at, words in side.held.events if words.startswith("Bookmark")]
             events = [one for one in side.held.events if not one[1].startswith("Bookmark")]
             line = self.lines[side.letter]
             line.show_course(
-                self.time_s, times=list(times), levels=list(pressures), xrays=list(side.courses.xray_s), events=events,
+                self.time_s, times=list(times), levels=list(levels), xrays=list(side.courses.xray_s), events=events,
                 bookmarks=marks,
             )  # fmt: skip
             line.end_s = max(self.end_s, 0.1)
