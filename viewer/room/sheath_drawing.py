@@ -11,8 +11,11 @@ from viewer.room.withdrawal import Drawn
 WIDTH, HEIGHT = 200.0, 60.0
 """The box that the lines lie in."""
 
-HAND_MM, FLARE_MM = 9.0, 4.0
-"""So much is shown between the hand's end and the stent, and on so much the stent opens out of the sheath."""
+HAND_MM = 9.0
+"""So much is shown between the hand's end and the stent."""
+
+FLARE_MM, FREE_BY_MM = 4.0, 1.0
+"""On so much of its length the stent opens out of the sheath, and on so much when the sheath is all the way back."""
 
 TEETH = 30
 FILLED = 0.25
@@ -42,7 +45,9 @@ def lines_of(sheath: Drawn) -> tuple[Line, ...]:
 
     middle, end_mm = 0.5 * HEIGHT, sheath.stent_mm + sheath.beyond_mm - sheath.drawn_mm
     stations = np.linspace(0.0, sheath.stent_mm, TEETH + 1)
-    share = np.clip((stations - end_mm) / FLARE_MM, 0.0, 1.0)
+    # The last ring opens when it is free, and has no way to flare on.
+    flare_mm = min(FLARE_MM, FREE_BY_MM + sheath.whole_mm - sheath.drawn_mm)
+    share = np.clip((stations - end_mm) / flare_mm, 0.0, 1.0)
     height = CLOSED + (OPEN - CLOSED) * share * share * (3.0 - 2.0 * share)
     side = np.where(np.arange(TEETH + 1) % 2, 1.0, -1.0)
     stent = tuple((at(x), middle + s * h) for x, s, h in zip(stations.tolist(), side.tolist(), height.tolist(), strict=True))

@@ -100,10 +100,8 @@ class SheathPage(Page):
         self._grid.setSpacing(5)
         self.box.addLayout(self._grid)
         self.box.addStretch(1)
-        self.row(
-            self.button("Slowly", "pull_back_slow"), self.button("Draw back", "pull_back"), self.button("Fast", "pull_back_fast")
-        )
-        self.row(self.button("Push forward", "advance"))
+        self.row(self.button("Draw back", "pull_back"), self.button("Push forward", "advance"))
+        self.row(self.button("Back slowly", "pull_back_slow"), self.button("Back fast", "pull_back_fast"))
         self._readings: dict[str, Reading] = {}
 
     def show_snapshot(self, snapshot: Any, _: Any) -> None:
