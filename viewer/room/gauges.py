@@ -75,7 +75,7 @@ def sheath_gauges(sheath: Drawn) -> tuple[Gauge, ...]:
         Gauge("drawn-back", "drawn back", sheath.drawn_mm, "mm", 1),
         Gauge("of-way", f"of its way, {sheath.whole_mm:.0f} mm", 100.0 * sheath.drawn_mm / sheath.whole_mm, "%", 0),
         Gauge("stent-out", "of the stent out", sheath.out_mm, "mm", 1),
-        Gauge("of-stent", f"of its length, {sheath.stent_mm:.0f} mm", 100.0 * sheath.out_mm / sheath.stent_mm, "%", 0),
+        Gauge("of-stent", f"of its {sheath.stent_mm:.0f} mm", 100.0 * sheath.out_mm / sheath.stent_mm, "%", 0),
         Gauge("speed", "speed", sheath.speed_mm_s, "mm/s", 1),
     )
 
