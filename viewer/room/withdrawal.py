@@ -95,10 +95,12 @@ class Withdrawal:
         self.free_s = round(self.free_s + dt, 9) if was_free else 0.0
         if self.is_leaving and not was_leaving:
             tell(f"The stent begins to leave its sheath at {time_s + dt:.2f} s; from now on the sheath only goes back.")
-        if self.is_free and not was_free:
+        has_come_free = self.is_free and not was_free
+        if has_come_free:
             tell(f"The stent was released at {time_s + dt:.2f} s; its sheath was drawn back by {self.whole_mm:.1f} mm.")
-        end = "forward" if wanted < least - 1e-9 else "back" if was_free and rate > 0.0 else ""
-        if end and end != self._at_end:
+        end = "forward" if wanted < least - 1e-9 else "back" if self.is_free and rate > 0.0 else ""
+        # A hand that goes on drawing once the stent is free has been told so.
+        if end and end != self._at_end and not has_come_free:
             tell(self._why_not(end))
         self._at_end = end
         return self.drawn_mm != before

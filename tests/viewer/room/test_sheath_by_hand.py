@@ -118,9 +118,9 @@ def test_once_the_stent_begins_to_leave_it_the_sheath_only_goes_back_and_says_so
     assert sheath_of(hands).speed_mm_s == 0.0
     command, told = held(hands, "pull_back_fast", 12, start=11)
     assert drawn_mm(command) == pytest.approx(WHOLE_MM) and sheath_of(hands).out_mm == DESIGN.length_mm
-    assert told == [
-        f"The stent was released at 0.90 s; its sheath was drawn back by {WHOLE_MM:.1f} mm.", "The sheath is all the way back.",
-    ]  # fmt: skip
+    assert told == [f"The stent was released at 0.90 s; its sheath was drawn back by {WHOLE_MM:.1f} mm."]
+    held(hands, "xray", 1, start=23)
+    assert held(hands, "pull_back", 3, start=24)[1] == ["The sheath is all the way back."]
 
 
 def test_both_ways_at_once_hold_it(case):
