@@ -59,7 +59,7 @@ def gauges_of(session: Any, snapshot: Any) -> tuple[Gauge, ...]:
     if snapshot.sheath is not None:
         out_mm = snapshot.sheath.out_mm
         outward = snapshot.whole_force_n / out_mm if out_mm else math.nan
-        pressing = (Gauge("outward-force", "outward force, over the stent that is out", outward, "N/mm", 3),)
+        pressing = (Gauge("outward-force", "outward force over what is out", outward, "N/mm", 3),)
     return (
         Gauge("lumen", "smallest lumen diameter at the lesion", snapshot.lumen_mm, "mm", 2),
         Gauge("stenosis", "diameter stenosis", share, "%", 0),

@@ -184,7 +184,9 @@ class Person:
         self.hold(Key.Key_Down, 7, shift)
         self.told["picture"] = self.wait(lambda: window.live._image is not None, 60)
         self.pass_ticks(2)
-        self.told["half"] = dataclasses.asdict(session.latest.sheath)
+        sheath = session.latest.sheath
+        assert sheath is not None
+        self.told["half"] = dataclasses.asdict(sheath)
         self.photograph("2-half")
         self.hold(Key.Key_Up, 2)
         self.told["forward"] = [words for _, words in session.latest.events]
