@@ -93,7 +93,7 @@ class SheathPage(Page):
     """A sheath: how far it is drawn back, how much of the stent is out, and how fast it goes."""
 
     def __init__(self, bindings: Bindings) -> None:
-        super().__init__("sheath, by hand; Shift: fast, Ctrl: slowly", bindings)
+        super().__init__("sheath; Shift: fast, Ctrl: slowly", bindings)
         self.picture = SheathPicture()
         self.box.addWidget(self.picture)
         self._grid = QtWidgets.QGridLayout()
