@@ -17,6 +17,9 @@ from sim.command import Command
 RELEASE_S = 3.0
 """Time in which a sheath is drawn back evenly where no other is asked for [s]; simulated time, chosen."""
 
+HOLD_S = 0.4
+"""For how long a balloon is held, and a stent counts as just released [s]; simulated time, chosen."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Keyframe:
@@ -246,7 +249,7 @@ def steps_in_turn(
     blood_pressure_pa: float,
     settle_s: float = 0.2,
     inflate_s: float = 3.0,
-    hold_s: float = 0.4,
+    hold_s: float = HOLD_S,
     deflate_s: float = 0.8,
     rest_s: float = 0.4,
 ) -> Procedure:

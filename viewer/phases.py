@@ -24,3 +24,10 @@ def kept_frames(recording: Any) -> dict[str, Any]:
             f"The recording in {recording.folder} holds no state before, inflated or after; it stopped too early to show."
         )
     return frames
+
+
+def opening_words(frame: Any) -> str:
+    """Say of a sampled state what opens the stent: the pressure in its balloon, or how far its sheath has been drawn back."""
+    if frame.sheath_mm is not None:
+        return f"sheath drawn back by {frame.sheath_mm:.1f} mm"
+    return f"balloon at {frame.balloon_pressure_atm:.1f} atm"

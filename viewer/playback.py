@@ -7,6 +7,7 @@ import numpy as np
 from meshing.errors import InputError
 from scenarios.limits import LIMITS_OF_USE
 from viewer import palette
+from viewer.phases import opening_words
 from viewer.scene import COLOURS, Scene
 
 BAR_TITLES = {"stress": "stress [kPa]", "diameter": "diameter [mm]"}
@@ -33,10 +34,7 @@ class Playback:
         self.number = number
         frame = self.recording.frame(number)
         self.scene.set_frame(frame)
-        opening = f"balloon at {frame.balloon_pressure_atm:.1f} atm"
-        if frame.sheath_mm is not None:
-            opening = f"sheath drawn back by {frame.sheath_mm:.1f} mm"
-        words = f"{self.recording.case.name}\n{frame.phase}, {frame.time_s:.3f} s, {opening}"
+        words = f"{self.recording.case.name}\n{frame.phase}, {frame.time_s:.3f} s, {opening_words(frame)}"
         self.plotter.add_text(words, position=(0.02, 0.93), viewport=True, font_size=11, color=palette.INK, name="state")
         if not self._placed:
             self.scene.look_into()

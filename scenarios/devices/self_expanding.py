@@ -23,10 +23,12 @@ from scenarios.devices.lattice import (
     rods_of,
     tributary,
 )
+from sim.balloon import nearest_on
 from sim.device import DeviceBody, Sheath
 from sim.rods.network import Pose, RodNetwork
 from sim.rods.rotations import from_matrices, inverse, quaternion_product, to_vectors
 from sim.rods.statics import Effort, NotAtRest, task_for
+from sim.solvers.device_parts import SHEATH_RAMP
 from sim.solvers.enclosed import Squeezed, squeezed
 
 SHEATH = "sheath"
@@ -211,6 +213,18 @@ class Sheathed:
     pose: Pose
     history: np.ndarray
     axis_mm: np.ndarray
+
+    @property
+    def beyond_mm(self) -> float:
+        """How far the sheath reaches beyond the stent's distal end at first [mm]."""
+        axis = 1e-3 * self.axis_mm
+        length = float(np.linalg.norm(np.diff(axis, axis=0), axis=1).sum())
+        return 1e3 * (length - float(nearest_on(axis, self.pose.position)[2].max()))
+
+    @property
+    def holds_all_until_mm(self) -> float:
+        """How far it can be drawn back and still hold all of the stent as at first [mm]: its last piece holds less."""
+        return max(self.beyond_mm - 1e3 * SHEATH_RAMP, 0.0)
 
     def reaching(self, drawn_mm: float) -> np.ndarray:
         """Points of the sheath's axis from the hand to its end when it has been drawn back so far [mm], shape (k, 3) [mm]."""

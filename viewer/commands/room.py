@@ -89,8 +89,8 @@ def room(
 ) -> None:
     """Do the procedure by hand, in a window or a browser.
 
-    X-rays while Space is held, I and K turn the indeflator, P lets time go on: docs/room.md has all keys. What was done is
-    recorded as it goes; measures and a report are written when the window closes.
+    X-rays while Space is held, I and K turn the indeflator, Down draws a self-expanding stent's sheath back, P lets time go on:
+    docs/room.md has all keys. What was done is recorded as it goes; measures and a report are written when the window closes.
 
     Needs the extra [cyan]gui[/] (pip install 'vesalius[gui]') and a display, or with --browser the extra [cyan]web[/].
 
@@ -101,6 +101,8 @@ def room(
       [cyan]vesalius room patient_seg.nii.gz --label aorta --device "balloon-expandable 8x30" -o mine[/]
 
       [cyan]vesalius room iliac -o mine --browser[/]
+
+      [cyan]vesalius room iliac -o mine --device "self-expanding 9x30" --postdilate "non-compliant balloon 8x20"[/]
 
       [cyan]vesalius room iliac -o mine --wire "heavy duty 0.035 J"[/]
     """
@@ -117,8 +119,8 @@ def room(
             raise InputError(f"With --wire no stent is opened, so --{asked[0].removesuffix('_mm')} has no meaning; leave it out.")
         choices |= {"wires": wire, "access": access.value, "rigid": not soft_wall}
     else:
-        if device and find(device).is_self_expanding:
-            raise InputError(f"The room has no sheath to draw back, which {device} needs; use `vesalius rehearse {source}`.")
+        if device is not None:
+            find(device)
         choices |= stent
     place = (host, port) if browser else None
     _do_by_hand(source, output, choices, bindings=bindings, backend=backend, overwrite=overwrite, place=place, image=image)

@@ -26,15 +26,15 @@ ACTIONS = {
         *(
             Action(f"{verb}{how}", f"{words}{much}, while held", "hands", True)
             for verb, words in (
-                ("advance", "push the wire in"),
-                ("pull_back", "pull the wire back"),
+                ("advance", "push the wire in, or the sheath forward"),
+                ("pull_back", "pull the wire or the sheath back"),
                 ("turn_left", "turn the wire to the left"),
                 ("turn_right", "turn the wire to the right"),
             )
             for how, much in (("", ""), ("_fast", " fast"), ("_slow", " slowly"))
         ),
-        Action("next_device", "take the next balloon or wire in hand", "hands"),
-        *(Action(f"device_{number}", f"take balloon or wire {number} in hand", "hands") for number in range(1, 10)),
+        Action("next_device", "take what comes next on the tray in hand", "hands"),
+        *(Action(f"device_{number}", f"take number {number} on the tray in hand", "hands") for number in range(1, 10)),
         Action("xray", "X-rays, while held", "hands", True),
         Action("cine", "X-rays that are kept as a cine run, while held", "hands", True),
         Action("inject", "inject contrast agent, while held", "hands", True),

@@ -34,6 +34,7 @@ class Figure:
 
 FIGURES = {
     "pressure": Figure("pressure in the balloon", "atm", 1, "{of} at {value}"),
+    "sheath": Figure("sheath drawn back", "mm", 1, "{of} drawn back by {value}"),
     "lumen": Figure("smallest lumen diameter at the lesion", "mm", 2, "{of} {value}"),
     "force": Figure("all force of the stent on the wall", "N", 2),
     "tip": Figure("foremost point along the way", "mm", 1, "{of} at {value}"),
@@ -44,6 +45,7 @@ FIGURES = {
 
 LEVELS = {
     "pressure": "pressure in the balloon",
+    "force": "all force of the stent on the wall",
     "wall force": "force of the wires on the wall",
     "tip force": "that of their distal 10 mm",
 }
@@ -73,9 +75,10 @@ class Courses:
     Attributes
     ----------
     lines
-        Of a stent its balloon's pressure, the lumen and the force; of a passage four for each wire.
+        Of a stent its balloon's pressure or its sheath's way back, or both, the lumen and the force; of a passage four for each
+        wire.
     levels
-        Those of `LEVELS` that there are.
+        Those of `LEVELS` that there are, but for a stent's force where it was not in a sheath, and the pressure where it was.
     times, xray_s
         When the ticks ended, and running totals of X-ray time at these times, nought where none was counted [s], shape (n,).
     """
@@ -135,12 +138,12 @@ def courses_of(held: Held) -> Courses:
 
 
 def _of_stent(held: Held, times: np.ndarray) -> tuple[Line, ...]:
-    pressure = Line("pressure", "balloon", times, np.array([_pressure_atm(row) for row in held.rows]))
+    opening = _of_opening(held, times)
     senses = [_senses(row) for row in held.rows]
     if any("lumen_mm" in one for one in senses):
         lumen = Line("lumen", "lumen", times, np.array([_number(one.get("lumen_mm")) for one in senses]))
         force = Line("force", "stent", times, np.array([_number(one.get("whole_force_n")) for one in senses]))
-        return pressure, lumen, force
+        return *opening, lumen, force
     widths, forces = [], []
     if held.readable:
         recording = held.recording
@@ -150,7 +153,17 @@ def _of_stent(held: Held, times: np.ndarray) -> tuple[Line, ...]:
             widths.append(gauge.diameter_mm((recording.body.vertices + arrays["displacement"]) * 1e3))
             forces.append(float(arrays["contact_force"].sum()))
     at = held.frame_times
-    return pressure, Line("lumen", "lumen", at, np.array(widths)), Line("force", "stent", at, np.array(forces))
+    return *opening, Line("lumen", "lumen", at, np.array(widths)), Line("force", "stent", at, np.array(forces))
+
+
+def _of_opening(held: Held, times: np.ndarray) -> tuple[Line, ...]:
+    """The balloon's pressure; of a stent from a sheath the sheath's way back, and the pressure of a balloon that followed."""
+    pressure = Line("pressure", "balloon", times, np.array([_pressure_atm(row) for row in held.rows]))
+    drawn = [(at, max(ways.values())) for at, row in zip(times, held.rows, strict=True) if (ways := _of_command(row, "sheaths"))]
+    if not drawn:
+        return (pressure,)
+    sheath = Line("sheath", "sheath", np.array([at for at, _ in drawn]), np.array([1e3 * _number(way) for _, way in drawn]))
+    return (sheath, pressure) if pressure.values.any() else (sheath,)
 
 
 def _of_wires(held: Held, times: np.ndarray) -> tuple[Line, ...]:
@@ -165,8 +178,8 @@ def _of_wires(held: Held, times: np.ndarray) -> tuple[Line, ...]:
 
 
 def _levels(lines: Sequence[Line]) -> tuple[Line, ...]:
-    summed = []
-    for figure in LEVELS:
+    summed, hidden = [], "pressure" if any(one.figure == "sheath" for one in lines) else "force"
+    for figure in (one for one in LEVELS if one != hidden):
         found = [one for one in lines if one.figure == figure]
         if found:
             of = found[0].of if len(found) == 1 else "wires"

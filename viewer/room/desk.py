@@ -400,7 +400,7 @@ class Desk:
         request = Request(
             snapshot.vertices, snapshot.device, snapshot.balloon_radius, snapshot.time_s, snapshot.injections,
             *self.carm_deg, mode=mode, moving=bool(self._down & set(TURNS)),
-            is_kept="cine" in self._down,
+            is_kept="cine" in self._down, sheath_mm=snapshot.sheath_mm,
         )  # fmt: skip
         if self.beam.ask(request):
             self._asked_at, self._asked_deg = now, self.carm_deg
@@ -417,4 +417,5 @@ def what_lies_ahead(session: Session) -> str:
     words = f"The lumen is {width:.2f} mm wide at its narrowest, {gauge.station_mm:.1f} mm along the centreline"
     if gauge.reference_mm:
         words += f", where {gauge.reference_mm:.2f} mm would be healthy"
-    return f"{words}; {case.device.name} lies at {case.station_mm:.1f} mm."
+    place = "lies" if case.sheathed is None else "lies in its sheath"
+    return f"{words}; {case.device.name} {place} at {case.station_mm:.1f} mm."

@@ -6,6 +6,7 @@ from typing import Any
 
 from viewer.room.inflating import Inflating
 from viewer.room.pushing import Pushing
+from viewer.room.withdrawal import Drawn
 
 RIGID_WALL = "rigid wall: it cannot yield, and forces are larger"
 SOFT_WALL = "soft wall: it yields"
@@ -56,15 +57,36 @@ def gauges_of(session: Any, snapshot: Any) -> tuple[Gauge, ...]:
         )
     reference = session.gauge.reference_mm
     share = 100.0 * (1.0 - snapshot.lumen_mm / reference) if reference else math.nan
+    pressing = ()
+    if snapshot.sheath is not None:
+        out_mm = snapshot.sheath.out_mm
+        outward = snapshot.whole_force_n / out_mm if out_mm else math.nan
+        pressing = (Gauge("outward-force", "outward force over what is out", outward, "N/mm", 3),)
     return (
         Gauge("lumen", "smallest lumen diameter at the lesion", snapshot.lumen_mm, "mm", 2),
         Gauge("stenosis", "diameter stenosis", share, "%", 0),
         Gauge("largest-force", "largest force of a strut's point", 1e3 * snapshot.largest_force_n, "mN", 1),
         Gauge("whole-force", "all force on the wall", snapshot.whole_force_n, "N", 2),
         probe,
+        *pressing,
+    )
+
+
+def sheath_gauges(sheath: Drawn) -> tuple[Gauge, ...]:
+    """What the tray tells of a sheath."""
+    return (
+        Gauge("drawn-back", "drawn back", sheath.drawn_mm, "mm", 1),
+        Gauge("of-way", f"of its way, {sheath.whole_mm:.0f} mm", 100.0 * sheath.drawn_mm / sheath.whole_mm, "%", 0),
+        Gauge("stent-out", "of the stent out", sheath.out_mm, "mm", 1),
+        Gauge("of-stent", f"of its {sheath.stent_mm:.0f} mm", 100.0 * sheath.out_mm / sheath.stent_mm, "%", 0),
+        Gauge("speed", "speed", sheath.speed_mm_s, "mm/s", 1),
     )
 
 
 def level_of(snapshot: Any) -> float:
-    """What the course of time shows as a curve: the highest pressure in a balloon [atm], or the wires' force on the wall [N]."""
+    """What the course of time shows as a curve: the highest pressure in a balloon [atm], of a stent that was in a sheath, or of
+    wires, the force on the wall [N].
+    """
+    if snapshot.sheath is not None:
+        return snapshot.whole_force_n
     return max(snapshot.pressure_atm.values(), default=snapshot.whole_force_n)

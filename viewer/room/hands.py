@@ -8,9 +8,9 @@ from scenarios.passage.passage import Passage
 from sim.command import Command
 from viewer.room.actions import ACTIONS
 from viewer.room.bus import Event
-from viewer.room.inflating import Inflating
+from viewer.room.inflating import VERBS, Inflating
 from viewer.room.probing import NAME, Probing
-from viewer.room.pushing import Pushing
+from viewer.room.pushing import WAYS, Pushing
 
 CONTRAST_ML_S = 4.0
 """How fast a hand injects [mL/s]; usual, from memory, unverified."""
@@ -26,8 +26,8 @@ class Injection:
     volume_ml: float
 
 
-FOREIGN = {verb: work.absent for work in (Inflating, Pushing) for verb in work.verbs}
-"""What is told where a thing is done for which the tray holds nothing."""
+WITH_DEVICES = VERBS | set(WAYS)
+"""What is done with what the tray holds, if that can be."""
 
 
 class Hands:
@@ -38,7 +38,7 @@ class Hands:
     Attributes
     ----------
     work
-        What is done to the devices: balloons inflated, or wires pushed.
+        What is done to the devices: balloons inflated and a sheath drawn back, or wires pushed.
     probing
         What is done to the wall.
     """
@@ -73,9 +73,10 @@ class Hands:
         if action is None and event.verb not in ("carm", "touch"):
             raise InputError(f"There is nothing called {event.verb!r} to do in the room; there is: {', '.join(ACTIONS)}.")
         time_s = event.time_s or 0.0
-        if event.verb in FOREIGN and event.verb not in self.work.verbs:
-            if event.value and FOREIGN[event.verb] not in self._told:
-                self._told.append(FOREIGN[event.verb])
+        why_not = self.work.refusal(event.verb) if event.verb in WITH_DEVICES and event.value else ""
+        if why_not:
+            if why_not not in self._told:
+                self._told.append(why_not)
         elif action is not None and action.is_held:
             (self._down.add if event.value else self._down.discard)(event.verb)
             if event.value:
@@ -86,7 +87,7 @@ class Hands:
         elif event.verb == "carm":
             lao, cra = event.value
             self.carm_deg = (float(lao), float(cra))
-        elif event.verb in self.work.verbs:
+        elif event.verb in WITH_DEVICES:
             self.work.take(event.verb)
         elif event.verb == "puff":
             self._puff_left_ml += PUFF_ML

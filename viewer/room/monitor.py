@@ -46,7 +46,7 @@ class Request:
 
     Attributes
     ----------
-    vertices, device, balloon_radius
+    vertices, device, balloon_radius, sheath_mm
         As in a snapshot [mm].
     time_s
         Simulated time, by which contrast agent has flowed [s].

@@ -78,20 +78,8 @@ class MovingBalloon:
     """A body of revolution about a fixed axis (q, 3) [mm]."""
 
     def __init__(self, axis: np.ndarray, *, sides: int = 28) -> None:
-        import pyvista
-
-        from viewer.shapes import carried_frames
-
         self._axis = np.asarray(axis, float)
-        across, over = carried_frames(self._axis)
-        angle = (np.arange(sides) * 2 * np.pi / sides)[None, :, None]
-        self._out = np.cos(angle) * across[:, None] + np.sin(angle) * over[:, None]
-        number = np.arange(len(self._axis) * sides).reshape(len(self._axis), sides)
-        beside = np.roll(number, -1, axis=1)
-        quads = np.stack([number[:-1], beside[:-1], beside[1:], number[1:]], axis=-1).reshape(-1, 4)
-        self.mesh: Any = pyvista.PolyData.from_regular_faces(np.zeros((number.size, 3), np.float32), quads)
-        self.mesh.point_data["Normals"] = np.zeros((number.size, 3), np.float32)
-        self.mesh.point_data.active_normals_name = "Normals"
+        self._out, self.mesh = _rings_about(self._axis, sides)
 
     def move(self, radius: np.ndarray) -> bool:
         """Take a new radius at each point of the axis, shape (q,) [mm]; whether there is any balloon."""
@@ -100,6 +88,44 @@ class MovingBalloon:
         points = self._axis[:, None] + np.asarray(radius, float)[:, None, None] * self._out
         write(self.mesh, points.reshape(-1, 3), self._out.reshape(-1, 3))
         return True
+
+
+class MovingSheath:
+    """A tube about a fixed axis (q, 3) [mm], from the hand to an end that is drawn back."""
+
+    def __init__(self, axis: np.ndarray, *, radius_mm: float, sides: int = 28) -> None:
+        self._axis, self._radius = np.asarray(axis, float), radius_mm
+        self._station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self._axis, axis=0), axis=1))])
+        self._out, self.mesh = _rings_about(self._axis, sides)
+
+    def move(self, drawn_mm: float) -> bool:
+        """Let it end so far behind the axis' end [mm]; whether anything of it is left."""
+        end = float(self._station[-1]) - drawn_mm
+        if end <= 0.0:
+            return False
+        # Rings beyond the end lie upon the one at the end, where they show nothing.
+        centre = np.column_stack([np.interp(np.minimum(self._station, end), self._station, column) for column in self._axis.T])
+        out = self._out[np.minimum(np.arange(len(self._axis)), int(np.searchsorted(self._station, end)))]
+        write(self.mesh, (centre[:, None] + self._radius * out).reshape(-1, 3), out.reshape(-1, 3))
+        return True
+
+
+def _rings_about(axis: np.ndarray, sides: int) -> tuple[np.ndarray, Any]:
+    """Directions away from an axis (q, 3), shape (q, sides, 3), and a `pyvista.PolyData` of rings along it, still of no size."""
+    import pyvista
+
+    from viewer.shapes import carried_frames
+
+    across, over = carried_frames(axis)
+    angle = (np.arange(sides) * 2 * np.pi / sides)[None, :, None]
+    out = np.cos(angle) * across[:, None] + np.sin(angle) * over[:, None]
+    number = np.arange(len(axis) * sides).reshape(len(axis), sides)
+    beside = np.roll(number, -1, axis=1)
+    quads = np.stack([number[:-1], beside[:-1], beside[1:], number[1:]], axis=-1).reshape(-1, 4)
+    mesh: Any = pyvista.PolyData.from_regular_faces(np.zeros((number.size, 3), np.float32), quads)
+    mesh.point_data["Normals"] = np.zeros((number.size, 3), np.float32)
+    mesh.point_data.active_normals_name = "Normals"
+    return out, mesh
 
 
 def write(mesh: Any, points: np.ndarray, normals: np.ndarray) -> None:

@@ -74,9 +74,6 @@ class Pushing:
         What is being done, in a few words.
     """
 
-    verbs = frozenset(WAYS)
-    absent = "There is no wire here."
-
     def __init__(self, passage: Passage) -> None:
         self.tools = tuple(Reel(one.called, one.wire, one.called, one.length_mm - INSIDE_MM - KEPT_MM) for one in passage.placed)
         self.at = {one.name: (0.0, 0.0) for one in self.tools}
@@ -87,6 +84,10 @@ class Pushing:
     def tool(self) -> Reel:
         """The wire in hand."""
         return self.tools[self.active]
+
+    def refusal(self, verb: str) -> str:
+        """Why something cannot be done with what is in hand, in a sentence; nothing where it can."""
+        return "" if verb in WAYS else "There is no balloon here."
 
     def take(self, verb: str) -> None:
         """Nothing is done at once with a wire."""
@@ -102,7 +103,7 @@ class Pushing:
         """What the tick from a time on [s] asks of the engine, as fields of a Command; tell: given what happened in it."""
         reel = self.tool
         rates = {"push": 0.0, "turn": 0.0}
-        for verb in sorted(working & self.verbs):
+        for verb in sorted(working & set(WAYS)):
             what, rate = WAYS[verb]
             rates[what] += rate
         pushed, turned = self.at[reel.name]

@@ -30,8 +30,10 @@ from viewer.room.inflating import Inflating
 from viewer.room.lumen_gauge import LumenGauge
 from viewer.room.probing import Touched
 from viewer.room.pushing import Felt, senses_row
+from viewer.room.withdrawal import Drawn
 
 IDLE_S = 0.01
+SHEATH_SENSES = ("drawn_mm", "out_mm", "speed_mm_s")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,12 +58,14 @@ class Snapshot:
         Smallest diameter of the lumen at the lesion; not a number in a passage.
     pressure_atm
         In each balloon; empty in a passage.
+    sheath
+        Where the sheath of a self-expanding stent is; None where there is none.
     wires
         What is known of each wire of a passage; empty where a stent is opened.
     touched
         What the probe holds; None for nothing.
     tool, indeflator
-        Which balloon or wire is in hand, and what a balloon's indeflator does.
+        Which balloon, sheath or wire is in hand, and what a balloon's indeflator does.
     xray_time_s, contrast_ml, injections
         Used until now.
     bookmarks, events
@@ -84,6 +88,7 @@ class Snapshot:
     whole_force_n: float
     lumen_mm: float
     pressure_atm: dict[str, float]
+    sheath: Drawn | None
     wires: tuple[Felt, ...]
     touched: Touched | None
     tool: str
@@ -95,6 +100,11 @@ class Snapshot:
     events: tuple[tuple[float, str], ...]
     carm_deg: tuple[float, float]
     times_back: int
+
+    @property
+    def sheath_mm(self) -> float | None:
+        """How far the stent's sheath has been drawn back; None where it has none."""
+        return None if self.sheath is None else self.sheath.drawn_mm
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -224,7 +234,7 @@ class Session:
         rehearsal, dt = self.rehearsal, self.rehearsal.dt
         now_s = rehearsal.time_s
         done = self.bus.take(now_s)
-        last_phase, last_pressures = self.hands.work.phase, self.latest.pressure_atm
+        last_phase, last = self.hands.work.phase, self.latest
         for event in done:
             self.hands.take(event)
         self._check_probe()
@@ -234,14 +244,14 @@ class Session:
         forces = rehearsal.solver.contact_readings()[0]
         snapshot = self._snapshot(wall_s=time.perf_counter() - began, forces=forces)
         if self.recorder is not None:
-            moved = {name for name, value in snapshot.pressure_atm.items() if value != last_pressures.get(name, 0.0)}
-            is_turning_point = bool(told) or self.hands.work.phase != last_phase or (not moved and self._was_moving)
+            moves = (snapshot.pressure_atm, snapshot.sheath_mm) != (last.pressure_atm, last.sheath_mm)
+            is_turning_point = bool(told) or self.hands.work.phase != last_phase or (not moves and self._was_moving)
             self.recorder.tick(
                 rehearsal, command, report, phase=self.hands.work.phase,
                 sampled=rehearsal.state.tick % FRAME_EVERY == 0 or rehearsal.state.tick == 1 or is_turning_point,
                 events=told, senses=_senses(snapshot, done, self.hands.carm_deg),
             )  # fmt: skip
-            self._was_moving = bool(moved)
+            self._was_moving = moves
         if rehearsal.state.tick == 1:
             self._first_tick_s = time.perf_counter() - self._began
         if any(event.verb == "bookmark" for event in done):
@@ -337,10 +347,11 @@ class Session:
         displacement = state.displacement.to_numpy()
         vertices = (rehearsal.body.vertices + displacement) * 1e3
         device = (np.asarray(state.device_position) + rehearsal.model.origin) * 1e3
-        work, pressures, indeflator = hands.work, {}, ""
+        work, pressures, sheath, indeflator = hands.work, {}, None, ""
         if isinstance(work, Inflating):
             pressures = {name: one.pressure_atm for name, one in work.indeflators.items()}
-            indeflator = work.indeflators[work.tool.name].state
+            sheath = None if work.sheath is None else work.sheath.shown()
+            indeflator = work.indeflators[work.tool.name].state if work.tool.balloon else ""
         return Snapshot(
             tick=state.tick,
             time_s=round(rehearsal.time_s, 9),
@@ -354,6 +365,7 @@ class Session:
             whole_force_n=float(forces.sum()),
             lumen_mm=math.nan if self.gauge is None else self.gauge.diameter_mm(vertices),
             pressure_atm=pressures,
+            sheath=sheath,
             wires=self._felt(),
             touched=hands.probing.feel(self.grips, 1e-3 * vertices),
             tool=work.tool.name,
@@ -384,6 +396,7 @@ def _senses(snapshot: Snapshot, done: list[Any], carm_deg: tuple[float, float]) 
         "hands": [event.row() for event in done],
         **(senses_row(snapshot.wires) if snapshot.wires else {}),
         **({"probe": snapshot.touched.row} if snapshot.touched else {}),
+        **({} if snapshot.sheath is None else {name: round(getattr(snapshot.sheath, name), 4) for name in SHEATH_SENSES}),
         "lumen_mm": None if np.isnan(snapshot.lumen_mm) else round(snapshot.lumen_mm, 4),
         "largest_force_n": round(snapshot.largest_force_n, 6),
         "whole_force_n": round(snapshot.whole_force_n, 6),

@@ -13,7 +13,7 @@ from viewer import palette
 from viewer.bars import bars_of, middle_mm
 from viewer.cut import cut_normal, middle_and_direction
 from viewer.room import theme
-from viewer.room.moving_shapes import MovingBalloon, MovingSurface, MovingTubes
+from viewer.room.moving_shapes import MovingBalloon, MovingSheath, MovingSurface, MovingTubes
 from viewer.room.probe_shape import ProbeShape
 from viewer.room.probing import first_hit
 from viewer.scene import height_of
@@ -25,7 +25,7 @@ SMALLEST_SCALE_KPA = 20.0
 
 
 class Stage:
-    """The vessel, and in it a stent and its balloon, or wires and catheters.
+    """The vessel, and in it a stent and its balloon or its sheath, or wires and catheters.
 
     Attributes
     ----------
@@ -56,6 +56,9 @@ class Stage:
         self._tubes = [MovingTubes(one.pairs, count, radius_mm=one.radius_mm) for one in self._bars]
         self._balloon = MovingBalloon(case.balloon_axis) if hasattr(case, "balloon_axis") else None
         self._probe = ProbeShape()
+        self._sheath: MovingSheath | None = None
+        if getattr(case, "sheathed", None) is not None:
+            self._sheath = MovingSheath(case.sheathed.axis_mm, radius_mm=0.5 * case.device.sheath.outer_diameter_mm)
         self._actors: dict[str, Any] = {}
 
     def show(self, moment: Any) -> None:
@@ -68,6 +71,7 @@ class Stage:
         for tubes in self._tubes:
             tubes.move(np.asarray(moment.device))
         has_balloon = self._balloon is not None and self._balloon.move(np.asarray(moment.balloon_radius))
+        has_sheath = self._sheath is not None and self._sheath.move(moment.sheath_mm)
         if is_first:
             self._draw()
             self.look()
@@ -75,6 +79,8 @@ class Stage:
             self._actors["balloon"].SetVisibility(has_balloon)
         for name, is_seen in self._probe.move(getattr(moment, "touched", None)).items():
             self._actors[name].SetVisibility(is_seen)
+        if self._sheath is not None:
+            self._actors["sheath"].SetVisibility(has_sheath)
         if self.shows_stress:
             self._colour(moment)
         if self.is_open:
@@ -199,6 +205,12 @@ class Stage:
     def _draw(self) -> None:
         wall = palette.TISSUES["arterial wall"]
         skin = {"show_scalar_bar": False, "reset_camera": False, "cmap": palette.STRESS_MAP, "clim": (0.0, self._top_kpa)}
+        if self._sheath is not None:
+            # Before the wall's veil, which lies in front of it. One layer of it, so that it hides nothing of itself.
+            self._actors["sheath"] = self.plotter.add_mesh(
+                self._sheath.mesh, name="sheath", color=palette.SHEATH, opacity=0.4, culling="back", ambient=0.3, specular=0.2,
+                reset_camera=False, smooth_shading=True,
+            )  # fmt: skip
         for name, surface in (("lumen", self._lumen), ("outside", self._outside)):
             surface.mesh.point_data["stress"] = np.zeros(surface.mesh.n_points, np.float32)
             self._actors[name] = self.plotter.add_mesh(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from viewer import palette
 from viewer.bars import bars_of
 from viewer.slices.planes import Plane
 from viewer.tints import Tints
@@ -17,10 +18,10 @@ BESIDE_MM = 0.8
 
 
 class Shapes:
-    """What of a case is drawn over its slices: outlines of its tissues, its stent or wires, its balloon."""
+    """What of a case is drawn over its slices: outlines of its tissues, its stent or wires, its balloon or its sheath."""
 
     def __init__(self, case: Any) -> None:
-        mesh, self._bars = case.mesh, bars_of(case)
+        mesh, self._bars, self._case = case.mesh, bars_of(case), case
         # What is drawn last lies on top: the lumen.
         self.skins = (
             (Tints(mesh).bounds, BOUND), (mesh.face_sets["outside"], OUTSIDE), (mesh.face_sets["lumen"], LUMEN),
@@ -31,8 +32,10 @@ class Shapes:
         """Line segments in the plane, shape (s, 2 ends, 2) [mm], and the colour of each lot."""
         vertices = np.asarray(moment.vertices)
         lots = [(cut(vertices, triangles, plane), colour) for triangles, colour in self.skins]
-        balloon = None if self._axis is None else self._balloon(moment)
-        return lots if balloon is None else [*lots, (cut(*balloon, plane), BALLOON)]
+        for surface, colour in ((self._balloon(moment), BALLOON), (self._sheath(moment), palette.SHEATH)):
+            if surface is not None:
+                lots.append((cut(*surface, plane), colour))
+        return lots
 
     def near(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:
         """Wires that lie along the plane, as seen on it: segments (s, 2 ends, 2) [mm], with their radius [mm] and colour."""
@@ -54,11 +57,21 @@ class Shapes:
     def _balloon(self, moment: Any) -> tuple[np.ndarray, np.ndarray] | None:
         from viewer.shapes import balloon_surface
 
-        drawn = balloon_surface(self._axis, moment.balloon_radius, sides=32)
+        drawn = None if self._axis is None else balloon_surface(self._axis, moment.balloon_radius, sides=32)
         if drawn is None:
             return None
         quads = np.asarray(drawn.regular_faces)
         return np.asarray(drawn.points, float), np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+
+    def _sheath(self, moment: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        from viewer.shapes import sheath_surface
+
+        sheathed = getattr(self._case, "sheathed", None)
+        line = None if sheathed is None else sheathed.reaching(moment.sheath_mm)
+        if line is None or len(line) < 2:
+            return None
+        drawn = sheath_surface(line, radius_mm=0.5 * self._case.device.sheath.outer_diameter_mm).triangulate()
+        return np.asarray(drawn.points, float), np.asarray(drawn.regular_faces)
 
 
 def cut(vertices: np.ndarray, triangles: np.ndarray, plane: Plane) -> np.ndarray:

@@ -114,7 +114,7 @@ class Deck:
         """
         behind = NO_VOLUME if self.volume is None else f"behind the outlines: {self.volume.source}"
         lines = (
-            "lumen red, outer wall pale, between tissues yellow, balloon blue, metal white; outlines as the model has them now",
+            "lumen red, outer wall pale, between tissues yellow, balloon blue, sheath green, metal white, as the model has it",
             behind,
         )
         return write_sheet(sheet({name: self.picture(name, moment, side) for name in NAMES}, title=title, lines=lines), path)

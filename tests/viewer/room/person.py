@@ -1,7 +1,7 @@
 """A scripted person in a process of its own, under an X server: opens the small case, works by key, leaves pictures.
 
-python -m tests.viewer.room.person KEPT FOLDER TICKS | soak SECONDS | wires: writes step-*.png and told.json to FOLDER, the
-recording to FOLDER/run. With review RECORDING... it looks at recordings instead.
+python -m tests.viewer.room.person KEPT FOLDER TICKS | soak SECONDS | wires | sheath: writes step-*.png and told.json to
+FOLDER, the recording to FOLDER/run. With review RECORDING... it looks at recordings instead.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtTest import QTest
 
 from scenarios.procedure import STENT
-from tests.viewer.room.quick import quick_passage, quick_session
+from tests.viewer.room.quick import quick_passage, quick_session, quick_sheath
 from viewer.room.bindings import read_bindings
 from viewer.room.comparing import sides_of
 from viewer.room.desktop.review import ReviewWindow
@@ -176,6 +176,43 @@ class Person:
         self.tap(Key.Key_P)
         self.told["wires"] = [dataclasses.asdict(one) for one in session.latest.wires]
 
+    def release(self) -> None:
+        """A sheath: drawn back half way by key, not pushed forward, drawn all the way back in an exam; then the balloon."""
+        window, session = self.window, self.session
+        shift = QtCore.Qt.KeyboardModifier.ShiftModifier
+        self.photograph("1-plan")
+        QTest.keyPress(window, Key.Key_Space)
+        self.tap(Key.Key_P)
+        self.told["time runs"] = self.pass_ticks(2)
+        self.hold(Key.Key_Down, 7, shift)
+        self.told["picture"] = self.wait(lambda: window.live._image is not None, 60)
+        self.pass_ticks(2)
+        sheath = session.latest.sheath
+        assert sheath is not None
+        self.told["half"] = dataclasses.asdict(sheath)
+        self.photograph("2-half")
+        self.hold(Key.Key_Up, 2)
+        self.told["forward"] = [words for _, words in session.latest.events]
+        self.tap(Key.Key_Q)
+        self.pass_ticks(1)
+        self.photograph("3-slices")
+        self.tap(Key.Key_Q)
+        window.do("mode", "exam")
+        self.hold(Key.Key_Down, 6, shift)
+        self.pass_ticks(2)
+        self.photograph("4-exam")
+        window.do("mode", "rehearse")
+        self.pass_ticks(8)
+        self.tap(Key.Key_Tab)
+        self.hold(Key.Key_I, 6)
+        self.pass_ticks(1)
+        self.photograph("5-balloon")
+        self.told["pressure"] = session.latest.pressure_atm["postdilation"]
+        self.tap(Key.Key_Backspace)
+        self.told["empty"] = self.wait(lambda: session.latest.pressure_atm["postdilation"] == 0.0)
+        QTest.keyRelease(window, Key.Key_Space)
+        self.tap(Key.Key_P)
+
     def soak(self, seconds: float) -> None:
         """Let the room run with X-rays on and look at memory after a third of it and at the end [MiB]."""
         QTest.keyPress(self.window, Key.Key_Space)
@@ -254,12 +291,17 @@ def main() -> None:
         look_at(Path(folder), [Path(one) for one in rest[1:]])
         return
     run = Path(folder) / "run"
-    session = quick_passage(run, pace=1.0) if rest == ["wires"] else quick_session(Path(kept), run, pace=1.0)
+    if rest == ["wires"]:
+        session = quick_passage(run, pace=1.0)
+    else:
+        session = (quick_sheath if rest == ["sheath"] else quick_session)(Path(kept), run, pace=1.0)
     person = Person(session, Path(folder))
     if rest[:1] == ["soak"]:
         person.soak(float(rest[1]))
     elif rest == ["wires"]:
         person.push()
+    elif rest == ["sheath"]:
+        person.release()
     else:
         person.work(inflate_ticks=int(rest[0]))
     person.leave()

@@ -1,11 +1,14 @@
 """A session on the small case whose ticks are cheap: few Newton steps, and the shape without pressure found once and kept."""
 
+import dataclasses
 import os
 import pickle
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from scenarios.case import Case
 from scenarios.passage.passage import Placed
 from scenarios.recording import Recording, load_recording
 from sim import backend
@@ -13,6 +16,7 @@ from sim.solvers.settings import Settings
 from sim.unloading import Unloaded, unload
 from tests.scenarios.small_case import small_case
 from tests.scenarios.test_passage import CATHETER, WIRE, small_passage
+from tests.scenarios.test_release import own_case
 from viewer.room.bus import Bus
 from viewer.room.opening import hands_of, open_session
 from viewer.room.session import Session, run_headless
@@ -22,14 +26,17 @@ CHEAP = Settings(newton_limit=2, multiplier_rounds=1, linear_limit=60)
 
 def unloaded_of_the_small_case(folder: Path) -> Unloaded:
     """Its shape without pressure, from a file in this folder if it is there."""
-    path = folder / "unloaded.pickle"
+    return _kept(folder / "unloaded.pickle", small_case)
+
+
+def _kept(path: Path, case_of: Callable[[], Case]) -> Unloaded:
     if path.is_file():
         return pickle.loads(path.read_bytes())
     backend.start("cpu")
-    case = small_case()
+    case = case_of()
     # Half a millimetre off is near enough for a session, and found at once.
     found = unload(case.body(), blood_pressure=case.blood_pressure_pa, tolerance=5e-4)
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(pickle.dumps(found))
     os.replace(file.name, path)
     return found
@@ -40,6 +47,20 @@ def quick_session(kept: Path, folder: Path | None, *, bus: Bus | None = None, pa
     return open_session(
         small_case(), folder, backend_name="cpu", settings=CHEAP, unloaded=unloaded_of_the_small_case(kept), bus=bus, pace=pace
     )
+
+
+def sheathed_case() -> Case:
+    """A small stent in its sheath, of a metal that X-rays know, with a balloon to open it further."""
+    case = own_case()
+    metal = dataclasses.replace(case.stent.alloy, name="nitinol")
+    return dataclasses.replace(case, device=dataclasses.replace(case.device, stent=dataclasses.replace(case.stent, alloy=metal)))
+
+
+def quick_sheath(kept: Path, folder: Path | None, *, bus: Bus | None = None, pace: float = float("inf")) -> Session:
+    """A session in which a small stent lies in its sheath; `kept` as in `quick_session`."""
+    case = sheathed_case()
+    unloaded = _kept(kept / "unloaded in a sheath.pickle", sheathed_case)
+    return open_session(case, folder, backend_name="cpu", settings=CHEAP, unloaded=unloaded, bus=bus, pace=pace)
 
 
 def quick_passage(folder: Path | None, *, bus: Bus | None = None, pace: float = float("inf")) -> Session:

@@ -1,6 +1,6 @@
 """Pages served to a browser, in a process of their own, and somebody in headless Chromium who looks at them.
 
-python -m tests.viewer.room.served KEPT FOLDER serves the room on the small case; it prints the page's address, and "over" when
+python -m tests.viewer.room.served KEPT FOLDER [sheath] serves the room on the small case; it prints the page's address, and "over" when
 the room has closed and its recording lies in FOLDER.
 """
 
@@ -150,14 +150,14 @@ def elsewhere(address: str, places: set[str]) -> set[str]:
 
 def main() -> None:
     """Serve the room until interrupted."""
-    from tests.viewer.room.quick import quick_session
+    from tests.viewer.room.quick import quick_session, quick_sheath
     from viewer.room.bindings import read_bindings
     from viewer.room.browser.host import run_browser
     from viewer.room.comparing import write_comparison
     from viewer.room.held import hold
 
-    kept, folder = (Path(one) for one in sys.argv[1:])
-    session = quick_session(kept, folder, pace=1.0)
+    kept, folder = (Path(one) for one in sys.argv[1:3])
+    session = (quick_sheath if sys.argv[3:] == ["sheath"] else quick_session)(kept, folder, pace=1.0)
 
     def after() -> Path:
         print("over", flush=True)

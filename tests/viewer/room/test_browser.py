@@ -12,10 +12,12 @@ from typer.testing import CliRunner
 
 from meshing.errors import InputError
 from scenarios.recording import load_recording
-from tests.viewer.room.quick import replayed_digests
+from tests.viewer.room.quick import quick_sheath, replayed_digests
 from tests.viewer.room.served import Visitor, elsewhere, needs_chromium, needs_web, refusals, served, skip_without_browser
 from viewer.cli import app
+from viewer.room.bus import Bus
 from viewer.room.opening import hands_of
+from viewer.room.session import run_headless
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,45 @@ def touch_the_wall(visitor: Visitor) -> list[str]:
     return [*shown, page.inner_text(gauge)]
 
 
+def release(browser, address: str, folder: Path) -> dict:
+    """Draw a sheath back by key and by button, try to push it forward, and take the balloon in hand."""
+    told: dict = {}
+    visitor = Visitor(browser.new_page(viewport={"width": 1280, "height": 800}), folder)
+    page = visitor.page
+    page.goto(address)
+    page.wait_for_selector("#sheath svg")
+    told["dial at first"] = page.locator("#dial").count()
+    page.keyboard.down("Space")
+    page.wait_for_selector("#live img", timeout=60_000)
+    page.keyboard.press("p")
+    page.keyboard.down("Shift")
+    page.keyboard.down("ArrowDown")
+    visitor.wait(lambda: visitor.number("drawn-back") >= 5.0)
+    page.keyboard.up("ArrowDown")
+    page.keyboard.up("Shift")
+    visitor.wait(lambda: visitor.number("speed") == 0.0)
+    told["half"] = {name: visitor.number(name) for name in ("drawn-back", "of-way", "stent-out", "of-stent")}
+    visitor.photograph("half")
+    page.keyboard.down("ArrowUp")
+    visitor.wait(lambda: "does not go back into it" in page.inner_text("#words"))
+    page.keyboard.up("ArrowUp")
+    page.click("button[data-value=exam]")
+    visitor.wait(lambda: not page.is_visible(".view"))
+    button = page.locator("button[data-verb=pull_back_fast]")
+    button.hover()
+    page.mouse.down()
+    visitor.wait(lambda: visitor.number("of-way") == 100.0)
+    page.mouse.up()
+    visitor.photograph("exam")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("#dial svg")
+    told["sheath at last"] = page.locator("#sheath").count()
+    page.click("button[data-value=review]")
+    page.wait_for_selector(".end iframe", timeout=60_000)
+    told["review"] = page.frame_locator(".end iframe").locator("body").inner_text()
+    return told
+
+
 @needs_web
 @needs_chromium
 def test_only_who_has_the_token_comes_in(worked):
@@ -175,6 +216,26 @@ def test_the_page_shows_the_xray_picture_the_vessel_and_the_reference(worked):
     assert live.mean() > 0.3 and reference.mean() > 0.3
     # The wall is coloured by its stress: yellow to red, well away from the grey of all else.
     assert ((view[..., 0] - view[..., 2]) > 0.2).mean() > 0.1
+
+
+@needs_web
+@needs_chromium
+def test_a_sheath_is_drawn_back_at_the_page_and_the_recording_replays_without_it(kept, tmp_path):
+    skip_without_browser()
+    with served("tests.viewer.room.served", str(kept), str(tmp_path / "run"), "sheath") as room:
+        told = release(room.browser, room.address, tmp_path)
+    assert room.status == 0 and told["dial at first"] == 0 and told["sheath at last"] == 0
+    half = told["half"]
+    assert 5.0 <= half["drawn-back"] < 11.0 and half["of-way"] == pytest.approx(100 * half["drawn-back"] / 11.0, abs=0.6)
+    assert half["stent-out"] == pytest.approx(half["drawn-back"] - 3.0, abs=0.2)
+    assert half["of-stent"] == pytest.approx(100 * half["stent-out"] / 7.0, abs=1.5)
+    assert "was released at" in told["review"]
+    recording = load_recording(tmp_path / "run")
+    done = hands_of(recording)
+    assert [event.value for event in done if event.verb == "pull_back_fast"] == [True, False, True, False]
+    again = quick_sheath(kept, tmp_path / "again", bus=Bus(done))
+    run_headless(again, until_s=recording.ticks[-1]["time_s"])
+    assert [row["digest"] for row in load_recording(tmp_path / "again").ticks] == [row["digest"] for row in recording.ticks]
 
 
 @needs_web

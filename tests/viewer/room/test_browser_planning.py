@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.devices.self_expanding import SHEATH
 from scenarios.procedure import STENT
 from scenarios.recording import load_recording
 from scenarios.rehearsal import rerun
@@ -53,6 +54,39 @@ def test_a_stent_is_opened_in_the_stored_case(tmp_path):
     assert recording.header["complete"] and max(row["command"]["balloons"][STENT] for row in recording.ticks) > 4e4
     # A balloon that was never opened leaves nothing to measure, and that is said.
     assert "Traceback" not in told and ("Report:" in told or "No report:" in told)
+
+
+def test_a_stent_comes_out_of_its_sheath_in_the_stored_case(tmp_path):
+    def work(visitor: Visitor) -> None:
+        page = visitor.page
+        assert "lies in its sheath" in page.inner_text("#words")
+        page.keyboard.down("Space")
+        page.wait_for_selector("#live img")
+        page.keyboard.press("p")
+        visitor.wait(lambda: visitor.number("clock") >= 0.1, 300)
+        page.keyboard.down("Shift")
+        page.keyboard.down("ArrowDown")
+        visitor.wait(lambda: visitor.number("drawn-back") >= 17.0, 900)
+        page.keyboard.up("ArrowDown")
+        page.keyboard.up("Shift")
+        visitor.wait(lambda: visitor.number("speed") == 0.0, 120)
+        visitor.photograph("half")
+        page.keyboard.press("Tab")
+        visitor.wait(lambda: "draw the sheath all the way back first" in page.inner_text("#words"), 120)
+        page.keyboard.press("q")
+        page.wait_for_selector(".slices img[src^=data]")
+        visitor.photograph("slices")
+        page.click("button[data-value=review]")
+        page.wait_for_selector(".end iframe", timeout=PLANNED_S)
+        visitor.photograph("review")
+
+    words = ["--device", "self-expanding 9x30", "--postdilate", "non-compliant balloon 8x20"]
+    told = served(tmp_path, words, work)
+    assert "Report:" in told and "Traceback" not in told
+    recording = load_recording(tmp_path / "run")
+    assert recording.header["complete"] and recording.case.device.name == "self-expanding 9x30"
+    assert recording.ticks[-1]["command"]["sheaths"][SHEATH] >= 17e-3 and recording.ticks[-1]["phase"] == "releasing"
+    print(f"largest residual {recording.header['run']['largest_residual']:.3g}")
 
 
 def test_a_wire_is_pushed_through_the_stored_case(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scenarios.recording import load_recording
-from tests.viewer.room.quick import quick_passage, replayed_digests
+from tests.viewer.room.quick import quick_passage, quick_sheath, replayed_digests
 from viewer.cli import app
 from viewer.room.bus import Bus, Event
 from viewer.room.opening import hands_of
@@ -145,6 +145,21 @@ def test_wires_are_reviewed_in_a_window_beside_others(display, kept, tmp_path):
     for half in (slice(10, 375), slice(390, 760)):
         assert ((first[80:600, half, 0] - first[80:600, half, 2]) > 0.15).mean() > 0.03, "the vessel is to be seen"
         assert np.abs(last[80:600, half] - first[80:600, half]).max() > 0.3, "the wire has moved"
+
+
+@needs_qt
+@needs_x
+def test_a_sheath_is_drawn_back_by_key_and_the_recording_replays_without_the_window(display, kept, tmp_path):
+    told = person(display, kept, tmp_path / "here", "sheath", timeout_s=300)
+    assert told["error"] is None and told["closed"] and told["picture"] and told["empty"]
+    assert told["half"]["drawn_mm"] >= 7.0 and told["half"]["speed_mm_s"] == 0.0 and 3.0 < told["half"]["out_mm"] < 7.0
+    assert "stays drawn back" in told["forward"][-1] and told["pressure"] > 0.3
+    recording = load_recording(tmp_path / "here" / "run")
+    done = hands_of(recording)
+    assert [event.value for event in done if event.verb == "pull_back_fast"] == [True, False, True, False]
+    assert {"releasing", "released", "after"} <= {row["phase"] for row in recording.ticks}
+    run_headless(quick_sheath(kept, tmp_path / "again", bus=Bus(done)), until_s=recording.ticks[-1]["time_s"])
+    assert [row["digest"] for row in load_recording(tmp_path / "again").ticks] == [row["digest"] for row in recording.ticks]
 
 
 @needs_qt

@@ -186,9 +186,3 @@ def test_a_stent_beside_wires_is_refused_in_a_sentence(tmp_path):
     words = ["room", "iliac", "-o", str(tmp_path / "new"), "--wire", "heavy duty 0.035 J", "--at", "5"]
     answer = CliRunner().invoke(app, words)
     assert answer.exit_code == 2 and "--at has no meaning" in " ".join(answer.output.split())
-
-
-def test_a_stent_in_a_sheath_is_refused_before_anything_is_planned(tmp_path):
-    answer = CliRunner().invoke(app, ["room", "iliac", "-o", str(tmp_path / "new"), "--device", "self-expanding 9x30"])
-    assert answer.exit_code == 2 and "no sheath to draw back" in " ".join(answer.output.split())
-    assert not (tmp_path / "new").exists()

@@ -1,4 +1,4 @@
-"""What the page shows as drawings: the indeflator's gauge and the course of time, as SVG; and pictures as JPEG."""
+"""What the page shows as drawings: the indeflator's gauge, a sheath and the course of time, as SVG; and pictures as JPEG."""
 
 import base64
 import io
@@ -10,6 +10,8 @@ import numpy as np
 
 from viewer.room import theme
 from viewer.room.gauges import LEAST_TOP
+from viewer.room.sheath_drawing import FILLED, HEIGHT, WIDTH, lines_of
+from viewer.room.withdrawal import Drawn
 
 START, SWEEP = 225.0, 270.0
 LONGEST_CURVE = 400
@@ -55,6 +57,17 @@ def dial(pressure: float, nominal: float, rated: float, state: str) -> str:
         )
     )
     parts.append(_text(0, 92, state, theme.ALARM if is_burst else theme.FAINT, 13, anchor="middle"))
+    return "".join([*parts, "</svg>"])
+
+
+def sheath(drawn: Drawn) -> str:
+    """A stent and its sheath, from the hand on the left."""
+    parts = [f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="sheath">']
+    for line in lines_of(drawn):
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in line.points)
+        fill = f'fill="{line.colour}" fill-opacity="{FILLED:g}"' if line.is_filled else 'fill="none"'
+        what = "polygon" if line.is_filled else "polyline"
+        parts.append(f'<{what} points="{points}" {fill} stroke="{line.colour}" stroke-width="{line.width:g}"/>')
     return "".join([*parts, "</svg>"])
 
 

@@ -14,9 +14,9 @@ from viewer.room.actions import ACTIONS
 from viewer.room.beam_process import BeamProcess
 from viewer.room.bindings import Bindings
 from viewer.room.browser.door import PAGE, Door, check_place, run_until_interrupted
-from viewer.room.browser.drawings import dial, jpeg_of, timeline
+from viewer.room.browser.drawings import dial, jpeg_of, sheath, timeline
 from viewer.room.desk import MODE_WORDS, Desk, Shown
-from viewer.room.gauges import Gauge, gauges_of, title_of, wall_words
+from viewer.room.gauges import Gauge, gauges_of, sheath_gauges, title_of, wall_words
 from viewer.room.hands import PUFF_ML
 from viewer.room.inflating import Inflating
 from viewer.room.monitor import PRESETS
@@ -110,6 +110,8 @@ class BrowserHost:
                 "wall": wall_words(self._session),
                 "gauges_title": title_of(self._session),
                 "dial": "",
+                "sheath": "",
+                "sheath_gauges": [],
                 "titles": {action.name: self._title(action.name) for action in ACTIONS.values()},
                 "bound": [key for action in ACTIONS for key in desk.bindings.keys(action)],
                 "puff": f"Puff {PUFF_ML:g} mL",
@@ -217,16 +219,21 @@ class BrowserHost:
         course: dict[str, Any] = {**self.desk.course}
         return {
             "tool": snapshot.tool,
-            **self._of_indeflator(snapshot),
+            **self._of_tray(snapshot),
             "gauges": [_reading(one) for one in gauges_of(self._session, snapshot)],
             "timeline": timeline(snapshot.time_s, events=snapshot.events, bookmarks=snapshot.bookmarks, **course),
         }
 
-    def _of_indeflator(self, snapshot: Snapshot) -> dict[str, Any]:
+    def _of_tray(self, snapshot: Snapshot) -> dict[str, Any]:
+        """The indeflator on the balloon in hand, or the sheath."""
         work = self._session.hands.work
         if not isinstance(work, Inflating):
             return {}
         balloon = next(one.balloon for one in work.tools if one.name == snapshot.tool)
+        if balloon is None:
+            assert snapshot.sheath is not None
+            gauges = [_reading(one) for one in sheath_gauges(snapshot.sheath)]
+            return {"dial": "", "sheath": sheath(snapshot.sheath), "sheath_gauges": gauges}
         pressure = snapshot.pressure_atm[snapshot.tool]
         return {"dial": dial(pressure, balloon.nominal_pressure_atm, balloon.highest_pressure_atm, snapshot.indeflator)}
 

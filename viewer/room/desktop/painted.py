@@ -1,4 +1,4 @@
-"""What the room paints itself: the X-ray monitors, the indeflator's gauge, the course of time."""
+"""What the room paints itself: the X-ray monitors, the indeflator's gauge, a sheath, the course of time."""
 
 import math
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from scenarios.limits import LIMITS_OF_USE
 from viewer.room import theme
 from viewer.room.desk import Shown
 from viewer.room.gauges import LEAST_TOP
+from viewer.room.sheath_drawing import FILLED, HEIGHT, WIDTH, lines_of
+from viewer.room.withdrawal import Drawn
 from viewer.xray.stills import SIMULATED
 
 Qt = QtCore.Qt
@@ -161,6 +163,45 @@ class Dial(QtWidgets.QWidget):
     def _place(self, centre: QtCore.QPointF, radius: float, share: float) -> tuple[float, float]:
         angle = math.radians(self.START - self.SWEEP * share)
         return centre.x() + radius * math.cos(angle), centre.y() - radius * math.sin(angle)
+
+
+class SheathPicture(QtWidgets.QWidget):
+    """A stent and its sheath, from the hand on the left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: Drawn | None = None
+        self.set_scale(1.0)
+
+    def set_scale(self, scale: float) -> None:
+        """Let it grow with the window."""
+        self.setFixedHeight(round(70 * scale))
+
+    def set(self, drawn: Drawn) -> None:
+        """Show where the sheath is."""
+        if drawn != self.drawn:
+            self.drawn = drawn
+            self.update()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        """Paint it as large as it fits."""
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), QtGui.QColor(theme.PANEL))
+        size = min(self.width() / WIDTH, self.height() / HEIGHT)
+        painter.translate((self.width() - size * WIDTH) / 2, (self.height() - size * HEIGHT) / 2)
+        painter.scale(size, size)
+        for line in () if self.drawn is None else lines_of(self.drawn):
+            points = QtGui.QPolygonF([QtCore.QPointF(x, y) for x, y in line.points])
+            painter.setPen(pen(line.colour, line.width))
+            if line.is_filled:
+                inside = QtGui.QColor(line.colour)
+                inside.setAlphaF(FILLED)
+                painter.setBrush(inside)
+                painter.drawPolygon(points)
+            else:
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawPolyline(points)
 
 
 class Timeline(QtWidgets.QWidget):
