@@ -1,7 +1,7 @@
 """Pages served to a browser, in a process of their own, and somebody in headless Chromium who looks at them.
 
-python -m tests.viewer.room.served KEPT FOLDER [sheath] serves the room on the small case; it prints the page's address, and "over" when
-the room has closed and its recording lies in FOLDER.
+python -m tests.viewer.room.served KEPT FOLDER [sheath] serves the room on the small case; it prints the page's address, and
+"over" when the room has closed and its recording lies in FOLDER.
 """
 
 import contextlib

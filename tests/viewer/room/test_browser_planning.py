@@ -81,7 +81,7 @@ def test_a_stent_comes_out_of_its_sheath_in_the_stored_case(tmp_path):
         visitor.photograph("review")
 
     words = ["--device", "self-expanding 9x30", "--postdilate", "non-compliant balloon 8x20"]
-    told = served(tmp_path, words, work)
+    told = worked(tmp_path, words, work)
     assert "Report:" in told and "Traceback" not in told
     recording = load_recording(tmp_path / "run")
     assert recording.header["complete"] and recording.case.device.name == "self-expanding 9x30"

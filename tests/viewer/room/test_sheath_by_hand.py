@@ -23,9 +23,10 @@ from viewer.offscreen import offscreen_plotter
 from viewer.room.bindings import read_bindings
 from viewer.room.browser.drawings import sheath as drawn_for_the_page
 from viewer.room.bus import Bus, Event
+from viewer.room.courses import courses_of
 from viewer.room.gauges import gauges_of, level_of, sheath_gauges
 from viewer.room.hands import Hands
-from viewer.room.held import courses_of, hold
+from viewer.room.held import hold
 from viewer.room.indeflator import INFLATE_ATM_S
 from viewer.room.inflating import Inflating
 from viewer.room.opening import hands_of
@@ -244,8 +245,12 @@ def test_measures_and_curves_are_those_of_a_release(released):
     assert {"minimum lumen diameter released", "chronic outward force", "foreshortening"} <= names
     assert "recoil" not in names
     courses = courses_of(hold(recording.folder))
-    assert courses.sheath[1].max() == pytest.approx(WHOLE_MM) and len(courses.sheath[0]) == TICKS
-    assert courses.pressure[1].max() == pytest.approx(0.4)
+    sheath = courses.line("sheath")
+    assert sheath.values.max() == pytest.approx(WHOLE_MM) and len(sheath.times) == TICKS
+    assert courses.line("pressure").values.max() == pytest.approx(0.4)
+    # As in the room, the course of time shows the force of such a stent.
+    assert [one.figure for one in courses.levels] == ["force"]
+    assert "sheath drawn back by" in courses.words_at(sheath.times[-1])
 
 
 def test_a_stent_that_is_left_half_in_its_sheath_is_still_measured_and_shown(kept, tmp_path):
