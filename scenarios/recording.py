@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from meshing.errors import InputError
+from scenarios.balloon_shape import BalloonShape, balloon_shape
 from scenarios.case import Case, load_case
 from scenarios.devices.lattice import ATMOSPHERE
 from scenarios.devices.self_expanding import SHEATH
@@ -41,8 +42,8 @@ class Frame:
         The wall's vertices, shape (n, 3).
     device
         The stent's nodes, shape (k, 3).
-    balloon_radius
-        The balloon's outer radius at each point of the case's balloon axis, 0 where it is folded away, shape (q,).
+    balloon
+        The balloon that is full, or the stent's, folded away.
     balloon_pressure_atm
         Gauge pressure in the balloon.
     sheath_mm
@@ -58,7 +59,7 @@ class Frame:
     phase: str
     vertices: np.ndarray
     device: np.ndarray
-    balloon_radius: np.ndarray
+    balloon: BalloonShape
     balloon_pressure_atm: float
     stress: np.ndarray
     contact_force: np.ndarray
@@ -103,15 +104,16 @@ class Recording:
         about = self.ticks[tick - 1]
         displacement = arrays["displacement"].astype(float)
         device = arrays["device"]
-        pressure = float(about["command"]["balloons"].get(STENT, 0.0)) / ATMOSPHERE
+        pressures = {name: float(value) / ATMOSPHERE for name, value in about["command"]["balloons"].items()}
+        vertices = (self.body.vertices + displacement) * 1e3
         return Frame(
             tick=tick,
             time_s=about["time_s"],
             phase=about["phase"],
-            vertices=(self.body.vertices + displacement) * 1e3,
+            vertices=vertices,
             device=device * 1e3,
-            balloon_radius=balloon_radius_along(self.case, device * 1e3, pressure),
-            balloon_pressure_atm=pressure,
+            balloon=balloon_shape(self.case, vertices, device * 1e3, pressures),
+            balloon_pressure_atm=pressures.get(STENT, 0.0),
             stress=self._stress(displacement),
             contact_force=arrays["contact_force"].astype(float),
             sheath_mm=None if self.case.sheathed is None else 1e3 * float(about["command"].get("sheaths", {}).get(SHEATH, 0.0)),
@@ -346,31 +348,6 @@ class Recorder:
     def close(self) -> None:
         """Close the list of ticks."""
         self._lines.close()
-
-
-def balloon_radius_along(case: Case | Passage, device: np.ndarray, pressure_atm: float) -> np.ndarray:
-    """The balloon's radius at each point of the case's axis, shape (q,) [mm]: as its chart says, but no wider than the stent.
-
-    device: the stent's nodes, shape (k, 3) [mm]; pressure_atm: gauge pressure in the balloon. A passage has no balloon: (0,).
-    """
-    if isinstance(case, Passage):
-        return np.zeros(0)
-    axis = case.balloon_axis
-    if pressure_atm <= 0.0:
-        return np.zeros(len(axis))
-    free = 0.5 * float(case.balloon.diameter(min(pressure_atm, case.balloon.highest_pressure_atm)))
-    station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
-    distance = np.linalg.norm(device[:, None] - axis[None], axis=2)
-    nearest = np.argmin(distance, axis=1)
-    inner = distance[np.arange(len(device)), nearest] - case.lattice.half_thickness_mm
-    rings = np.unique(case.lattice.node_ring[case.lattice.node_ring >= 0])
-    ring_station = np.array([station[nearest][case.lattice.node_ring == ring].mean() for ring in rings])
-    ring_radius = np.array([inner[case.lattice.node_ring == ring].mean() for ring in rings])
-    held = np.minimum(np.interp(station, ring_station, ring_radius), free)
-    # The shoulders close over the overhang at each end.
-    shoulder = max(case.balloon.overhang_mm, 0.5)
-    to_end = np.minimum(station, station[-1] - station)
-    return held * np.sqrt(np.clip(to_end / shoulder, 0.0, 1.0))
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:

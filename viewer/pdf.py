@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from meshing.errors import InputError
 
@@ -47,4 +48,5 @@ def _printed(text: str) -> bytes:
             f"A PDF needs the library Pango ({str(error).splitlines()[0]}); install it as your system does, such as with "
             "`apt install libpangoft2-1.0-0` or `brew install pango`, or print report.html from a browser."
         ) from error
-    return HTML(string=text, url_fetcher=URLFetcher(allowed_protocols=("data",))).write_pdf()
+    document: Any = HTML(string=text, url_fetcher=URLFetcher(allowed_protocols=("data",)))
+    return document.write_pdf()

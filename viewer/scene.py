@@ -86,7 +86,7 @@ class Scene:
         lattice = self.case.lattice
         stent = stent_surface(frame.device, lattice.bars, radius_mm=lattice.half_thickness_mm)
         self._show("stent", stent, color=palette.STENT, ambient=0.15, specular=0.8, specular_power=20)
-        balloon = balloon_surface(self.case.balloon_axis, frame.balloon_radius)
+        balloon = balloon_surface(frame.balloon.axis, frame.balloon.radius)
         self._show("balloon", balloon, color=palette.BALLOON, opacity=0.7, ambient=0.35, specular=0.25, specular_power=15)
         self._show("sheath", self._sheath(frame), color=palette.SHEATH, opacity=0.45, ambient=0.3, specular=0.2)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from meshing.centrelines import Path
 from meshing.tetmesh import TetMesh, tet_volumes
+from scenarios.balloon_shape import BalloonShape
 
 AROUND, ALONG, LAYERS = 36, 60, 4
 LENGTH_MM, RADIUS_MM, WALL_MM = 60.0, 4.0, 1.0
@@ -124,7 +125,7 @@ class MadeUpRecording:
             phase=PHASES[number],
             vertices=vertices,
             device=lattice_nodes(path, OPENING[number]),
-            balloon_radius=balloon_radii(self.case.balloon_stations, INFLATION[number]),
+            balloon=BalloonShape(self.case.balloon_axis, balloon_radii(self.case.balloon_stations, INFLATION[number])),
             balloon_pressure_atm=8.0 * INFLATION[number],
             stress=12.0 + 90.0 * moved,
             contact_force=np.zeros(1),

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from scenarios.balloon_shape import BalloonShape
 from tests.scenarios.test_release import own_case
 from viewer.offscreen import offscreen_plotter
 from viewer.scene import Scene
@@ -21,7 +22,7 @@ def case():
 def frame_of(case, drawn_mm: float) -> SimpleNamespace:
     """The state in which the sheath has been drawn back so far and nothing else has moved."""
     return SimpleNamespace(
-        vertices=case.mesh.vertices, device=np.asarray(case.lattice.nodes), balloon_radius=np.zeros(len(case.balloon_axis)),
+        vertices=case.mesh.vertices, device=np.asarray(case.lattice.nodes), balloon=BalloonShape.folded(case.balloon_axis),
         stress=np.zeros(len(case.mesh.tets)), sheath_mm=drawn_mm,
     )  # fmt: skip
 

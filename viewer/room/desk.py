@@ -398,7 +398,7 @@ class Desk:
             return
         mode: Mode = self.beam_mode  # pyright: ignore[reportAssignmentType]
         request = Request(
-            snapshot.vertices, snapshot.device, snapshot.balloon_radius, snapshot.time_s, snapshot.injections,
+            snapshot.vertices, snapshot.device, snapshot.balloon, snapshot.time_s, snapshot.injections,
             *self.carm_deg, mode=mode, moving=bool(self._down & set(TURNS)),
             is_kept="cine" in self._down, sheath_mm=snapshot.sheath_mm,
         )  # fmt: skip

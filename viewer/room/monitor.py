@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from scenarios.balloon_shape import BalloonShape
 from viewer.bars import middle_mm
 from viewer.room.hands import CONTRAST_ML_S, Injection
 from viewer.xray.angiography import Roadmap, averaged, dsa
@@ -46,7 +47,7 @@ class Request:
 
     Attributes
     ----------
-    vertices, device, balloon_radius, sheath_mm
+    vertices, device, balloon, sheath_mm
         As in a snapshot [mm].
     time_s
         Simulated time, by which contrast agent has flowed [s].
@@ -66,7 +67,7 @@ class Request:
 
     vertices: np.ndarray
     device: np.ndarray
-    balloon_radius: np.ndarray
+    balloon: BalloonShape
     time_s: float
     injections: tuple[Injection, ...]
     lao_deg: float

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from scenarios.balloon_shape import BalloonShape
+
 
 class MovingSurface:
     """Triangles of a mesh, shape (t, 3), as a surface of their own.
@@ -75,18 +77,22 @@ class MovingTubes:
 
 
 class MovingBalloon:
-    """A body of revolution about a fixed axis (q, 3) [mm]."""
+    """The balloon that is full: a body of revolution, of as many rings whatever its axis."""
 
-    def __init__(self, axis: np.ndarray, *, sides: int = 28) -> None:
-        self._axis = np.asarray(axis, float)
-        self._out, self.mesh = _rings_about(self._axis, sides)
+    def __init__(self, *, rings: int = 81, sides: int = 28) -> None:
+        self._share = np.linspace(0.0, 1.0, rings)
+        self._sides, self.mesh = sides, _rings(rings, sides)
 
-    def move(self, radius: np.ndarray) -> bool:
-        """Take a new radius at each point of the axis, shape (q,) [mm]; whether there is any balloon."""
-        if not len(radius) or not (np.asarray(radius) > 1e-6).any():
+    def move(self, shape: BalloonShape) -> bool:
+        """Take a new shape; whether there is any balloon."""
+        if not shape.is_open:
             return False
-        points = self._axis[:, None] + np.asarray(radius, float)[:, None, None] * self._out
-        write(self.mesh, points.reshape(-1, 3), self._out.reshape(-1, 3))
+        station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(shape.axis, axis=0), axis=1))])
+        at = self._share * station[-1]
+        axis = np.column_stack([np.interp(at, station, column) for column in shape.axis.T])
+        out = _outwards(axis, self._sides)
+        points = axis[:, None] + np.interp(at, station, shape.radius)[:, None, None] * out
+        write(self.mesh, points.reshape(-1, 3), out.reshape(-1, 3))
         return True
 
 
@@ -96,7 +102,7 @@ class MovingSheath:
     def __init__(self, axis: np.ndarray, *, radius_mm: float, sides: int = 28) -> None:
         self._axis, self._radius = np.asarray(axis, float), radius_mm
         self._station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self._axis, axis=0), axis=1))])
-        self._out, self.mesh = _rings_about(self._axis, sides)
+        self._out, self.mesh = _outwards(self._axis, sides), _rings(len(self._axis), sides)
 
     def move(self, drawn_mm: float) -> bool:
         """Let it end so far behind the axis' end [mm]; whether anything of it is left."""
@@ -110,22 +116,26 @@ class MovingSheath:
         return True
 
 
-def _rings_about(axis: np.ndarray, sides: int) -> tuple[np.ndarray, Any]:
-    """Directions away from an axis (q, 3), shape (q, sides, 3), and a `pyvista.PolyData` of rings along it, still of no size."""
-    import pyvista
-
+def _outwards(axis: np.ndarray, sides: int) -> np.ndarray:
+    """Unit vectors away from an axis (q, 3), shape (q, sides, 3)."""
     from viewer.shapes import carried_frames
 
     across, over = carried_frames(axis)
     angle = (np.arange(sides) * 2 * np.pi / sides)[None, :, None]
-    out = np.cos(angle) * across[:, None] + np.sin(angle) * over[:, None]
-    number = np.arange(len(axis) * sides).reshape(len(axis), sides)
+    return np.cos(angle) * across[:, None] + np.sin(angle) * over[:, None]
+
+
+def _rings(count: int, sides: int) -> Any:
+    """A `pyvista.PolyData` of rings along an axis, still of no size."""
+    import pyvista
+
+    number = np.arange(count * sides).reshape(count, sides)
     beside = np.roll(number, -1, axis=1)
     quads = np.stack([number[:-1], beside[:-1], beside[1:], number[1:]], axis=-1).reshape(-1, 4)
     mesh: Any = pyvista.PolyData.from_regular_faces(np.zeros((number.size, 3), np.float32), quads)
     mesh.point_data["Normals"] = np.zeros((number.size, 3), np.float32)
     mesh.point_data.active_normals_name = "Normals"
-    return out, mesh
+    return mesh
 
 
 def write(mesh: Any, points: np.ndarray, normals: np.ndarray) -> None:

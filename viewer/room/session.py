@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from meshing.errors import InputError
+from scenarios.balloon_shape import BalloonShape, balloon_shape
 from scenarios.passage.senses import sense
-from scenarios.procedure import STENT
-from scenarios.recording import Recorder, balloon_radius_along
+from scenarios.recording import Recorder
 from scenarios.rehearsal import FRAME_EVERY, Rehearsal
 from sim.body import ModelError
 from sim.grips import Grips
@@ -48,8 +48,8 @@ class Snapshot:
         How long the tick took on the clock [s]; real time is dt over it.
     vertices, device
         The wall's vertices, shape (n, 3), and the nodes of the stent or of wires, shape (k, 3).
-    balloon_radius
-        Of the stent's balloon at each point of the case's balloon axis, shape (q,).
+    balloon
+        The balloon that is full, or the stent's, folded away.
     stress
         First principal Cauchy stress of each tet [kPa], shape (m,), where it was asked for.
     largest_force_n, whole_force_n
@@ -82,7 +82,7 @@ class Snapshot:
     wall_s: float
     vertices: np.ndarray
     device: np.ndarray
-    balloon_radius: np.ndarray
+    balloon: BalloonShape
     stress: np.ndarray | None
     largest_force_n: float
     whole_force_n: float
@@ -359,7 +359,7 @@ class Session:
             wall_s=wall_s,
             vertices=vertices,
             device=device,
-            balloon_radius=balloon_radius_along(case, device, pressures.get(STENT, 0.0)),
+            balloon=balloon_shape(case, vertices, device, pressures),
             stress=first_principal_stress(rehearsal.body, displacement) * 1e-3 if self.wants_stress else None,
             largest_force_n=float(forces.max(initial=0.0)),
             whole_force_n=float(forces.sum()),

@@ -54,7 +54,7 @@ class Stage:
         self._bars = bars_of(case)
         count = max(int(one.pairs.max()) for one in self._bars) + 1
         self._tubes = [MovingTubes(one.pairs, count, radius_mm=one.radius_mm) for one in self._bars]
-        self._balloon = MovingBalloon(case.balloon_axis) if hasattr(case, "balloon_axis") else None
+        self._balloon = MovingBalloon() if hasattr(case, "balloon_axis") else None
         self._probe = ProbeShape()
         self._sheath: MovingSheath | None = None
         if getattr(case, "sheathed", None) is not None:
@@ -70,7 +70,7 @@ class Stage:
             surface.move(vertices)
         for tubes in self._tubes:
             tubes.move(np.asarray(moment.device))
-        has_balloon = self._balloon is not None and self._balloon.move(np.asarray(moment.balloon_radius))
+        has_balloon = self._balloon is not None and self._balloon.move(moment.balloon)
         has_sheath = self._sheath is not None and self._sheath.move(moment.sheath_mm)
         if is_first:
             self._draw()

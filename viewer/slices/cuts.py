@@ -26,7 +26,6 @@ class Shapes:
         self.skins = (
             (Tints(mesh).bounds, BOUND), (mesh.face_sets["outside"], OUTSIDE), (mesh.face_sets["lumen"], LUMEN),
         )  # fmt: skip
-        self._axis: Any = getattr(case, "balloon_axis", None)
 
     def lines(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, str]]:
         """Line segments in the plane, shape (s, 2 ends, 2) [mm], and the colour of each lot."""
@@ -57,7 +56,7 @@ class Shapes:
     def _balloon(self, moment: Any) -> tuple[np.ndarray, np.ndarray] | None:
         from viewer.shapes import balloon_surface
 
-        drawn = None if self._axis is None else balloon_surface(self._axis, moment.balloon_radius, sides=32)
+        drawn = balloon_surface(moment.balloon.axis, moment.balloon.radius, sides=32)
         if drawn is None:
             return None
         quads = np.asarray(drawn.regular_faces)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from scenarios.balloon_shape import BalloonShape, balloon_shape
 from viewer.bars import bars_of
 from viewer.shapes import balloon_surface
 from viewer.xray.contrast import DyedTree, Puff, Stretch
@@ -44,15 +45,15 @@ class Moment:
     ----------
     vertices, device
         The wall's vertices, shape (n, 3), and the stent's nodes, shape (k, 3) [mm].
-    balloon_radius
-        The balloon's outer radius at each point of the case's balloon axis, 0 where it is folded away, shape (q,) [mm].
+    balloon
+        The balloon that is full, or the stent's, folded away.
     sheath_mm
         How far the stent's sheath has been drawn back; None where it has none.
     """
 
     vertices: np.ndarray
     device: np.ndarray
-    balloon_radius: np.ndarray
+    balloon: BalloonShape
     sheath_mm: float | None = None
 
 
@@ -60,17 +61,15 @@ def moment_of(rehearsal: Any, command: Any = None) -> Moment:
     """The moment at which a `scenarios.rehearsal.Rehearsal` stands, after a tick under a command (none: balloon folded away)."""
     from scenarios.devices.lattice import ATMOSPHERE
     from scenarios.devices.self_expanding import SHEATH
-    from scenarios.procedure import STENT
-    from scenarios.recording import balloon_radius_along
 
     state = rehearsal.state
     device = (np.asarray(state.device_position) + rehearsal.model.origin) * 1e3
-    pressure = 0.0 if command is None else float(command.balloons.get(STENT, 0.0)) / ATMOSPHERE
+    pressures = {} if command is None else {name: float(value) / ATMOSPHERE for name, value in command.balloons.items()}
     vertices = (rehearsal.body.vertices + state.displacement.to_numpy()) * 1e3
     drawn = None
     if getattr(rehearsal.case, "sheathed", None) is not None:
         drawn = 0.0 if command is None else 1e3 * float(command.sheaths.get(SHEATH, 0.0))
-    return Moment(vertices, device, balloon_radius_along(rehearsal.case, device, pressure), drawn)
+    return Moment(vertices, device, balloon_shape(rehearsal.case, vertices, device, pressures), drawn)
 
 
 class RehearsalInBeam:
@@ -140,9 +139,7 @@ class RehearsalInBeam:
         )
 
     def _balloon(self, frame: Any) -> Surface | None:
-        if not len(frame.balloon_radius):
-            return None
-        drawn = balloon_surface(self.case.balloon_axis, frame.balloon_radius, sides=32)
+        drawn = balloon_surface(frame.balloon.axis, frame.balloon.radius, sides=32)
         if drawn is None:
             return None
         quads = np.asarray(drawn.regular_faces)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scenarios.balloon_shape import BalloonShape
 from tests.viewer.room.quick import quick_session
 from viewer.film import can_film
 from viewer.room.bindings import read_bindings
@@ -131,7 +132,7 @@ def test_kept_pictures_take_more_dose_and_have_less_noise():
     backend.start("cpu")
     case = small_case()
     monitor = Monitor(case)
-    look = {"vertices": case.mesh.vertices, "device": case.lattice.nodes, "balloon_radius": np.zeros(len(case.balloon_axis))}
+    look = {"vertices": case.mesh.vertices, "device": case.lattice.nodes, "balloon": BalloonShape.folded(case.balloon_axis)}
     plain, more, kept = (
         monitor.picture(Request(**look, time_s=0.0, injections=(), lao_deg=0.0, cra_deg=0.0, is_kept=one))
         for one in (False, False, True)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from scenarios.balloon_shape import BalloonShape
 from scenarios.devices.lattice import ATMOSPHERE
 from scenarios.devices.self_expanding import BEYOND_MM, SHEATH, withdrawal_mm
 from scenarios.outcome import assess
@@ -312,7 +313,7 @@ def test_the_tray_draws_the_stent_open_where_it_is_out(released):
 def moment_of(case, drawn):
     """The vessel and stent as they were made, the sheath drawn back so far."""
     return SimpleNamespace(
-        vertices=case.mesh.vertices, device=np.asarray(case.lattice.nodes), balloon_radius=np.zeros(len(case.balloon_axis)),
+        vertices=case.mesh.vertices, device=np.asarray(case.lattice.nodes), balloon=BalloonShape.folded(case.balloon_axis),
         stress=None, sheath_mm=drawn,
     )  # fmt: skip
 
@@ -353,7 +354,7 @@ def test_the_xray_picture_shows_the_sheaths_marker_where_it_ends(case):
 
     def grey(drawn):
         moment = moment_of(case, drawn)
-        request = Request(moment.vertices, moment.device, moment.balloon_radius, 0.0, (), 0.0, 0.0, sheath_mm=drawn)
+        request = Request(moment.vertices, moment.device, moment.balloon, 0.0, (), 0.0, 0.0, sheath_mm=drawn)
         return monitor.picture(request).grey.astype(float)
 
     change = (grey(0.0) - grey(6.0))[:, 246:266].mean(axis=1)

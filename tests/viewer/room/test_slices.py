@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from meshing.errors import InputError
 from meshing.images import Image, read_image
 from meshing.labels import LabelMap
+from scenarios.balloon_shape import BalloonShape
 from tests.scenarios.small_case import HEALTHY_MM, NARROWEST_MM, small_case
 from tests.scenarios.test_passage import small_passage
 from viewer.bars import bars_of
@@ -30,7 +31,7 @@ def moment(case, *, grown=1.0, balloon_mm=0.0):
     wider = np.array([grown, grown, 1.0])
     return SimpleNamespace(
         vertices=case.mesh.vertices * wider, device=np.asarray(case.lattice.nodes) * wider,
-        balloon_radius=np.full(len(case.balloon_axis), balloon_mm),
+        balloon=BalloonShape(case.balloon_axis, np.full(len(case.balloon_axis), balloon_mm)),
     )  # fmt: skip
 
 
@@ -177,7 +178,7 @@ def test_the_wires_of_a_passage_are_followed_at_their_foremost_point():
     passage = small_passage()
     body = passage.device_body()
     nodes = 1e3 * np.asarray(body.pose.position)
-    now = SimpleNamespace(vertices=passage.mesh.vertices, device=nodes, balloon_radius=np.zeros(0))
+    now = SimpleNamespace(vertices=passage.mesh.vertices, device=nodes, balloon=BalloonShape.folded(np.zeros((0, 3))))
     (wire,) = bars_of(passage)
     assert wire.name == "wire" and wire.radius_mm == pytest.approx(0.5 * 0.889, abs=0.01) and len(wire.pairs) > 10
     deck = Deck(passage)
@@ -189,7 +190,7 @@ def test_a_wire_in_the_plane_is_drawn_along_it():
     passage = small_passage()
     nodes = 1e3 * np.asarray(passage.device_body().pose.position)
     nodes = nodes + np.array([0.0, 0.0, 15.0]) - np.array([0.0, 0.0, nodes[:, 2].max() - 2.0])
-    now = SimpleNamespace(vertices=passage.mesh.vertices, device=nodes, balloon_radius=np.zeros(0))
+    now = SimpleNamespace(vertices=passage.mesh.vertices, device=nodes, balloon=BalloonShape.folded(np.zeros((0, 3))))
     deck = Deck(passage)
     deck.put(10.0)
     picture = deck.picture("sagittal", now, 200).astype(int)

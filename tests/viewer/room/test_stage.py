@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from scenarios.balloon_shape import BalloonShape
 from tests.scenarios.small_case import small_case
 from viewer.offscreen import offscreen_plotter
 from viewer.room.monitor import MASKS, Monitor, Request, preset_view, turned
@@ -24,7 +25,7 @@ def moment(case, *, grown=1.0, balloon_mm=0.0, stress=None):
     return SimpleNamespace(
         vertices=case.mesh.vertices * wider,
         device=np.asarray(case.lattice.nodes) * wider,
-        balloon_radius=np.full(len(case.balloon_axis), balloon_mm),
+        balloon=BalloonShape(case.balloon_axis, np.full(len(case.balloon_axis), balloon_mm)),
         stress=stress,
     )
 
@@ -92,10 +93,11 @@ def test_the_monitor_subtracts_and_lays_the_roadmap_over(case):
 
     backend.start("cpu")
     monitor, dye = Monitor(case), (Injection(1.0, 4.0),)
+    folded = BalloonShape.folded(case.balloon_axis)
 
     def shown(mode, *, filled, time_s=1.6, lao=0.0):
         return monitor.picture(
-            Request(case.mesh.vertices, case.lattice.nodes, np.zeros(41), time_s, dye if filled else (), lao, 0.0, mode)
+            Request(case.mesh.vertices, case.lattice.nodes, folded, time_s, dye if filled else (), lao, 0.0, mode)
         )
 
     assert shown("live", filled=False).words == "fluoroscopy"

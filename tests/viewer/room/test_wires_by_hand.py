@@ -151,7 +151,7 @@ def test_the_xray_picture_shows_the_wire(pushed):
 
     def row(device):
         """Grey values along the row of pixels in the middle of the lesion, 12 mm along."""
-        picture = monitor.picture(Request(last.vertices, device, last.balloon_radius, 0.8, (), 0.0, 0.0))
+        picture = monitor.picture(Request(last.vertices, device, last.balloon, 0.8, (), 0.0, 0.0))
         return picture.grey[246:266, 216:296].astype(float).mean(axis=0)
 
     before, after = row(first.device), row(last.device)

@@ -49,7 +49,7 @@ def test_what_a_rehearsal_has_is_in_the_beam(recording, beam):
     assert "iodine" not in after.materials
     assert RehearsalInBeam(recording.case, delivery=False).contents(recording.frame(0)).materials[-1] == "cobalt-chromium L605"
     balloon = inflated.surfaces[1].volume_mm3 / 150.0
-    radius = recording.frame_of_phase("inflated").balloon_radius
+    radius = recording.frame_of_phase("inflated").balloon.radius
     along = np.linalg.norm(np.diff(recording.case.balloon_axis, axis=0), axis=1)
     exact = np.pi * (0.5 * (radius[1:] ** 2 + radius[:-1] ** 2) * along).sum()
     assert balloon == pytest.approx(exact, rel=0.03)
@@ -150,9 +150,9 @@ def test_a_running_rehearsal_is_in_the_beam_too():
     before = moment_of(rehearsal)
     assert np.allclose(before.vertices, case.mesh.vertices, atol=1e-4)
     assert np.allclose(before.device, case.lattice.nodes, atol=1e-4)
-    assert not before.balloon_radius.any()
+    assert not before.balloon.radius.any()
     inflated = moment_of(rehearsal, Command(balloons={STENT: 8.0 * ATMOSPHERE}))
-    assert inflated.balloon_radius.max() > 0.3
+    assert inflated.balloon.radius.max() > 0.3
     beam = RehearsalInBeam(case)
     scope = Fluoroscope(CArm(isocentre=tuple(case.path.at(case.station_mm)[0]), pixels=128, field_mm=60.0), None, noise=False)
     scope.frame(beam.contents(before))

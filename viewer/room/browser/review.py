@@ -48,7 +48,7 @@ class _Pictures:
         frame = self.frame
         lao, cra = carm_at(self.side.held, frame.time_s) if view == AS_THEN else preset_view(self.case, int(view))
         self._wanted = Request(
-            frame.vertices, frame.device, frame.balloon_radius, frame.time_s,
+            frame.vertices, frame.device, frame.balloon, frame.time_s,
             tuple(one for one in self.injections if one.start_s < frame.time_s - 1e-9), lao, cra, sheath_mm=frame.sheath_mm,
         )  # fmt: skip
 

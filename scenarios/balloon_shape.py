@@ -1,0 +1,98 @@
+"""The shape of the balloon that is full, for whoever draws it: what its chart, the struts and the wall leave it."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from scenarios.case import Case
+from scenarios.devices.balloon import Balloon
+from scenarios.passage.passage import Passage
+from scenarios.procedure import STENT
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BalloonShape:
+    """A body of revolution [mm].
+
+    Attributes
+    ----------
+    axis
+        Points of its bent axis, shape (q, 3).
+    radius
+        Its outer radius there, 0 where it is folded away, shape (q,).
+    """
+
+    axis: np.ndarray
+    radius: np.ndarray
+
+    @classmethod
+    def folded(cls, axis: np.ndarray) -> "BalloonShape":
+        """A balloon that is folded away on an axis, shape (q, 3)."""
+        return cls(np.asarray(axis, float), np.zeros(len(axis)))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to be seen of it."""
+        return bool((self.radius > 1e-6).any())
+
+
+def balloon_shape(
+    case: Case | Passage, vertices: np.ndarray, device: np.ndarray, pressures_atm: Mapping[str, float]
+) -> BalloonShape:
+    """The balloon with the highest of some gauge pressures, by their names in commands; the stent's, folded, if there is none.
+
+    Between the struts it is as wide as they leave it, and a balloon without a stent no wider than the lumen; elsewhere as its
+    chart says. A passage has no balloon: q is 0.
+
+    vertices: the wall's, shape (n, 3) [mm]; device: the stent's nodes, shape (k, 3) [mm].
+    """
+    if isinstance(case, Passage):
+        return BalloonShape.folded(np.zeros((0, 3)))
+    full = max(pressures_atm, key=lambda name: pressures_atm[name], default=STENT)
+    pressure = pressures_atm.get(full, 0.0)
+    dilation = next((one for one in case.dilations if one.name == full), None)
+    axis = np.asarray(case.balloon_axis if dilation is None or pressure <= 0.0 else dilation.axis_mm, float)
+    if pressure <= 0.0:
+        return BalloonShape.folded(axis)
+    balloon = case.balloon if dilation is None else dilation.balloon
+    station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
+    radius = np.full(len(axis), 0.5 * float(balloon.diameter(min(pressure, balloon.highest_pressure_atm))))
+    if dilation is not None:
+        radius = np.minimum(radius, _lumen_radius(axis, station, vertices[np.unique(case.mesh.face_sets["lumen"])]))
+    if dilation is None or dilation.in_stent:
+        radius = np.minimum(radius, _radius_in_stent(case, axis, station, device, beyond=dilation is not None))
+    return BalloonShape(axis, radius * _closing(balloon, station))
+
+
+def _radius_in_stent(case: Case, axis: np.ndarray, station: np.ndarray, device: np.ndarray, *, beyond: bool) -> np.ndarray:
+    """What the rings leave at each point of the axis; as wide as the last ring past the ends, or anything if `beyond` them."""
+    distance, nearest = (np.asarray(one) for one in KDTree(axis).query(device))
+    inner, ring = distance - case.lattice.half_thickness_mm, case.lattice.node_ring
+    rings = np.unique(ring[ring >= 0])
+    at = np.array([station[nearest][ring == one].mean() for one in rings])
+    mean = np.array([inner[ring == one].mean() for one in rings])
+    order = np.argsort(at)
+    past = np.inf if beyond else None
+    return np.interp(station, at[order], mean[order], left=past, right=past)
+
+
+def _lumen_radius(axis: np.ndarray, station: np.ndarray, lumen: np.ndarray) -> np.ndarray:
+    """Mean distance of the lumen from each point of an axis, from its vertices, shape (v, 3) [mm]."""
+    distance, nearest = (np.asarray(one) for one in KDTree(axis).query(lumen))
+    # Those past the ends lie nearest to the last points, and tell nothing of them.
+    beside = (nearest > 0) & (nearest < len(axis) - 1)
+    total = np.bincount(nearest[beside], distance[beside], len(axis))
+    count = np.bincount(nearest[beside], minlength=len(axis))
+    seen = count > 0
+    if not seen.any():
+        return np.full(len(axis), np.inf)
+    return np.interp(station, station[seen], total[seen] / count[seen])
+
+
+def _closing(balloon: Balloon, station: np.ndarray) -> np.ndarray:
+    """Share of its radius that a balloon has at places of its axis [mm]: its shoulders close over the overhang at each end."""
+    shoulder = max(balloon.overhang_mm, 0.5)
+    to_end = np.minimum(station, station[-1] - station)
+    return np.sqrt(np.clip(to_end / shoulder, 0.0, 1.0))
