@@ -62,7 +62,7 @@ def view_rows() -> list[Row]:
     recording = made_up_recording(Path())
     case, frame = tube_of(recording.case), recording.frame(3)
     moment = SimpleNamespace(
-        vertices=case.mesh.vertices, device=frame.device, balloon_radius=frame.balloon_radius, stress=np.zeros(1)
+        vertices=case.mesh.vertices, device=frame.device, balloon=frame.balloon, stress=np.zeros(1)
     )
     triangles = sum(len(faces) for faces in case.mesh.face_sets.values())
     with offscreen_plotter(800, 600) as plotter:
@@ -98,7 +98,7 @@ def slice_row() -> Row:
     deck = Deck(case)
 
     def whole() -> None:
-        moment = SimpleNamespace(vertices=case.mesh.vertices, device=frame.device, balloon_radius=frame.balloon_radius)
+        moment = SimpleNamespace(vertices=case.mesh.vertices, device=frame.device, balloon=frame.balloon)
         for name in NAMES:
             deck.picture(name, moment, SLICE_SIDE)
 
@@ -120,7 +120,7 @@ def picture_rows() -> list[Row]:
     began = time.perf_counter()
     until(READY)
     rows = [("X-ray process, from its start until it is ready", "", f"{time.perf_counter() - began:.1f} s wall")]
-    still = Request(case.mesh.vertices, np.asarray(case.lattice.nodes), np.zeros(len(case.balloon_axis)), 0.0, (), 0.0, 0.0)
+    still = Request(case.mesh.vertices, np.asarray(case.lattice.nodes), BalloonShape.folded(case.balloon_axis), 0.0, (), 0.0, 0.0)
 
     def picture() -> None:
         beam.ask(still)
