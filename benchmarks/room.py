@@ -27,6 +27,7 @@ sys.path.insert(0, str(HERE.parent))
 from benchmarks.results import machine, write_section
 from benchmarks.xray import Row, cost
 from meshing.tetmesh import TetMesh
+from scenarios.balloon_shape import BalloonShape
 from tests.scenarios.small_case import small_case
 from tests.viewer.made_up import made_up_recording, placed
 from tests.viewer.room.quick import unloaded_of_the_small_case
