@@ -37,6 +37,7 @@ MODE_WORDS = {
     "plan": "Time has not begun: choose views, look about.",
     "rehearse": "Everything is to be seen.",
     "exam": "As in the room: the X-ray picture and the gauge alone.",
+    "plain": "For a small or slow machine: one picture, the tray and the figures; nothing is drawn in 3-D.",
     "review": "End the procedure and look at its recording.",
 }
 
@@ -56,7 +57,8 @@ class Desk:
     Attributes
     ----------
     mode
-        "plan" before time begins, "rehearse", or "exam", in which the true shape and its figures are hidden.
+        "plan" before time begins, "rehearse", "exam", in which the true shape and its figures are hidden, or "plain", in which
+        the true shape is not drawn.
     live, reference
         What the two monitors show; None while that is nothing.
     is_on
@@ -143,6 +145,16 @@ class Desk:
             self._run_cine(begins=bool(value))
         elif value and not self.session.is_running:
             self.say("Time stands still; what hands do counts from the next tick.", passing=True)
+
+    @property
+    def shows_shape(self) -> bool:
+        """Whether the 3-D view or the slices are seen."""
+        return self.mode not in ("exam", "plain")
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether anything that lasts while it is held is held."""
+        return bool(self._down)
 
     def is_down(self, verb: str) -> bool:
         """Whether something that lasts while it is held is held."""

@@ -73,10 +73,10 @@ def _side(held: Held, letter: str, width: int) -> Any:
                 picture = np.asarray(plotter.screenshot(None, return_img=True))[..., :3]
                 figures = courses.words_at(frame.time_s).replace("; ", "\n")
                 words = ", ".join(part for part in (frame.phase, f"{frame.time_s:.2f} s") if part) + f"\n{figures}"
-                drawn = _written_upon(picture, f"{letter}: {held.name} ({held.folder.name})", words)
+                drawn = written_upon(picture, f"{letter}: {held.name} ({held.folder.name})", words)
 
 
-def _written_upon(picture: np.ndarray, name: str, words: str) -> np.ndarray:
+def written_upon(picture: np.ndarray, name: str, words: str) -> np.ndarray:
     """Name, moment and limits of use on a picture (h, w, 3)."""
     from PIL import Image, ImageDraw
 

@@ -113,7 +113,13 @@ class Person:
         window.do("mode", "exam")
         self.pass_ticks(1)
         self.photograph("5-exam")
+        window.do("mode", "plain")
+        window.resize(880, 600)
+        self.pass_ticks(1)
+        self.told["plain size"] = [window.width(), window.height()]
+        self.photograph("5-plain")
         window.do("mode", "rehearse")
+        window.resize(1280, 800)
         self.tap(Key.Key_Backspace)
         self.told["empty"] = self.wait(lambda: session.latest.pressure_atm[STENT] == 0.0)
         QTest.keyRelease(window, Key.Key_Space)
@@ -267,6 +273,8 @@ def look_at(folder: Path, recordings: list[Path]) -> None:
     told["chosen"], told["end"] = replay.time_s, replay.end_s
     told["words"] = {letter: label.text() for letter, label in window.told.items()}
     photograph("2-chosen")
+    QTest.keyClick(window, Key.Key_S, QtCore.Qt.KeyboardModifier.ControlModifier)
+    told["picture"] = window.message.text()
     QTest.keyClick(window, Key.Key_Space)
     told["played to the end"] = live(lambda: not replay.is_playing) and replay.time_s == replay.end_s
     told["button"] = window.play.text()

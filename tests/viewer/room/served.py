@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ENDS_WITHIN_S = 90.0
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 needs_web = pytest.mark.skipif(
@@ -83,7 +85,11 @@ def served(module: str, *words: str) -> Iterator[Served]:
             one.browser.close()
         finally:
             server.send_signal(signal.SIGINT)
+            # Whoever runs the tests in the background may have it deaf to Ctrl-C.
+            last = threading.Timer(ENDS_WITHIN_S, server.kill)
+            last.start()
             told.append(server.stdout.read())
+            last.cancel()
     one.status = server.returncode
 
 

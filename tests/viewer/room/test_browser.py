@@ -65,6 +65,7 @@ def work(browser, address: str, folder: Path) -> dict:
     first.wait(lambda: page.get_attribute(".slices img", "src") != drawn)
     first.photograph("slices")
     page.keyboard.press("q")
+    page.wait_for_selector(".slices", state="detached", timeout=60_000)
     told["before closing"] = first.number("clock")
     page.close()
     second = Visitor(context.new_page(), folder)
@@ -87,6 +88,10 @@ def work(browser, address: str, folder: Path) -> dict:
     second.wait(lambda: not page.is_visible(".view"))
     told["angles"] = page.inner_text("#angles")
     second.photograph("exam")
+    page.click("button[data-value=plain]")
+    second.wait(lambda: page.is_visible(".gauges") and not page.is_visible("#reference"))
+    told["plain"] = page.is_visible(".view")
+    second.photograph("plain")
     page.click("button[data-verb=empty]")
     second.wait(lambda: second.number("pressure") == 0.0)
     page.click("button[data-value=review]")
@@ -189,6 +194,7 @@ def test_a_tab_that_was_closed_lets_go_and_goes_on_when_it_is_opened_again(worke
     told = worked[1]
     assert told["after opening"] >= told["before closing"] >= 0.1
     assert told["angles"] == "LAO 30 / CRA 0"
+    assert told["plain"] is False
 
 
 @needs_web

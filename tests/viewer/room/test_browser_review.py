@@ -66,6 +66,9 @@ def look(browser, address, folder) -> dict:
     page.click(".event:has-text('half way')")
     visitor.wait(lambda: visitor.number("clock") != told["stepped"])
     told["at the event"] = visitor.number("clock")
+    page.keyboard.press("Control+s")
+    visitor.wait(lambda: "Picture: " in page.inner_text("#words"))
+    told["picture"] = page.inner_text("#words")
     box = page.locator("#timeline_B svg").bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"])
     page.mouse.down()
@@ -112,6 +115,17 @@ def test_time_is_stepped_chosen_and_played(looked, two):
     assert told["stepped"] == pytest.approx(kept[1]) and told["at the event"] == pytest.approx(0.35)
     assert told["in the middle"] == pytest.approx(0.4, abs=0.02) and told["at the end"] == pytest.approx(0.8)
     assert told["play says"] == "Stop" and told["played to"] == pytest.approx(0.8)
+
+
+@needs_web
+@needs_chromium
+def test_a_moment_is_kept_as_a_picture_beside_the_recording(looked, two):
+    from matplotlib.image import imread
+
+    path = two[0] / "review-0.35s.png"
+    assert looked[1]["picture"] == f"Picture: {path}"
+    picture = np.asarray(imread(path))[..., :3]
+    assert picture.shape[1] >= 700 and picture.std() > 0.05
 
 
 @needs_web

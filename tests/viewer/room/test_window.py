@@ -96,6 +96,18 @@ def test_the_screen_shows_the_xray_picture_and_the_vessel(worked):
 
 @needs_qt
 @needs_x
+def test_the_plain_mode_fits_a_small_screen_and_leaves_the_shape_out(worked):
+    from matplotlib.image import imread
+
+    assert worked[1]["plain size"] == [880, 600]
+    small = np.asarray(imread(worked[0] / "step-5-plain.png"))[:600, :880, :3]
+    # The live picture is large and grey, and nothing of the vessel's red is seen.
+    assert small[60:400, 20:380].mean() > 0.3
+    assert ((small[..., 0] - small[..., 2]) > 0.3).mean() < 0.02
+
+
+@needs_qt
+@needs_x
 def test_slices_take_the_place_of_the_3d_view_and_are_moved_by_key_and_wheel(worked):
     from matplotlib.image import imread
 
@@ -140,6 +152,10 @@ def test_wires_are_reviewed_in_a_window_beside_others(display, kept, tmp_path):
     told = person(display, kept, tmp_path / "seen", "review", str(tmp_path / "a"), str(tmp_path / "b"), timeout_s=240)
     assert told["stepped"] == pytest.approx(0.2) and told["chosen"] == pytest.approx(0.5 * told["end"], abs=0.02)
     assert told["played to the end"] and told["button"] == "Play" and told["end"] == pytest.approx(0.8)
+    kept = np.asarray(imread(told["picture"].removeprefix("Picture: ")))[..., :3]
+    # Two sides beside each other, each with the vessel's red.
+    for half in np.array_split(kept, 2, axis=1):
+        assert ((half[..., 0] - half[..., 2]) > 0.15).mean() > 0.03
     assert told["words"]["A"].startswith("A  wire at ") and "balloon" not in told["words"]["B"]
     first, last = (np.asarray(imread(tmp_path / "seen" / f"step-{name}.png"))[..., :3] for name in ("1-beginning", "3-end"))
     for half in (slice(10, 375), slice(390, 760)):

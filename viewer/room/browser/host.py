@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from viewer.xray.carm import view_label
 from viewer.xray.stills import SIMULATED
 
 FRAME_S = 0.03
+SILENT_S = 8.0
+"""So long after a page that holds something was heard from, its line is taken to be broken, and all is let go of [s]."""
+
 REST_S = 0.005
 """What is left to the server between two rounds of drawing at least [s]."""
 
@@ -62,6 +66,7 @@ class BrowserHost:
         self._live: Shown | None = None
         self._reference: Shown | None = None
         self._slices: dict[str, np.ndarray] = {}
+        self._heard_at = 0.0
         self._page: Path | None = None
         quiet_vtk()
         self._plotter: Any = pyvista.Plotter(off_screen=True, window_size=list(VIEW_SIZE))
@@ -123,7 +128,7 @@ class BrowserHost:
                 **self._of_switches(),
             }
         )
-        for trigger in ("key", "press", "wheel", "let_go"):
+        for trigger in ("key", "press", "wheel", "here", "let_go"):
             server.trigger(trigger)(getattr(self, f"_{trigger}"))
         server.controller.on_client_exited.add(self._let_go)
         self._draw_now()
@@ -136,12 +141,18 @@ class BrowserHost:
 
     # --- what hands do ----------------------------------------------------------------------------------------------
 
+    def _here(self) -> None:
+        """A page that holds something down says so every second."""
+        self._heard_at = time.monotonic()
+
     def _key(self, name: str, is_down: bool) -> None:
+        self._here()
         action = self.desk.bindings.action(name)
         if action is not None and (is_down or ACTIONS[action].is_held):
             self.desk.do(action, is_down)
 
     def _press(self, verb: str, value: Any) -> None:
+        self._here()
         if verb in ACTIONS or (verb == "mode" and value in MODE_WORDS):
             self.desk.do(verb, value, actor="mouse")
 
@@ -180,11 +191,13 @@ class BrowserHost:
         self._door.show({"ended": ended, "ended_page": REVIEW if self._page else ""})
 
     def _draw_now(self) -> None:
+        if self.desk.holds_any and time.monotonic() - self._heard_at > SILENT_S:
+            self._let_go()
         snapshot = self.desk.refresh()
         what = self._of_desk()
         if snapshot is not None:
             what |= self._of_snapshot(snapshot)
-            if self.desk.mode != "exam":
+            if self.desk.shows_shape:
                 self._stage.show(snapshot)
         self._door.show(what)
         if snapshot is not None and self.address:
@@ -208,7 +221,7 @@ class BrowserHost:
             if shown is not None and shown is not getattr(self, f"_{name}"):
                 setattr(self, f"_{name}", shown)
                 what[name] = {"src": jpeg_of(shown.grey), "label": shown.label, "words": shown.words}
-        if desk.shows_slices and desk.mode != "exam":
+        if desk.shows_slices and desk.shows_shape:
             drawn = {name: desk.deck.picture(name, snapshot, SLICE_SIDE) for name in NAMES}
             if any(picture is not self._slices.get(name) for name, picture in drawn.items()):
                 self._slices = drawn

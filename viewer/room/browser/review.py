@@ -16,12 +16,13 @@ from viewer.room.comparing import Side, expert_words, measure_rows
 from viewer.room.monitor import PRESETS, Request, preset_view
 from viewer.room.replay import SPEEDS, Replay, carm_at, course_of, injections_of
 from viewer.room.stage import Stage
+from viewer.room.stills import keep_moment
 from viewer.xray.stills import SIMULATED
 
 VIEW_SIZE = (480, 520)
 AS_THEN = "as then"
 SIGHTS = ("stress", "clip", "follow", "look_again")
-KEYS = {"Space": "play", "Left": "back", "Right": "on"}
+KEYS = {"Space": "play", "Left": "back", "Right": "on", "Ctrl+S": "picture"}
 
 
 class _Pictures:
@@ -132,6 +133,7 @@ class ReviewHost:
         server.trigger("press")(self._press)
         # Nothing is held here that would have to be let go of, and there are no slices.
         server.trigger("let_go")(lambda: None)
+        server.trigger("here")(lambda: None)
         server.trigger("wheel")(lambda *_: None)
         self._windows: dict[str, Any] = {}
         self._draw_now()
@@ -175,6 +177,8 @@ class ReviewHost:
             self._view = value
             for one in self._pictures.values():
                 one.want(value)
+        elif verb == "picture":
+            self._door.show({"words": keep_moment(replay, {letter: one.plotter for letter, one in self._pictures.items()})})
         elif verb in SIGHTS:
             for letter, one in self._pictures.items():
                 one.stage.do(verb)

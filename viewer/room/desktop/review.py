@@ -14,6 +14,7 @@ from viewer.room.desktop.panels import Panel, caption
 from viewer.room.desktop.view import View
 from viewer.room.desktop.window import FRAME_MS, application_of
 from viewer.room.replay import SPEEDS, Replay, course_of
+from viewer.room.stills import keep_moment
 
 
 class ReviewWindow(QtWidgets.QMainWindow):
@@ -65,10 +66,13 @@ class ReviewWindow(QtWidgets.QMainWindow):
         whole.addLayout(self._controls())
         whole.addLayout(middle, 1)
         whole.addLayout(courses)
+        foot = QtWidgets.QHBoxLayout()
+        self.message = caption("")
         limits = QtWidgets.QLabel(LIMITS_OF_USE)
         limits.setObjectName("limits")
-        limits.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight)
-        whole.addWidget(limits)
+        foot.addWidget(self.message, 1)
+        foot.addWidget(limits)
+        whole.addLayout(foot)
         for layout in (scenes, courses, aside, middle, whole):
             layout.setSpacing(5)
         whole.setContentsMargins(6, 4, 6, 4)
@@ -93,7 +97,10 @@ class ReviewWindow(QtWidgets.QMainWindow):
         self.pace.currentIndexChanged.connect(lambda number: setattr(self.replay, "speed", SPEEDS[number]))
         self.clock = QtWidgets.QLabel("0.00 s")
         self.clock.setObjectName("huge")
-        for one in (self.play, self.pace, self.clock):
+        keep = QtWidgets.QPushButton("Picture")
+        keep.setToolTip("keep what is seen as a picture beside the recording (Ctrl+S)")
+        keep.clicked.connect(self.keep_picture)
+        for one in (keep, self.play, self.pace, self.clock):
             line.addWidget(one)
         return line
 
@@ -173,6 +180,10 @@ class ReviewWindow(QtWidgets.QMainWindow):
         self.replay.play_or_stop()
         self.show_time(self.replay.time_s)
 
+    def keep_picture(self) -> None:
+        """Keep what is seen as a picture beside the recording."""
+        self.message.setText(keep_moment(self.replay, {letter: view.plotter for letter, view in self.views.items()}))
+
     def _go_on(self) -> None:
         if self.replay.is_playing:
             self.replay.go_on(FRAME_MS * 1e-3)
@@ -183,13 +194,15 @@ class ReviewWindow(QtWidgets.QMainWindow):
             view.do(verb)
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
-        """Space plays, the arrows step from one sampled state to the next."""
+        """Space plays, the arrows step from one sampled state to the next, Ctrl+S keeps a picture."""
         key, keys = event.key(), QtCore.Qt.Key
         if key == keys.Key_Space:
             self.play_or_stop()
         elif key in (keys.Key_Left, keys.Key_Right):
             self.replay.step(forwards=key == keys.Key_Right)
             self.show_time(self.replay.time_s)
+        elif event.matches(QtGui.QKeySequence.StandardKey.Save):
+            self.keep_picture()
         else:
             super().keyPressEvent(event)
 

@@ -23,6 +23,8 @@ from viewer.slices.volumes import Volume
 from viewer.xray.carm import view_label
 
 FRAME_MS = 33
+LEAST_SIZE, PLAIN_SIZE = (1100, 700), (880, 600)
+"""The smallest window, and that in the plain mode."""
 
 
 class RoomWindow(QtWidgets.QMainWindow):
@@ -94,7 +96,7 @@ class RoomWindow(QtWidgets.QMainWindow):
         centre.setLayout(whole)
         self.setCentralWidget(centre)
         self._middle, self._monitors, self._below = middle, monitors, below
-        self.setMinimumSize(1100, 700)
+        self.setMinimumSize(*LEAST_SIZE)
         self.resize(1280, 800)
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
@@ -109,17 +111,21 @@ class RoomWindow(QtWidgets.QMainWindow):
         super().resizeEvent(event)
 
     def _lay_out(self, mode: str) -> None:
-        """Show what a mode shows; in an exam the true shape and its figures are hidden."""
+        """Show what a mode shows; in an exam the true shape and its figures are hidden, in the plain mode the true shape."""
         self._mode = mode
-        for one in (self.view, self.gauges):
-            one.setVisible(mode != "exam")
-        is_exam = mode == "exam"
+        shows_shape = self.desk.shows_shape
+        self.view.setVisible(shows_shape)
+        self.gauges.setVisible(mode != "exam")
+        self.reference.setVisible(mode != "plain")
+        self.setMinimumSize(*(PLAIN_SIZE if mode == "plain" else LEAST_SIZE))
         # Without the 3-D view the live picture takes the height of the window, and what lay below it moves to its side.
         directions = QtWidgets.QBoxLayout.Direction
-        self._monitors.setDirection(directions.LeftToRight if is_exam else directions.TopToBottom)
-        self._below.setDirection(directions.TopToBottom if is_exam else directions.LeftToRight)
-        for number, stretch in enumerate((97, 0, 24) if is_exam else (47, 50, 24)):
+        self._monitors.setDirection(directions.TopToBottom if shows_shape else directions.LeftToRight)
+        self._below.setDirection(directions.LeftToRight if shows_shape else directions.TopToBottom)
+        for number, stretch in enumerate((47, 50, 24) if shows_shape else (97, 0, 24)):
             self._middle.setStretch(number, stretch)
+        if shows_shape:
+            self.view.show_moment(self.session.latest)
 
     # --- what hands do ----------------------------------------------------------------------------------------------
 
@@ -181,7 +187,7 @@ class RoomWindow(QtWidgets.QMainWindow):
         self._show_desk()
 
     def _show(self, snapshot: Any) -> None:
-        if self.desk.mode != "exam":
+        if self.desk.shows_shape:
             self.view.show_moment(snapshot)
         self.tools.show_snapshot(snapshot)
         self.gauges.show_snapshot(snapshot)
@@ -200,7 +206,7 @@ class RoomWindow(QtWidgets.QMainWindow):
         self.xray.roadmap.setChecked(desk.beam_mode.startswith("roadmap"))
         self.xray.subtract.setChecked(desk.beam_mode == "subtracted")
         self.xray.dose.set(desk.dose_gy_cm2)
-        if desk.shows_slices and desk.mode != "exam":
+        if desk.shows_slices and desk.shows_shape:
             self.slices.show_pictures({name: desk.deck.picture(name, snapshot, self.slices.side) for name in NAMES})
         self.live.set(desk.live, desk.waits_for)
         self.live.set_on(desk.is_on)

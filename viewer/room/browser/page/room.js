@@ -8,6 +8,7 @@
   const MODIFIERS = new Set(["Control", "Shift", "Alt", "AltGraph", "Meta"]);
   const down = new Map();
   let held = null;
+  let pressing = false;
 
   const tell = (what, ...words) => window.trame && window.trame.trigger(what, words);
 
@@ -24,6 +25,7 @@
   function letGo() {
     if (held) held.classList.remove("down");
     held = null;
+    pressing = false;
     down.clear();
     tell("let_go");
   }
@@ -46,6 +48,16 @@
     tell("key", down.get(event.code), false);
     down.delete(event.code);
   }, true);
+
+  // A dead man's pedal: what is held is let go of when nobody says that it still is.
+  setInterval(() => (held || down.size || pressing) && tell("here"), 1000);
+
+  document.addEventListener("pointerdown", () => {
+    // The probe in the 3-D view is held by the mouse alone.
+    pressing = true;
+    tell("here");
+  }, true);
+  for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, () => { pressing = false; }, true);
 
   window.addEventListener("blur", letGo);
   document.addEventListener("visibilitychange", () => document.hidden && letGo());
