@@ -114,7 +114,7 @@ class Person:
         self.pass_ticks(1)
         self.photograph("5-exam")
         window.do("mode", "plain")
-        window.resize(880, 600)
+        window.resize(880, 640)
         self.pass_ticks(1)
         self.told["plain size"] = [window.width(), window.height()]
         self.photograph("5-plain")

@@ -23,7 +23,7 @@ from viewer.slices.volumes import Volume
 from viewer.xray.carm import view_label
 
 FRAME_MS = 33
-LEAST_SIZE, PLAIN_SIZE = (1100, 700), (880, 600)
+LEAST_SIZE, PLAIN_SIZE = (1100, 700), (880, 640)
 """The smallest window, and that in the plain mode."""
 
 
