@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.spatial import KDTree
 
+from meshing.centrelines import arc_lengths
 from scenarios.case import Case
 from scenarios.devices.balloon import Balloon
 from scenarios.passage.passage import Passage
@@ -57,7 +58,7 @@ def balloon_shape(
     if pressure <= 0.0:
         return BalloonShape.folded(axis)
     balloon = case.balloon if dilation is None else dilation.balloon
-    station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
+    station = arc_lengths(axis)
     radius = np.full(len(axis), 0.5 * float(balloon.diameter(min(pressure, balloon.highest_pressure_atm))))
     if dilation is not None:
         radius = np.minimum(radius, _lumen_radius(axis, station, vertices[np.unique(case.mesh.face_sets["lumen"])]))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from meshing.centrelines import Path
+from meshing.centrelines import Path, arc_lengths
 from meshing.errors import InputError
 from meshing.labels import LabelMap, read_labels
 from meshing.lumen import Lumen, lumen_from_labels, read_lumen
@@ -390,7 +390,7 @@ def guide_of(path: Path, smoothing_mm: float) -> Path:
     points = (1.0 - fade) * path.points + fade * points
     tangents = np.gradient(points, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
-    stations = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    stations = arc_lengths(points)
     radii = np.maximum(path.radii - np.linalg.norm(points - path.points, axis=1), 0.1 * path.radii)
     return Path(points=points, tangents=tangents, radii=radii, stations=stations)
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from meshing.centrelines import arc_lengths
+
 
 def stent_surface(nodes: np.ndarray, struts: np.ndarray, *, radius_mm: float, sides: int = 10) -> Any:
     """Draw every strut as a tube with a ball at each node, so that crowns have no gap.
@@ -46,7 +48,7 @@ def balloon_surface(axis: np.ndarray, radius: np.ndarray, *, sides: int = 48) ->
     angle = (np.arange(sides) * 2 * np.pi / sides)[None, :, None]
     outward = np.cos(angle) * across[:, None] + np.sin(angle) * over[:, None]
     rim = points[:, None] + radii[:, None, None] * outward
-    stations = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    stations = arc_lengths(points)
     tangents, slopes = np.gradient(points, stations, axis=0), np.gradient(radii, stations)
     normals = outward - (slopes[:, None] * tangents)[:, None]
     number = np.arange(len(points) * sides).reshape(len(points), sides)

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from meshing.centrelines import Path
+from meshing.centrelines import Path, arc_lengths
 from meshing.errors import InputError
 from scenarios.devices.design import StentDesign
 from scenarios.devices.lattice import (
@@ -228,7 +228,7 @@ class Sheathed:
 
     def reaching(self, drawn_mm: float) -> np.ndarray:
         """Points of the sheath's axis from the hand to its end when it has been drawn back so far [mm], shape (k, 3) [mm]."""
-        station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self.axis_mm, axis=0), axis=1))])
+        station = arc_lengths(self.axis_mm)
         end = max(station[-1] - drawn_mm, 0.0)
         stations = np.append(station[station < end], end)
         return np.column_stack([np.interp(stations, station, column) for column in self.axis_mm.T])

@@ -115,6 +115,8 @@ class Compliance:
 
     def solve(self, force: np.ndarray) -> np.ndarray:
         """Motions [m, rad] of the nodes under forces [N] and moments [N·m], both shape (6n,) or (6n, q); none where held."""
-        answer = self._matrix.solve(self._time, np.where(self._held.reshape(-1, *[1] * (force.ndim - 1)), 0.0, force))
+        force = np.array(force, float)
+        force[self._held] = 0.0
+        answer = self._matrix.solve(self._time, force)
         answer[self._held] = 0.0
         return answer

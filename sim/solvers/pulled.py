@@ -73,6 +73,12 @@ def _off(count, vertices: Passed, weights: Passed, hand: Passed, rest: Passed, u
     return off
 
 
+@ti.func
+def _rate(off, stiffness, limit):  # pyright: ignore
+    """Force over distance [N/m]: the spring's stiffness, or less where it pulls with its limit."""
+    return ti.min(stiffness, limit / ti.max(off.norm(), 1e-30))
+
+
 @ti.kernel
 def _energy(
     count: int, vertices: Ints, weights: Doubles, hand: vec3d, stiffness: ti.f64, limit: ti.f64, rest: Vec3s, u: Vec3ds,
@@ -96,7 +102,7 @@ def _add_force(
     ti.loop_config(serialize=True)
     for _ in range(1):
         off = _off(count, vertices, weights, hand, rest, u)
-        force = ti.min(stiffness, limit / ti.max(off.norm(), 1e-30)) * off  # pyright: ignore
+        force = _rate(off, stiffness, limit) * off  # pyright: ignore
         for i in range(count):
             force_out[vertices[i]] += ti.cast(weights[i] * force, ti.f32)
 
@@ -109,6 +115,6 @@ def _add_stiffness(
     ti.loop_config(serialize=True)
     for _ in range(1):
         off = _off(count, vertices, weights, hand, rest, u)
-        stiff = ti.cast(ti.min(stiffness, limit / ti.max(off.norm(), 1e-30)), ti.f32)  # pyright: ignore
+        stiff = ti.cast(_rate(off, stiffness, limit), ti.f32)
         for i in range(count):
             own_out[vertices[i]] += ti.cast(weights[i], ti.f32) * stiff * ti.Matrix.identity(ti.f32, 3)

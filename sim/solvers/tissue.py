@@ -20,7 +20,7 @@ from sim.state import State
 class Tissue:
     """Scratch for one model's tissue; what it leaves is of the displacement that it was last shown.
 
-    `moves` tells whether any of it is not held; `pulled` are the springs of probes.
+    `moves` tells whether any of it is not held.
     """
 
     def __init__(self, model: Model):
@@ -37,7 +37,7 @@ class Tissue:
         self._rim, self._dead, self._pull = (zeros(n, vec3) for _ in range(3))
         self._all = put(np.ones(n), ti.f32)
         self._own, self._element_stress = zeros(n, mat3), zeros(m.tet_count, mat3)
-        self._inflated, self.pulled, self._own_now = Inflated(m), Pulled(m), zeros(n, mat3)
+        self._inflated, self._pulled, self._own_now = Inflated(m), Pulled(m), zeros(n, mat3)
         self._blocks = zeros(10 * m.tet_count, mat3)
         self._area = put(np.zeros((m.tet_count, 4, 3)), vec3)
         self._change = zeros(m.tet_count, ti.f64)
@@ -69,7 +69,7 @@ class Tissue:
         self._prepare_materials(state, command, h)
         self._scale = self._least_force(command)
         self._inflated.begin(state, command)
-        self.pulled.begin(command)
+        self._pulled.begin(command)
 
     def _prepare_materials(self, state: State, command: Command, h: float | None) -> None:
         """Factor of each law and what elements bear besides: active, viscous and relaxing stress."""
@@ -130,7 +130,7 @@ class Tissue:
         if self._presses:
             energy -= pressure.pressure_energy(m.loaded.count, m.loaded.triangles, self._load, m.rest, u, self._partial)
         energy += self._inflated.energy(u, self._partial)
-        return energy + self.pulled.energy(u)
+        return energy + self._pulled.energy(u)
 
     def rim_work(self, start: Array, state: State) -> float:
         """Work of what pressure does beyond the slope of its energy [J], from `start` [m] on; for a line search."""
@@ -157,7 +157,7 @@ class Tissue:
                 self._rim,
             )  # fmt: skip
         self._inflated.add_force(u, self.force)
-        self.pulled.add_force(u, self.force)
+        self._pulled.add_force(u, self.force)
         motion.add_vertex_force(n, self._own, self._pull, self.before, u, m.free, self.force)
         return elastic
 
@@ -211,11 +211,11 @@ class Tissue:
             p.of_corner, self._pocket_pressure, self._extra, u, int(whole), self._blocks, self._area,
         )  # fmt: skip
         own = self._own
-        if self._inflated.presses or self.pulled.pulls:
+        if self._inflated.presses or self._pulled.pulls:
             own = self._own_now
             motion.copy_blocks(m.vertex_count, self._own, own)
             self._inflated.add_stiffness(u, own)
-            self.pulled.add_stiffness(u, own)
+            self._pulled.add_stiffness(u, own)
         assembly.gather_stiffness(
             m.upper_count, m.upper, m.mirror, m.row, m.column, m.entry_first, m.entry_blocks, self._blocks, m.loaded.edges,
             m.loaded.triangles, self._load, m.rest, u, m.free, own, self.matrix,

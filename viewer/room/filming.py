@@ -73,17 +73,17 @@ def _side(held: Held, letter: str, width: int) -> Any:
                 picture = np.asarray(plotter.screenshot(None, return_img=True))[..., :3]
                 figures = courses.words_at(frame.time_s).replace("; ", "\n")
                 words = ", ".join(part for part in (frame.phase, f"{frame.time_s:.2f} s") if part) + f"\n{figures}"
-                drawn = written_upon(picture, f"{letter}: {held.name} ({held.folder.name})", words)
+                drawn = written_upon(picture, held, letter, words)
 
 
-def written_upon(picture: np.ndarray, name: str, words: str) -> np.ndarray:
+def written_upon(picture: np.ndarray, held: Held, letter: str, words: str) -> np.ndarray:
     """Name, moment and limits of use on a picture (h, w, 3)."""
     from PIL import Image, ImageDraw
 
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
     halo = {"stroke_width": 2, "stroke_fill": theme.STAGE}
-    draw.text((16, 14), name, font=font(22), fill=theme.INK, **halo)
+    draw.text((16, 14), f"{letter}: {held.name} ({held.folder.name})", font=font(22), fill=theme.INK, **halo)
     draw.text((16, 44), words, font=font(18), fill=theme.INK, **halo)
     draw.text((16, image.height - 14), f"Simulated. {LIMITS_OF_USE}", font=font(18), fill=theme.WARN, anchor="lb", **halo)
     return np.asarray(image)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from meshing.centrelines import arc_lengths
 from scenarios.balloon_shape import BalloonShape
 
 
@@ -87,7 +88,7 @@ class MovingBalloon:
         """Take a new shape; whether there is any balloon."""
         if not shape.is_open:
             return False
-        station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(shape.axis, axis=0), axis=1))])
+        station = arc_lengths(shape.axis)
         at = self._share * station[-1]
         axis = np.column_stack([np.interp(at, station, column) for column in shape.axis.T])
         out = _outwards(axis, self._sides)
@@ -101,7 +102,7 @@ class MovingSheath:
 
     def __init__(self, axis: np.ndarray, *, radius_mm: float, sides: int = 28) -> None:
         self._axis, self._radius = np.asarray(axis, float), radius_mm
-        self._station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self._axis, axis=0), axis=1))])
+        self._station = arc_lengths(self._axis)
         self._out, self.mesh = _outwards(self._axis, sides), _rings(len(self._axis), sides)
 
     def move(self, drawn_mm: float) -> bool:

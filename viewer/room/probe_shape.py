@@ -10,8 +10,8 @@ from viewer.room.probing import Touched
 HELD, HAND, SPRING = "probe", "probe hand", "probe spring"
 RADII_MM = {HELD: 0.5, HAND: 0.35}
 SPRING_RADIUS_MM = 0.12
-CALIBRE = 1e-3
-"""Shortest length that the spring is drawn with [mm]: a tube has a direction."""
+SHORTEST_MM = 1e-3
+"""The spring is drawn from this length on: a tube has a direction."""
 
 
 class ProbeShape:
@@ -38,7 +38,7 @@ class ProbeShape:
         ends = np.array([touched.at_mm, touched.hand_mm])
         for (name, ball), at in zip(self._balls.items(), ends, strict=True):
             write(ball, (self._rest[name] + at).astype(np.float32), np.asarray(ball.point_data["Normals"]))
-        is_long = bool(np.linalg.norm(ends[1] - ends[0]) > CALIBRE)
+        is_long = bool(np.linalg.norm(ends[1] - ends[0]) > SHORTEST_MM)
         if is_long:
             self._spring.move(ends)
         return {HELD: True, HAND: True, SPRING: is_long}

@@ -20,9 +20,8 @@ def keep_moment(replay: Replay, plotters: dict[str, Any]) -> str:
         if side.letter not in plotters:
             continue
         picture = np.asarray(plotters[side.letter].screenshot(None, return_img=True))[..., :3]
-        name = f"{side.letter}: {side.held.name} ({side.held.folder.name})"
         words = f"{replay.time_s:.2f} s\n" + side.courses.words_at(replay.time_s).replace("; ", "\n")
-        pictures.append(written_upon(picture, name, words))
+        pictures.append(written_upon(picture, side.held, side.letter, words))
     if not pictures:
         return "There is no shape to keep a picture of."
     height = min(len(one) for one in pictures)

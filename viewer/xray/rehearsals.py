@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from meshing.centrelines import arc_lengths
 from scenarios.balloon_shape import BalloonShape, balloon_shape
 from viewer.bars import bars_of
 from viewer.shapes import balloon_surface
@@ -180,7 +181,7 @@ def delivery_on(case: Any) -> tuple[Cylinders, ...]:
     outer, bore, length = MARKER_MM
     sheathed = getattr(case, "sheathed", None) is not None
     inset = 0.0 if sheathed else getattr(getattr(case, "balloon", None), "overhang_mm", 2.0)
-    stations = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
+    stations = arc_lengths(axis)
     markers = []
     for middle in (inset, stations[-1] - inset):
         ends = np.column_stack([np.interp([middle - length / 2, middle + length / 2], stations, axis[:, k]) for k in range(3)])

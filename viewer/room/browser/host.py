@@ -207,7 +207,8 @@ class BrowserHost:
         """What changes between ticks too."""
         desk, snapshot = self.desk, self._session.latest
         what: dict[str, Any] = {
-            "mode": desk.mode, "is_running": self._session.is_running, "has_begun": snapshot.tick > 0,
+            "mode": desk.mode, "shows_shape": desk.shows_shape,
+            "is_running": self._session.is_running, "has_begun": snapshot.tick > 0,
             "clock": f"{snapshot.time_s:.2f} s", "speed": "" if desk.speed is None else f"{desk.speed:.2g} × real time",
             "angles": view_label(*desk.carm_deg), "beam_mode": desk.beam_mode, "is_on": desk.is_on,
             "waits_for": desk.waits_for, "words": desk.words, "is_alarm": desk.is_alarm,

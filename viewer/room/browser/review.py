@@ -222,11 +222,7 @@ class ReviewHost:
         what: dict[str, Any] = {
             "clock": f"{replay.time_s:.2f} s", "now": replay.time_s, "playing": replay.is_playing, "speed": replay.speed,
             "view": self._view,
-            "switches": {
-                "stress": stage is not None and stage.shows_stress,
-                "clip": stage is not None and stage.is_open,
-                "follow": stage is not None and stage.follows,
-            },
+            "switches": {} if stage is None else stage.switches,
         }  # fmt: skip
         for side in replay.sides:
             what[f"words_{side.letter}"] = replay.words_of(side)
