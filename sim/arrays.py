@@ -1,5 +1,7 @@
 """The array types that kernels take, and how numpy arrays become them."""
 
+import ctypes
+import functools
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ vec2 = ti.types.vector(2, ti.f32)
 vec3 = ti.types.vector(3, ti.f32)
 vec4 = ti.types.vector(4, ti.f32)
 vec8 = ti.types.vector(8, ti.f32)
+vec16 = ti.types.vector(16, ti.f32)
 mat3 = ti.types.matrix(3, 3, ti.f32)
 vec3d = ti.types.vector(3, ti.f64)
 vec4d = ti.types.vector(4, ti.f64)
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
         def fill(self, value: float) -> None: ...
 
     Ints = Longs = Floats = Doubles = Vec2s = Vec3s = Vec4s = Vec8s = Vec3ds = Mat3s = Mat3ds = IVec2s = IVec3s = IVec4s = Array
-    FloatTable = DoubleTable = DoubleCube = Vec3Table = Mat3Table = Vec4ds = Vec4dTable = Vec8dTable = Passed = Array
+    FloatTable = DoubleTable = DoubleCube = Vec3Table = Vec16Table = Vec4ds = Vec4dTable = Vec8dTable = Passed = Array
 else:
     Array = Any
     Passed = ti.template()
@@ -49,7 +52,7 @@ else:
     DoubleTable = ti.types.ndarray(dtype=ti.f64, ndim=2)
     DoubleCube = ti.types.ndarray(dtype=ti.f64, ndim=3)
     Vec3Table = ti.types.ndarray(dtype=vec3, ndim=2)
-    Mat3Table = ti.types.ndarray(dtype=mat3, ndim=2)
+    Vec16Table = ti.types.ndarray(dtype=vec16, ndim=2)
     Vec2s = ti.types.ndarray(dtype=vec2, ndim=1)
     Vec3s = ti.types.ndarray(dtype=vec3, ndim=1)
     Vec4s = ti.types.ndarray(dtype=vec4, ndim=1)
@@ -93,11 +96,38 @@ def zeros(count: int, kind: Any) -> Array:
 
 
 def _new(kind: Any, shape: tuple[int, ...]) -> Any:
-    """An array whose memory goes when it does: Taichi 1.7.4 lets go of that of scalars alone, and keeps vectors and matrices."""
+    """An array whose memory goes when it does: Taichi 1.7.4 lets go of that of scalars alone, and keeps vectors and matrices.
+
+    On a CPU numpy copies to and fro: Taichi launches a kernel for it, some 0.2 ms each time.
+    """
     array: Any = ti.ndarray(dtype=kind, shape=shape)
     if _trailing(kind):
         weakref.finalize(array, _forget, impl.get_runtime().prog, array.arr).atexit = False
+    if backend.current() == "cpu":
+        seen = _seen(array, kind)
+        array.to_numpy, array.from_numpy = seen.copy, functools.partial(_write, seen)
     return array
+
+
+def address_of(array: Any) -> tuple[int, int]:
+    """Where an array of the backend lies in a CPU's memory, and how long it is [bytes]."""
+    inner = array.arr
+    return impl.get_runtime().prog.get_ndarray_data_ptr_as_int(inner), inner.nelement() * inner.element_size()
+
+
+def _seen(array: Any, kind: Any) -> np.ndarray:
+    """An array's own memory as numpy sees it; good for as long as the array is there."""
+    trailing = _trailing(kind)
+    place, size = address_of(array)
+    memory = (ctypes.c_char * size).from_address(place)
+    scalar = to_numpy_type(kind.dtype if trailing else kind)
+    return np.frombuffer(memory, scalar).reshape(*array.shape, *trailing)
+
+
+def _write(target: np.ndarray, values: np.ndarray) -> None:
+    if np.shape(values) != target.shape:
+        raise ValueError(f"An array of shape {target.shape} was given values of shape {np.shape(values)}.")
+    np.copyto(target, values, casting="same_kind")
 
 
 def _forget(program: Any, memory: Any) -> None:

@@ -11,6 +11,21 @@ CHUNK = 128
 MANY, SEVERAL = 16_384, 4_096
 """Items from which a loop is worth a second thread, for those that take some 50 and some 300 nanoseconds each."""
 
+ALONE, HEAVY, ALL = range(3)
+"""Which loops of a kernel are shared among threads: none, those that take long for each item, or all."""
+
+
+def spread_of(count: int) -> int:
+    """What loops over so many vertices are to be shared among threads: handing one out takes a CPU some 50 microseconds."""
+    if not backend.small_loops_serial:
+        return ALL
+    return ALL if count >= MANY else HEAVY if count >= SEVERAL else ALONE
+
+
+def turns(spread: int, kind: int) -> int:
+    """Turns of a loop that each of its items is given, where loops of this kind are shared from `kind` on."""
+    return backend.turns_an_item if spread >= kind else 1
+
 
 @ti.func
 def chunk_count(count):  # pyright: ignore

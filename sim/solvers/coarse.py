@@ -29,6 +29,7 @@ from sim.arrays import (
     vec3,
     vec3d,
     vec4,
+    vec16,
     zeros,
 )
 from sim.model import Model
@@ -69,7 +70,7 @@ class CoarseSpace:
         order = np.argsort(self.cluster, kind="stable")
         self.cluster_of, self.members = put(self.cluster, ti.i32), put(order, ti.i32)
         self.cluster_first = put(np.searchsorted(self.cluster[order], np.arange(self.count + 1)), ti.i32)
-        self._own = put(np.zeros((4 * self.count, 4 * self.count, 3, 3)), mat3)
+        self._own = put(in_tiles(np.zeros((MODES * self.count, MODES * self.count))), vec16)
         self.coarse_inverse = self._own
         self._moments, self.rotation = zeros(self.count, mat3d), zeros(self.count, mat3)
         self.weights = self._weights()
@@ -101,11 +102,11 @@ class CoarseSpace:
     def take(self, inverse: np.ndarray) -> None:
         """Take an inverse as `inverse` gives it, its modes as they are."""
         self.rotation.from_numpy(np.broadcast_to(np.eye(3, dtype=np.float32), (self.count, 3, 3)).copy())
-        self._own.from_numpy(np.ascontiguousarray(inverse, dtype=np.float32))
+        self._own.from_numpy(in_tiles(inverse))
         self.coarse_inverse = self._own
 
     def inverse(self, matrix: Array, slope: Array, contacts: np.ndarray | None) -> np.ndarray:
-        """(Uᵀ S U)⁻¹ as 3 × 3 blocks, shape (4q, 4q, 3, 3).
+        """(Uᵀ S U)⁻¹, shape (12 q, 12 q).
 
         From block rows [N/m], the pockets' slopes [m²] and the contacts' part of Uᵀ S U, None if nothing touches.
         """
@@ -124,9 +125,7 @@ class CoarseSpace:
         whole = whole.transpose(0, 2, 4, 1, 3, 5).reshape(self.count * MODES, self.count * MODES)
         if contacts is not None:
             whole += contacts
-        size = 4 * self.count
-        inverse = _positive_inverse(0.5 * (whole + whole.T))
-        return inverse.reshape(size, 3, size, 3).transpose(0, 2, 1, 3)
+        return _positive_inverse(0.5 * (whole + whole.T))
 
     def contact_rows(self, vertices: np.ndarray, weights: np.ndarray) -> sparse.csr_matrix:
         """Motion Σ w U at each contact, shape (3s, 12 q), from its vertices (s, 4), −1 for none, and weights (s, 4)."""
@@ -138,6 +137,20 @@ class CoarseSpace:
         row = np.broadcast_to(3 * np.arange(count)[:, None, None, None] + np.arange(3), values.shape)
         shape = (3 * count, MODES * self.count)
         return sparse.csr_matrix((values.ravel(), (row.ravel(), column.ravel())), shape=shape)
+
+
+def tile_count(clusters: int) -> int:
+    """How many tiles of sixteen rows the coarse inverse of so many clusters has."""
+    return -(-MODES * clusters // 16)
+
+
+def in_tiles(inverse: np.ndarray) -> np.ndarray:
+    """A coarse inverse, shape (12 q, 12 q), as single precision in tiles of sixteen rows, shape (tiles, 12 q, 16)."""
+    size = len(inverse)
+    tiles = tile_count(size // MODES)
+    whole = np.zeros((16 * tiles, size), np.float32)
+    whole[:size] = inverse
+    return np.ascontiguousarray(whole.reshape(tiles, 16, size).transpose(0, 2, 1))
 
 
 def cluster_count(vertices: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.arrays import Array, vec3d, zeros
 from sim.command import Command, Motion
+from sim.launching import Launcher
 from sim.model import Model
 from sim.obstacles import Sphere
 from sim.rods.network import Pose
@@ -62,7 +63,7 @@ class ImplicitSolver:
         self._tissue = Tissue(model)
         self._touching = Touching(model, self.settings)
         self._system = System(model, self._tissue, self._touching)
-        self._start = zeros(model.vertex_count, vec3d)
+        self._start, self._launch = zeros(model.vertex_count, vec3d), Launcher()
         self._device: DeviceStep | None = None
         self._progress = _Progress()
         self._whole = True
@@ -99,7 +100,7 @@ class ImplicitSolver:
             check_supported(self.model.body)
         begin, reached, increment, newton, iterations = start or Command(), 0.0, 1.0, 0, 0
         report = TickReport(np.inf, 0, 0, 0.0, 0.0, 0)
-        motion.stop(self.model.vertex_count, state.velocity)
+        self._launch(motion.stop, self.model.vertex_count, state.velocity)
         with one_thread():
             while reached < 1.0:
                 share = min(1.0, reached + increment)
@@ -173,7 +174,7 @@ class ImplicitSolver:
             pose, deepest = self._settle(state, pose)
         inverted = self._count_inverted(state)
         if h is not None:
-            motion.new_velocity(n, 1.0 / h, self._tissue.before, state.displacement, state.velocity)
+            self._launch(motion.new_velocity, n, 1.0 / h, self._tissue.before, state.displacement, state.velocity)
             state.tick += 1
         if self._device:
             state.device_history = self._device.history_after(pose)
@@ -240,15 +241,15 @@ class ImplicitSolver:
         staying = self._total_energy(state, pose)
         if self._h is None or not coast:
             return staying
-        motion.copy(m.vertex_count, u, self._start)
-        motion.predict(m.vertex_count, self._h, m.free, self._start, state.velocity, u)
+        self._launch(motion.copy, m.vertex_count, u, self._start)
+        self._launch(motion.predict, m.vertex_count, self._h, m.free, self._start, state.velocity, u)
         share = self._touching.step_length(self._start, u)
         if share < 1.0:
-            motion.predict(m.vertex_count, 0.9 * share * self._h, m.free, self._start, state.velocity, u)
+            self._launch(motion.predict, m.vertex_count, 0.9 * share * self._h, m.free, self._start, state.velocity, u)
         coasting = self._total_energy(state, pose)
         if coasting < staying:
             return coasting
-        motion.copy(m.vertex_count, self._start, u)
+        self._launch(motion.copy, m.vertex_count, self._start, u)
         return self._total_energy(state, pose)
 
     def _total_energy(self, state: State, pose: Pose) -> float:
@@ -366,7 +367,7 @@ class ImplicitSolver:
         if coupled or tissue_share > enough:
             iterations = self._solve(state, compliance if coupled else None, tolerance)
         else:
-            linear.no_step(m.vertex_count, self._system.vectors)
+            self._launch(linear.no_step, m.vertex_count, self._system.vectors)
         if compliance is None or m.device is None:
             return np.zeros((0, 6)), iterations
         push = contact_push(m.device, self._system.push_of_solution()) if coupled else 0.0
@@ -388,13 +389,13 @@ class ImplicitSolver:
     def _line_search(self, state: State, pose: Pose, direction: np.ndarray) -> tuple[Pose, bool]:
         """Halve the step until the energy falls."""
         n, p = self.model.vertex_count, self._progress
-        motion.copy(n, state.displacement, self._start)
+        self._launch(motion.copy, n, state.displacement, self._start)
         step = _longest_step(direction)
         if self.model.body.touching:
-            motion.move(n, step, self._start, self._system.vectors, state.displacement)
+            self._launch(motion.move, n, step, self._start, self._system.vectors, state.displacement)
             step = min(step, self._touching.step_length(self._start, state.displacement))
         for _ in range(12):
-            motion.move(n, step, self._start, self._system.vectors, state.displacement)
+            self._launch(motion.move, n, step, self._start, self._system.vectors, state.displacement)
             trial = pose.moved(step * direction) if len(direction) else pose
             reached = self._total_energy(state, trial)
             fallen = reached - self._tissue.rim_work(self._start, state)
@@ -403,7 +404,7 @@ class ImplicitSolver:
                 self._whole = self._whole or step == 1.0
                 return trial, True
             step *= 0.5
-        motion.copy(n, self._start, state.displacement)
+        self._launch(motion.copy, n, self._start, state.displacement)
         if not np.isfinite(p.energy):
             raise DivergedError(
                 f"The simulation diverged at tick {state.tick + 1}: the energy is no longer a number; "

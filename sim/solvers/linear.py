@@ -17,25 +17,27 @@ from sim import backend
 from sim.arrays import (
     Doubles,
     Floats,
+    FloatTable,
     Ints,
     IVec2s,
     IVec4s,
     Mat3s,
-    Mat3Table,
     Passed,
     Vec2s,
     Vec3s,
     Vec3Table,
     Vec4s,
+    Vec16Table,
     vec3,
+    vec16,
 )
-from sim.chunks import CHUNK, MANY, SEVERAL, chunk_count, turns_apart
+from sim.chunks import ALL, CHUNK, HEAVY, chunk_count, turns
 from sim.contact import resist
 from sim.pockets import pocket_answer, pocket_push
 
 # Rows of the table of vertex vectors: solution, residual, preconditioned residual, direction, operator times direction.
 SOLUTION, RESIDUAL, PRECONDITIONED, DIRECTION, IMAGE, VECTOR_COUNT = range(6)
-# Rows of the table of coarse vectors: the restricted residual and the coarse answer, four vectors a cluster.
+# Rows of the table of coarse vectors: the restricted residual and the coarse answer, twelve numbers a cluster.
 RESTRICTED, COARSE_ANSWER, COARSE_COUNT = range(3)
 # Entries of the scalars: r·z, r·r, r·r at the start, squared tolerance, step, whether to stop, iterations done, p·Ap.
 RZ, RR, RR_START, TOLERANCE, STEP, STOP, ITERATIONS, CURVATURE, SCALAR_COUNT = range(9)
@@ -43,6 +45,12 @@ RZ, RR, RR_START, TOLERANCE, STEP, STOP, ITERATIONS, CURVATURE, SCALAR_COUNT = r
 DONE, NEGATIVE = 1.0, 2.0
 # Iterations in one launch; compile time grows faster than their number.
 UNROLL = 4
+
+
+@ti.func
+def tile_count(clusters):  # pyright: ignore
+    """How many tiles of sixteen rows the coarse inverse has, the last filled up with zeros."""
+    return (12 * clusters + 15) // 16
 
 
 @ti.func
@@ -58,31 +66,38 @@ def move_and_restrict(  # pyright: ignore
         residual = vectors[RESIDUAL, v] - step * vectors[IMAGE, v]
         vectors[RESIDUAL, v] = residual
         total += modes[v].outer_product(residual)
-    back = rotation[cluster].transpose()
+    turned = total @ rotation[cluster]
     for a in ti.static(range(4)):
-        coarse[RESTRICTED, 4 * cluster + a] = back @ ti.Vector([total[a, 0], total[a, 1], total[a, 2]])
+        for k in ti.static(range(3)):
+            coarse[RESTRICTED, 12 * cluster + 3 * a + k] = turned[a, k]
 
 
 @ti.func
-def coarse_row(row, count, rotation: Passed, coarse_inverse: Passed, coarse: Passed):  # pyright: ignore
-    """One block row of the coarse inverse times the restricted residual, turned with its cluster."""
-    answer = vec3(0.0)
-    for b in range(count):
-        answer += coarse_inverse[row, b] @ coarse[RESTRICTED, b]
-    coarse[COARSE_ANSWER, row] = rotation[row >> 2] @ answer
+def coarse_rows(tile, size, coarse_inverse: Passed, coarse: Passed):  # pyright: ignore
+    """Sixteen rows of the coarse inverse times the restricted residual: column by column, which a CPU does all at once."""
+    answer = vec16(0.0)
+    for column in range(size):
+        answer += coarse[RESTRICTED, column] * coarse_inverse[tile, column]
+    for k in ti.static(range(16)):
+        coarse[COARSE_ANSWER, 16 * tile + k] = answer[k]
 
 
 @ti.func
-def preconditioned(v, inverse: Passed, cluster_of: Passed, modes: Passed, vectors: Passed, coarse: Passed):  # pyright: ignore
-    """Block-Jacobi plus what the vertex's cluster moves."""
-    z = inverse[v] @ vectors[RESIDUAL, v]
+def preconditioned(  # pyright: ignore
+    v, inverse: Passed, cluster_of: Passed, modes: Passed, rotation: Passed, vectors: Passed, coarse: Passed
+):
+    """Block-Jacobi plus what the vertex's cluster moves, turned with it."""
+    q = cluster_of[v]
+    moved = vec3(0.0)
     for a in ti.static(range(4)):
-        z += modes[v][a] * coarse[COARSE_ANSWER, 4 * cluster_of[v] + a]
-    return z
+        for k in ti.static(range(3)):
+            moved[k] += modes[v][a] * coarse[COARSE_ANSWER, 12 * q + 3 * a + k]
+    return inverse[v] @ vectors[RESIDUAL, v] + rotation[q] @ moved
 
 
 @ti.kernel
 def start_iterations(
+    spread: ti.template(),  # pyright: ignore
     count: int,
     cluster_count: int,
     force: Vec3s,
@@ -92,35 +107,34 @@ def start_iterations(
     members: Ints,
     modes: Vec4s,
     rotation: Mat3s,
-    coarse_inverse: Mat3Table,
+    coarse_inverse: Vec16Table,
     tolerance: ti.f32,
-    coarse: Vec3Table,
+    coarse: FloatTable,
     partial: Doubles,
     vectors: Vec3Table,
     scalars: Doubles,
 ):
     """Set x = 0, r = force, z = M⁻¹ r, p = z and the scalars."""
-    chunks, light, rows = chunk_count(count), turns_apart(count, MANY), turns_apart(4 * cluster_count, 500)
+    chunks, tiles = chunk_count(count), tile_count(cluster_count)
+    light = ti.static(turns(spread, ALL))
+    ti.loop_config(serialize=ti.static(spread < ALL))
     for v in range(count):
         vectors[SOLUTION, v] = vec3(0.0)
         vectors[RESIDUAL, v] = force[v]
         vectors[DIRECTION, v] = vec3(0.0)
         vectors[IMAGE, v] = vec3(0.0)
+    ti.loop_config(serialize=ti.static(spread < ALL))
     for turn in range(cluster_count * light):
-        if turn % light != 0:
-            continue
-        q = turn // light
-        move_and_restrict(q, 0.0, members, cluster_first, modes, rotation, vectors, coarse)
-    for turn in range(4 * cluster_count * rows):
-        if turn % rows != 0:
-            continue
-        row = turn // rows
-        coarse_row(row, 4 * cluster_count, rotation, coarse_inverse, coarse)
+        if turn % light == 0:
+            move_and_restrict(turn // light, 0.0, members, cluster_first, modes, rotation, vectors, coarse)
+    ti.loop_config(serialize=ti.static(spread < ALL))
+    for turn in range(tiles * light):
+        if turn % light == 0:
+            coarse_rows(turn // light, 12 * cluster_count, coarse_inverse, coarse)
+    ti.loop_config(serialize=ti.static(spread < ALL))
     for turn in range(chunks * light):
-        if turn % light != 0:
-            continue
-        c = turn // light
-        precondition_chunk(c, count, DIRECTION, inverse, cluster_of, modes, coarse, partial, vectors)
+        if turn % light == 0:
+            precondition_chunk(turn // light, count, DIRECTION, inverse, cluster_of, modes, rotation, coarse, partial, vectors)
     ti.loop_config(serialize=True)
     for _ in range(1):
         rz, rr = summed_pairs(chunks, partial)
@@ -148,22 +162,22 @@ def push_on_device(
 
 @ti.kernel
 def iterate(
-    steps: ti.template(), contact_count: int, sample_count: int, count: int, cluster_count: int, pocket_count: int,
+    steps: ti.template(), spread: ti.template(), contact_count: int, sample_count: int, count: int, cluster_count: int, pocket_count: int,
     row_first: Ints, column: Ints, matrix: Mat3s, inverse: Mat3s, free: Floats,
     pocket_row: Ints, pocket_column: Ints, pocket_slope: Vec3s, pocket_stiffness: Floats, pocket_volume: Floats,
     pocket_first: Ints, pocket_of: Ints, slope_by_vertex: Vec3s, pocket_answers: Floats,
     contact_first: Ints, contact_corners: Ints, vertices: IVec4s, weights: Vec4s, normal: Vec3s, slope: Vec2s, slide: Vec3s,
     sample_nodes: IVec2s, sample_along: Floats, answer: Vec3s,
-    cluster_of: Ints, cluster_first: Ints, members: Ints, modes: Vec4s, rotation: Mat3s, coarse_inverse: Mat3Table,
-    coarse: Vec3Table, contact: Vec3Table, partial: Doubles, vectors: Vec3Table, scalars: Doubles,
+    cluster_of: Ints, cluster_first: Ints, members: Ints, modes: Vec4s, rotation: Mat3s, coarse_inverse: Vec16Table,
+    coarse: FloatTable, contact: Vec3Table, partial: Doubles, vectors: Vec3Table, scalars: Doubles,
 ):  # fmt: skip
     """Steps of preconditioned conjugate gradients, a number fixed when compiled; does nothing once STOP is set.
 
     The first `sample_count` contacts are a device's that gives way by `answer` [m]; it belongs to one step's direction, so
     that with a device there is one step in a launch.
     """
-    chunks, light, rows = chunk_count(count), turns_apart(count, MANY), turns_apart(4 * cluster_count, 500)
-    heavy = turns_apart(count, SEVERAL)
+    chunks, tiles = chunk_count(count), tile_count(cluster_count)
+    light, heavy = ti.static(turns(spread, ALL)), ti.static(turns(spread, HEAVY))
     for _ in ti.static(range(steps)):  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues]
         ti.loop_config(serialize=backend.small_loops_serial)
         for s in range(contact_count):
@@ -172,9 +186,11 @@ def iterate(
                 t, pair = sample_along[s], sample_nodes[s]
                 moved -= (1.0 - t) * answer[pair[0]] + t * answer[pair[1]]
             contact[1, s] = resist(slope[s], slide[s], normal[s], moved)
+        ti.loop_config(serialize=ti.static(spread < HEAVY))
         for p in range(pocket_count):
             factor = pocket_stiffness[p] / pocket_volume[p]
             pocket_answers[p] = pocket_answer(p, pocket_row, pocket_column, pocket_slope, factor, DIRECTION, vectors)
+        ti.loop_config(serialize=ti.static(spread < HEAVY))
         for turn in range(chunks * heavy):
             if turn % heavy != 0:
                 continue
@@ -194,25 +210,24 @@ def iterate(
         ti.loop_config(serialize=True)
         for _once in range(1):
             choose_step(chunks, partial, scalars)
+        ti.loop_config(serialize=ti.static(spread < ALL))
         for turn in range(cluster_count * light):
-            if turn % light != 0:
-                continue
-            q = turn // light
-            step = ti.cast(scalars[STEP], ti.f32)
-            move_and_restrict(q, step, members, cluster_first, modes, rotation, vectors, coarse)
-        for turn in range(4 * cluster_count * rows):
-            if turn % rows != 0:
-                continue
-            row = turn // rows
-            coarse_row(row, 4 * cluster_count, rotation, coarse_inverse, coarse)
+            if turn % light == 0:
+                step = ti.cast(scalars[STEP], ti.f32)
+                move_and_restrict(turn // light, step, members, cluster_first, modes, rotation, vectors, coarse)
+        ti.loop_config(serialize=ti.static(spread < ALL))
+        for turn in range(tiles * light):
+            if turn % light == 0:
+                coarse_rows(turn // light, 12 * cluster_count, coarse_inverse, coarse)
+        ti.loop_config(serialize=ti.static(spread < ALL))
         for turn in range(chunks * light):
-            if turn % light != 0:
-                continue
-            c = turn // light
-            precondition_chunk(c, count, PRECONDITIONED, inverse, cluster_of, modes, coarse, partial, vectors)
+            if turn % light == 0:
+                c = turn // light
+                precondition_chunk(c, count, PRECONDITIONED, inverse, cluster_of, modes, rotation, coarse, partial, vectors)
         ti.loop_config(serialize=True)
         for _once in range(1):
             choose_conjugate(chunks, partial, scalars)
+        ti.loop_config(serialize=ti.static(spread < ALL))
         for v in range(count):
             vectors[DIRECTION, v] = vectors[PRECONDITIONED, v] + ti.cast(scalars[STEP], ti.f32) * vectors[DIRECTION, v]
 
@@ -238,13 +253,14 @@ def push_on_node(a, first: Passed, samples: Passed, pairs: Passed, along: Passed
 
 @ti.func
 def precondition_chunk(  # pyright: ignore
-    c, count, target, inverse: Passed, cluster_of: Passed, modes: Passed, coarse: Passed, partial: Passed, vectors: Passed
-):
+    c, count, target, inverse: Passed, cluster_of: Passed, modes: Passed, rotation: Passed, coarse: Passed, partial: Passed,
+    vectors: Passed,
+):  # fmt: skip
     """Preconditioned residual of one chunk of vertices, with its r·z and r·r."""
     rz, rr = ti.f64(0.0), ti.f64(0.0)
     for v in range(c * CHUNK, ti.min((c + 1) * CHUNK, count)):
         r = vectors[RESIDUAL, v]
-        z = preconditioned(v, inverse, cluster_of, modes, vectors, coarse)
+        z = preconditioned(v, inverse, cluster_of, modes, rotation, vectors, coarse)
         vectors[target, v] = z
         rz += ti.cast(r.dot(z), ti.f64)
         rr += ti.cast(r.dot(r), ti.f64)

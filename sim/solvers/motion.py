@@ -2,6 +2,7 @@
 
 import taichi as ti
 
+from sim import backend
 from sim.arrays import Doubles, Floats, Mat3s, Vec3ds, Vec3s, Vec3Table, vec3
 from sim.chunks import CHUNK, MANY, chunk_count, summed, turns_apart
 from sim.solvers.linear import SOLUTION
@@ -10,6 +11,7 @@ from sim.solvers.linear import SOLUTION
 @ti.kernel
 def predict(count: int, h: ti.f32, free: Floats, u: Vec3ds, velocity: Vec3s, predicted_out: Vec3ds):
     """Where each vertex would go without force: u + h v."""
+    ti.loop_config(serialize=backend.small_loops_serial)
     for v in range(count):
         predicted_out[v] = u[v] + free[v] * h * velocity[v]
 
@@ -17,6 +19,7 @@ def predict(count: int, h: ti.f32, free: Floats, u: Vec3ds, velocity: Vec3s, pre
 @ti.kernel
 def copy(count: int, source: Vec3ds, target_out: Vec3ds):
     """Copy vectors."""
+    ti.loop_config(serialize=backend.small_loops_serial)
     for v in range(count):
         target_out[v] = source[v]
 
@@ -24,6 +27,7 @@ def copy(count: int, source: Vec3ds, target_out: Vec3ds):
 @ti.kernel
 def copy_blocks(count: int, source: Mat3s, target_out: Mat3s):
     """Copy 3 × 3 blocks."""
+    ti.loop_config(serialize=backend.small_loops_serial)
     for v in range(count):
         target_out[v] = source[v]
 
@@ -31,6 +35,7 @@ def copy_blocks(count: int, source: Mat3s, target_out: Mat3s):
 @ti.kernel
 def stop(count: int, velocity_out: Vec3s):
     """Make all velocities nought: Taichi's own filling of an array of vectors is compiled anew at each call."""
+    ti.loop_config(serialize=backend.small_loops_serial)
     for v in range(count):
         velocity_out[v] = vec3(0.0)
 
@@ -53,6 +58,7 @@ def prepare_vertices(
 
     Inertia m (d/h − v)/h, drag and dashpots on d/h, springs about rest, dead loads. With `inverse_h` 0 nothing depends on time.
     """
+    ti.loop_config(serialize=backend.small_loops_serial)
     for v in range(count):
         one = ti.Matrix.identity(ti.f32, 3)
         slowing = (drag + inverse_h) * mass[v] * one + dashpot[v]
@@ -63,6 +69,7 @@ def prepare_vertices(
 @ti.kernel
 def add_vertex_force(count: int, own: Mat3s, pull: Vec3s, before: Vec3ds, u: Vec3ds, free: Floats, force_out: Vec3s):
     """Add pull − own·(u − before) and clear held vertices [N]."""
+    ti.loop_config(serialize=backend.small_loops_serial)
     for v in range(count):
         force_out[v] = free[v] * (force_out[v] + pull[v] - own[v] @ ti.cast(u[v] - before[v], ti.f32))
 
@@ -111,6 +118,7 @@ def work(count: int, force: Vec3s, start: Vec3ds, u: Vec3ds, partial: Doubles) -
 @ti.kernel
 def move(count: int, step: ti.f32, start: Vec3ds, vectors: Vec3Table, u_out: Vec3ds):
     """u = start + step × solution."""
+    ti.loop_config(serialize=backend.small_loops_serial)
     for v in range(count):
         u_out[v] = start[v] + step * vectors[SOLUTION, v]
 
@@ -118,6 +126,7 @@ def move(count: int, step: ti.f32, start: Vec3ds, vectors: Vec3Table, u_out: Vec
 @ti.kernel
 def new_velocity(count: int, inverse_h: ti.f32, before: Vec3ds, u: Vec3ds, velocity_out: Vec3s):
     """(u − u before)/h [m/s]."""
+    ti.loop_config(serialize=backend.small_loops_serial)
     for v in range(count):
         velocity_out[v] = inverse_h * ti.cast(u[v] - before[v], ti.f32)
 

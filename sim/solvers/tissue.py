@@ -9,6 +9,7 @@ from sim import elements, pockets, pressure
 from sim.arrays import Array, mat3, put, vec2, vec3, vec3d, zeros
 from sim.chunks import partial_length
 from sim.command import Command
+from sim.launching import Launcher
 from sim.model import Model
 from sim.solvers import assembly, motion
 from sim.solvers.inflated import Inflated
@@ -26,6 +27,7 @@ class Tissue:
     def __init__(self, model: Model):
         m = self.model = model
         laws, added = m.materials.kinds, m.materials.added
+        self._launch = Launcher()
         self._stress = elements.stress_kernel(laws, added)
         self._stiffness = elements.stiffness_kernel(laws, added)
         self._energy = elements.energy_kernel(laws, added)
@@ -56,14 +58,14 @@ class Tissue:
     def begin(self, state: State, command: Command, h: float | None) -> None:
         """Take up a tick of length h [s], or statics where h is None, from `state` under `command`."""
         m, n = self.model, self.model.vertex_count
-        motion.copy(n, state.displacement, self.before)
+        self._launch(motion.copy, n, state.displacement, self.before)
         self._dead.from_numpy(dead_loads(m, command).astype(np.float32))
         load = m.loaded.pressures({"lumen": command.blood_pressure, **command.pressures})
         self._presses = bool(load.any())
         self._load.from_numpy(load.astype(np.float32))
         inverse_h = 0.0 if h is None else 1.0 / h
-        motion.prepare_vertices(
-            n, inverse_h, m.body.drag, m.mass, m.spring, m.dashpot, self._dead, self.before, state.velocity, self._own,
+        self._launch(
+            motion.prepare_vertices, n, inverse_h, m.body.drag, m.mass, m.spring, m.dashpot, self._dead, self.before, state.velocity, self._own,
             self._pull,
         )  # fmt: skip
         self._prepare_materials(state, command, h)
@@ -119,16 +121,16 @@ class Tissue:
     def energy(self, state: State) -> float:
         """Energy but for contacts' [J] at the state's displacement; leaves the pockets' pressures."""
         m, u, p = self.model, state.displacement, self.model.pockets
-        energy = self._energy(
-            m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
+        energy = self._launch(
+            self._energy, m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
             self._extra, u, self._change, self._partial,
         )  # fmt: skip
-        energy += pockets.pocket_pressures(
-            p.count, p.volume, p.stiffness, p.first, p.tets, m.volume, self._change, self._pocket_pressure, self._partial
+        energy += self._launch(
+            pockets.pocket_pressures, p.count, p.volume, p.stiffness, p.first, p.tets, m.volume, self._change, self._pocket_pressure, self._partial
         )
-        energy += motion.vertex_energy(m.vertex_count, self._own, self._pull, self.before, u, self._partial)
+        energy += self._launch(motion.vertex_energy, m.vertex_count, self._own, self._pull, self.before, u, self._partial)
         if self._presses:
-            energy -= pressure.pressure_energy(m.loaded.count, m.loaded.triangles, self._load, m.rest, u, self._partial)
+            energy -= self._launch(pressure.pressure_energy, m.loaded.count, m.loaded.triangles, self._load, m.rest, u, self._partial)
         energy += self._inflated.energy(u, self._partial)
         return energy + self._pulled.energy(u)
 
@@ -136,7 +138,7 @@ class Tissue:
         """Work of what pressure does beyond the slope of its energy [J], from `start` [m] on; for a line search."""
         if not self._presses:
             return 0.0
-        return motion.work(self.model.vertex_count, self._rim, start, state.displacement, self._partial)
+        return self._launch(motion.work, self.model.vertex_count, self._rim, start, state.displacement, self._partial)
 
     def find_force(self, state: State) -> float:
         """Leave all but contacts' forces in `force` [N]; returns the size of the elastic ones.
@@ -144,21 +146,21 @@ class Tissue:
         `energy` must have been asked at the same displacement.
         """
         m, u, n = self.model, state.displacement, self.model.vertex_count
-        self._stress(
-            m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
+        self._launch(
+            self._stress, m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
             m.pockets.of_corner, self._pocket_pressure, self._extra, u, self._element_stress,
         )  # fmt: skip
         # Held vertices count too: where nothing but they load the tissue, their reactions are the forces at work.
-        elements.gather_elastic_force(n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, self._all, self.force)
+        self._launch(elements.gather_elastic_force, n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, self._all, self.force)
         elastic = self.force_size()
         if self._presses:
-            pressure.add_pressure_force(
-                n, m.loaded.first, m.loaded.triangles_of, m.loaded.triangles, self._load, m.rest, u, m.free, self.force,
+            self._launch(
+                pressure.add_pressure_force, n, m.loaded.first, m.loaded.triangles_of, m.loaded.triangles, self._load, m.rest, u, m.free, self.force,
                 self._rim,
             )  # fmt: skip
         self._inflated.add_force(u, self.force)
         self._pulled.add_force(u, self.force)
-        motion.add_vertex_force(n, self._own, self._pull, self.before, u, m.free, self.force)
+        self._launch(motion.add_vertex_force, n, self._own, self._pull, self.before, u, m.free, self.force)
         return elastic
 
     def held_forces(self, state: State) -> np.ndarray:
@@ -168,10 +170,10 @@ class Tissue:
         """
         m, n = self.model, self.model.vertex_count
         everywhere = put(np.ones(n), ti.f32)
-        elements.gather_elastic_force(n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, everywhere, self.force)
+        self._launch(elements.gather_elastic_force, n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, everywhere, self.force)
         if self._presses:
-            pressure.add_pressure_force(
-                n, m.loaded.first, m.loaded.triangles_of, m.loaded.triangles, self._load, m.rest, state.displacement, everywhere,
+            self._launch(
+                pressure.add_pressure_force, n, m.loaded.first, m.loaded.triangles_of, m.loaded.triangles, self._load, m.rest, state.displacement, everywhere,
                 self.force, self._rim,
             )  # fmt: skip
         held = self.model.free.to_numpy()[:, None] == 0.0
@@ -179,7 +181,7 @@ class Tissue:
 
     def force_size(self) -> float:
         """Root of the sum of squares of `force` [N]."""
-        return math.sqrt(motion.squared_norm(self.model.vertex_count, self.force, self._partial))
+        return math.sqrt(self._launch(motion.squared_norm, self.model.vertex_count, self.force, self._partial))
 
     @property
     def least_force(self) -> float:
@@ -206,22 +208,22 @@ class Tissue:
         With `whole` the exact slope, which may be indefinite, else a positive one near it.
         """
         m, u, p = self.model, state.displacement, self.model.pockets
-        self._stiffness(
-            m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
+        self._launch(
+            self._stiffness, m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
             p.of_corner, self._pocket_pressure, self._extra, u, int(whole), self._blocks, self._area,
         )  # fmt: skip
         own = self._own
         if self._inflated.presses or self._pulled.pulls:
             own = self._own_now
-            motion.copy_blocks(m.vertex_count, self._own, own)
+            self._launch(motion.copy_blocks, m.vertex_count, self._own, own)
             self._inflated.add_stiffness(u, own)
             self._pulled.add_stiffness(u, own)
-        assembly.gather_stiffness(
-            m.upper_count, m.upper, m.mirror, m.row, m.column, m.entry_first, m.entry_blocks, self._blocks, m.loaded.edges,
+        self._launch(
+            assembly.gather_stiffness, m.upper_count, m.upper, m.mirror, m.row, m.column, m.entry_first, m.entry_blocks, self._blocks, m.loaded.edges,
             m.loaded.triangles, self._load, m.rest, u, m.free, own, self.matrix,
         )  # fmt: skip
-        pockets.pocket_slopes(
-            p.entry_count, p.entry_first, p.entry_corners, p.column, p.place, m.free, self._area, self.slope, self.slope_by_vertex
+        self._launch(
+            pockets.pocket_slopes, p.entry_count, p.entry_first, p.entry_corners, p.column, p.place, m.free, self._area, self.slope, self.slope_by_vertex
         )
 
 
