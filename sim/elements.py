@@ -20,7 +20,7 @@ from sim.arrays import (
     mat3,
     vec3,
 )
-from sim.chunks import CHUNK, MANY, chunk_count, summed, turns_apart
+from sim.chunks import CHUNK, MANY, SEVERAL, chunk_count, summed, turns_apart
 from sim.materials.fibrous import fibrous_block, fibrous_terms
 from sim.materials.isochoric import cofactor_at, green_strain_twice
 from sim.materials.principal import eigen_of, positive, principal_block
@@ -133,81 +133,108 @@ def stress_kernel(laws: tuple[type, ...], added: bool) -> Any:
 
 
 @functools.cache
-def stiffness_kernel(laws: tuple[type, ...], added: bool) -> Any:
-    """The kernel of the elements' stiffness for one set of laws; see `stress_kernel`."""
+def stiffness_function(laws: tuple[type, ...], added: bool) -> Any:
+    """What adds one element's stiffness to that of its group, for one set of laws; see `stress_kernel`."""
     fibrous = [_is_fibrous(law) for law in laws]
     in_principal_frame = [hasattr(law, "principal_slopes") for law in laws]
     rules: Any = laws
 
+    @ti.func
+    def add_element(  # pyright: ignore
+        t, tets: Passed, edges_inverse: Passed, volume: Passed, material: Passed, kind: Passed, parameters: Passed, kept: Passed,
+        now: Passed, frames: Passed, of_corner: Passed, pressure: Passed, extra: Passed, u: Passed, whole, slot: Passed,
+        blocks: Passed, area: Passed,
+    ):  # fmt: skip
+        """Add one element's blocks to their slots."""
+        g = displacement_gradient(u, tets[t], edges_inverse[t])
+        one = ti.Matrix.identity(ti.f32, 3)
+        f = one + g
+        k = material[t]
+        turn = kept[k] * volume_change(g) + mean_pressure(t, of_corner, pressure)
+        scale = now[k][SCALE]
+        across = cofactor_at(g)
+        areas = [across @ shape_gradient(edges_inverse[t], a) for a in ti.static(range(4))]
+        for a in ti.static(range(4)):
+            area[t, a] = volume[t] * areas[a]
+        for which in ti.static(range(len(laws))):
+            if kind[k] == which:
+                if ti.static(fibrous[which]):
+                    r = frames[t]
+                    f_, cofactor_, pull, slant, d, q, mixed, bulk, bend = fibrous_terms(
+                        rules[which], r.transpose() @ g @ r, parameters[k], turn / scale, kept[k] / scale, whole
+                    )
+                    for pair in range(10):
+                        a, b = corners_of(pair)
+                        m = r.transpose() @ shape_gradient(edges_inverse[t], a)
+                        n = r.transpose() @ shape_gradient(edges_inverse[t], b)
+                        block = fibrous_block(f_, cofactor_, pull, slant, d, q, mixed, bulk, bend, m, n)
+                        block = (scale * volume[t]) * (r @ block @ r.transpose())
+                        add_block(blocks, slot[10 * t + pair], as_upper(block, tets[t][a], tets[t][b]))
+                elif ti.static(in_principal_frame[which]):
+                    left, right, h, flip, twist = rules[which].principal_slopes(g, parameters[k])
+                    h, flip, twist = with_volume(f, left, right, scale * h, scale * flip, scale * twist, turn, kept[k], whole)
+                    for pair in range(10):
+                        a, b = corners_of(pair)
+                        m, n = shape_gradient(edges_inverse[t], a), shape_gradient(edges_inverse[t], b)
+                        block = volume[t] * principal_block(left, right, h, flip, twist, m, n)
+                        add_block(blocks, slot[10 * t + pair], as_upper(block, tets[t][a], tets[t][b]))
+                else:
+                    _f, _cofactor, law_shear = rules[which].stiffness_terms(g, parameters[k])
+                    shear = scale * law_shear
+                    c = turn - shear
+                    if whole == 0:
+                        # ∂²J is indefinite with eigenvalues up to the largest stretch in size.
+                        limit = shear / ti.max(largest_stretch(f), 1e-6)
+                        c = ti.math.clamp(c, -limit, 0.93 * limit)
+                    # Unrolled, since this law is the commonest and its blocks the cheapest.
+                    corners = [shape_gradient(edges_inverse[t], a) for a in ti.static(range(4))]
+                    for pair in ti.static(range(10)):
+                        m, n = corners[PAIRS[pair][0]], corners[PAIRS[pair][1]]
+                        pushed = (kept[k] * areas[PAIRS[pair][0]]).outer_product(areas[PAIRS[pair][1]])
+                        block = volume[t] * (pushed + shear * m.dot(n) * one + turning_block(c, f, m, n))
+                        i, j = tets[t][PAIRS[pair][0]], tets[t][PAIRS[pair][1]]
+                        add_block(blocks, slot[10 * t + pair], as_upper(block, i, j))
+        if ti.static(added):
+            stress = extra[t] + (0.5 * now[k][VISCOSITY]) * green_strain_twice(g)
+            if whole == 0:
+                stress = positive_part(stress)
+            for pair in range(10):
+                a, b = corners_of(pair)
+                m, n = shape_gradient(edges_inverse[t], a), shape_gradient(edges_inverse[t], b)
+                block = m.dot(stress @ n) * one + now[k][VISCOSITY] * viscous_block(f, m, n)
+                add_block(blocks, slot[10 * t + pair], as_upper(volume[t] * block, tets[t][a], tets[t][b]))
+
+    return add_element
+
+
+@functools.cache
+def stiffness_kernel(laws: tuple[type, ...], added: bool) -> Any:
+    """The kernel of the elements' stiffness for one set of laws; see `stress_kernel`."""
+    add_element = stiffness_function(laws, added)
+
     @ti.kernel
     def element_stiffness(
-        count: int, tets: IVec4s, edges_inverse: Mat3s, volume: Floats, material: Ints, kind: Ints, parameters: Vec8s,
-        kept: Floats, now: Vec2s, frames: Mat3s, of_corner: IVec4s, pressure: Floats, extra: Mat3s, u: Vec3ds, whole: int,
-        blocks_out: Mat3s, area_out: Vec3Table,
+        count: int, group_size: int, slot_first: Ints, slot: Ints, tets: IVec4s, edges_inverse: Mat3s, volume: Floats,
+        material: Ints, kind: Ints, parameters: Vec8s, kept: Floats, now: Vec2s, frames: Mat3s, of_corner: IVec4s,
+        pressure: Floats, extra: Mat3s, u: Vec3ds, whole: int, blocks_out: Mat3s, area_out: Vec3Table,
     ):  # fmt: skip
-        """The ten 3 × 3 stiffness blocks of each element [N/m], those of `PAIRS`, without the pockets' part.
+        """The 3 × 3 stiffness blocks of elements [N/m], without the pockets' part, summed group by group.
 
         Leaves the slope of each element's volume in each corner's place too, V cof F ∇N [m²], shape (m, 4).
         The whole slope of the stress where `whole` is not 0, else a matrix near it without its negative eigenvalues; in the
         stable neo-Hookean law without those that the pockets' part would not make good.
         """
-        for t in range(count):
-            g = displacement_gradient(u, tets[t], edges_inverse[t])
-            one = ti.Matrix.identity(ti.f32, 3)
-            f = one + g
-            k = material[t]
-            turn = kept[k] * volume_change(g) + mean_pressure(t, of_corner, pressure)
-            scale = now[k][SCALE]
-            across = cofactor_at(g)
-            areas = [across @ shape_gradient(edges_inverse[t], a) for a in ti.static(range(4))]
-            for a in ti.static(range(4)):
-                area_out[t, a] = volume[t] * areas[a]
-            for which in ti.static(range(len(laws))):
-                if kind[k] == which:
-                    if ti.static(fibrous[which]):
-                        r = frames[t]
-                        f_, cofactor_, pull, slant, d, q, mixed, bulk, bend = fibrous_terms(
-                            rules[which], r.transpose() @ g @ r, parameters[k], turn / scale, kept[k] / scale, whole
-                        )
-                        for pair in range(10):
-                            a, b = corners_of(pair)
-                            m = r.transpose() @ shape_gradient(edges_inverse[t], a)
-                            n = r.transpose() @ shape_gradient(edges_inverse[t], b)
-                            block = fibrous_block(f_, cofactor_, pull, slant, d, q, mixed, bulk, bend, m, n)
-                            block = (scale * volume[t]) * (r @ block @ r.transpose())
-                            blocks_out[10 * t + pair] = as_upper(block, tets[t][a], tets[t][b])
-                    elif ti.static(in_principal_frame[which]):
-                        left, right, h, flip, twist = rules[which].principal_slopes(g, parameters[k])
-                        h, flip, twist = with_volume(f, left, right, scale * h, scale * flip, scale * twist, turn, kept[k], whole)
-                        for pair in range(10):
-                            a, b = corners_of(pair)
-                            m, n = shape_gradient(edges_inverse[t], a), shape_gradient(edges_inverse[t], b)
-                            block = volume[t] * principal_block(left, right, h, flip, twist, m, n)
-                            blocks_out[10 * t + pair] = as_upper(block, tets[t][a], tets[t][b])
-                    else:
-                        _f, _cofactor, law_shear = rules[which].stiffness_terms(g, parameters[k])
-                        shear = scale * law_shear
-                        c = turn - shear
-                        if whole == 0:
-                            # ∂²J is indefinite with eigenvalues up to the largest stretch in size.
-                            limit = shear / ti.max(largest_stretch(f), 1e-6)
-                            c = ti.math.clamp(c, -limit, 0.93 * limit)
-                        # Unrolled, since this law is the commonest and its blocks the cheapest.
-                        corners = [shape_gradient(edges_inverse[t], a) for a in ti.static(range(4))]
-                        for pair in ti.static(range(10)):
-                            m, n = corners[PAIRS[pair][0]], corners[PAIRS[pair][1]]
-                            pushed = (kept[k] * areas[PAIRS[pair][0]]).outer_product(areas[PAIRS[pair][1]])
-                            block = volume[t] * (pushed + shear * m.dot(n) * one + turning_block(c, f, m, n))
-                            blocks_out[10 * t + pair] = as_upper(block, tets[t][PAIRS[pair][0]], tets[t][PAIRS[pair][1]])
-            if ti.static(added):
-                stress = extra[t] + (0.5 * now[k][VISCOSITY]) * green_strain_twice(g)
-                if whole == 0:
-                    stress = positive_part(stress)
-                for pair in range(10):
-                    a, b = corners_of(pair)
-                    m, n = shape_gradient(edges_inverse[t], a), shape_gradient(edges_inverse[t], b)
-                    block = m.dot(stress @ n) * one + now[k][VISCOSITY] * viscous_block(f, m, n)
-                    blocks_out[10 * t + pair] += as_upper(volume[t] * block, tets[t][a], tets[t][b])
+        groups, apart = (count + group_size - 1) // group_size, turns_apart(count, SEVERAL)
+        for turn in range(groups * apart):
+            if turn % apart == 0:
+                q = turn // apart
+                for s in range(slot_first[q], slot_first[q + 1]):
+                    blocks_out[s] = mat3(0.0)
+                for t in range(q * group_size, ti.min((q + 1) * group_size, count)):
+                    add_element(
+                        t, tets, edges_inverse, volume, material, kind, parameters, kept, now, frames, of_corner,
+                        pressure, extra, u, whole, slot, blocks_out, area_out,
+                    )  # fmt: skip
 
     return element_stiffness
 
@@ -292,6 +319,12 @@ def as_upper(block, i, j):  # pyright: ignore
     """The block of vertices i and j, in rows and columns, as that of the lesser and the greater."""
     rows = ti.static(range(3))
     return ti.Matrix([[ti.select(i > j, block[c, r], block[r, c]) for c in rows] for r in rows])
+
+
+@ti.func
+def add_block(blocks: Passed, place, block):  # pyright: ignore
+    """Add to a block that no other thread writes: Taichi makes every += on an array atomic, at twenty nanoseconds a block."""
+    blocks[place] = blocks[place] + block
 
 
 @ti.func

@@ -91,11 +91,11 @@ def _prepare(kernel: Any, form: _Form, arguments: tuple[Any, ...]) -> _Ready:
     compiled = inner.compiled_kernels[inner.ensure_compiled(*arguments)]
     context = compiled.make_launch_context()
     for place in form.arrays:
-        value = arguments[place]
+        value, axes = arguments[place], inner.arguments[place].annotation.ndim
         slot = place - sum(1 for one in form.fixed if one < place)
         # An array of the backend would be found anew at each launch: where it lies is told instead.
         address, size = _memory(value)
-        context.set_arg_external_array_with_shape((slot,), address, size, value.shape[: inner.arguments[place].annotation.ndim], 0)
+        context.set_arg_external_array_with_shape((slot,), address, size, value.shape[:axes], 0)
     code = program.compile_kernel(program.config(), program.get_device_caps(), compiled)
     return _Ready(context, code, tuple(arguments[place] for place in form.arrays))
 

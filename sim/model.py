@@ -11,6 +11,7 @@ from sim.arrays import Array, ivec2, ivec3, ivec4, mat3, put, vec3, vec8
 from sim.body import Body, boundary_faces
 from sim.checks import check_body, rest_shape
 from sim.device import DeviceBody
+from sim.groups import Groups, grouped
 from sim.materials.active import Active
 from sim.materials.material import Material
 from sim.materials.relaxing import Relaxing
@@ -94,8 +95,7 @@ class Model:
     diagonal: Array
     upper: Array
     mirror: Array
-    entry_first: Array
-    entry_blocks: Array
+    groups: Groups
     loaded: Loaded
     spring: Array
     dashpot: Array
@@ -162,8 +162,7 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
         diagonal=put(np.flatnonzero(pattern.row == pattern.column), ti.i32),
         upper=put(pattern.upper, ti.i32),
         mirror=put(pattern.mirror, ti.i32),
-        entry_first=put(pattern.first, ti.i32),
-        entry_blocks=put(pattern.blocks, ti.i32),
+        groups=grouped(pattern),
         loaded=build_loaded({"lumen": body.lumen, **body.surfaces}, pattern, vertex_count),
         spring=put(spring, mat3),
         dashpot=put(dashpot, mat3),

@@ -56,16 +56,15 @@ class Pattern:
         The two vertices of each entry, shape (e,).
     upper, mirror
         The entries with row ≤ column, shape (h,), and for each the entry with row and column swapped.
-    first, blocks
-        For each upper entry its part of the list of element blocks, shape (h + 1,), as 10 t + pair; pairs as in `PAIRS`.
+    entry
+        For each element's ten blocks, in the order of `PAIRS`, the upper entry that they belong to, shape (10 m,).
     """
 
     row: np.ndarray
     column: np.ndarray
     upper: np.ndarray
     mirror: np.ndarray
-    first: np.ndarray
-    blocks: np.ndarray
+    entry: np.ndarray
 
 
 def pattern_of(tets: np.ndarray, vertex_count: int) -> Pattern:
@@ -74,8 +73,7 @@ def pattern_of(tets: np.ndarray, vertex_count: int) -> Pattern:
     i, j = tets[:, first].ravel().astype(np.int64), tets[:, second].ravel().astype(np.int64)
     low, high = np.minimum(i, j), np.maximum(i, j)
     key = low * vertex_count + high
-    order = np.argsort(key, kind="stable")
-    pairs, start = np.unique(key[order], return_index=True)
+    pairs, entry = np.unique(key, return_inverse=True)
     low, high = pairs // vertex_count, pairs % vertex_count
     inner = np.flatnonzero(low != high)
     whole = np.sort(np.concatenate([pairs, high[inner] * vertex_count + low[inner]]))
@@ -84,8 +82,7 @@ def pattern_of(tets: np.ndarray, vertex_count: int) -> Pattern:
         column=whole % vertex_count,
         upper=np.searchsorted(whole, pairs),
         mirror=np.searchsorted(whole, high * vertex_count + low),
-        first=np.append(start, len(key)),
-        blocks=order,
+        entry=entry,
     )
 
 

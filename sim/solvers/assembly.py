@@ -15,7 +15,7 @@ def gather_stiffness(
     row: Ints,
     column: Ints,
     first: Ints,
-    element_blocks: Ints,
+    slots: Ints,
     blocks: Mat3s,
     edges: IVec2s,
     triangles: IVec3s,
@@ -26,11 +26,11 @@ def gather_stiffness(
     own: Mat3s,
     matrix_out: Mat3s,
 ):
-    """Sum element blocks, each vertex's own stiffness and the slope of pressure into block rows [N/m]."""
+    """Sum the groups' blocks, each vertex's own stiffness and the slope of pressure into block rows [N/m]."""
     for h in range(count):
         block = mat3(0.0)
         for k in range(first[h], first[h + 1]):
-            block += blocks[element_blocks[k]]
+            block += blocks[slots[k]]
         e = upper[h]
         i, j = row[e], column[e]
         if i == j:

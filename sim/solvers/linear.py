@@ -62,7 +62,8 @@ def move_and_restrict(  # pyright: ignore
     total = ti.Matrix.zero(ti.f32, 4, 3)
     for k in range(first[cluster], first[cluster + 1]):
         v = members[k]
-        vectors[SOLUTION, v] += step * vectors[DIRECTION, v]
+        # Written out: += on an array is atomic, which nobody needs here.
+        vectors[SOLUTION, v] = vectors[SOLUTION, v] + step * vectors[DIRECTION, v]
         residual = vectors[RESIDUAL, v] - step * vectors[IMAGE, v]
         vectors[RESIDUAL, v] = residual
         total += modes[v].outer_product(residual)
@@ -162,8 +163,8 @@ def push_on_device(
 
 @ti.kernel
 def iterate(
-    steps: ti.template(), spread: ti.template(), contact_count: int, sample_count: int, count: int, cluster_count: int, pocket_count: int,
-    row_first: Ints, column: Ints, matrix: Mat3s, inverse: Mat3s, free: Floats,
+    steps: ti.template(), spread: ti.template(), contact_count: int, sample_count: int, count: int, cluster_count: int,
+    pocket_count: int, row_first: Ints, column: Ints, matrix: Mat3s, inverse: Mat3s, free: Floats,
     pocket_row: Ints, pocket_column: Ints, pocket_slope: Vec3s, pocket_stiffness: Floats, pocket_volume: Floats,
     pocket_first: Ints, pocket_of: Ints, slope_by_vertex: Vec3s, pocket_answers: Floats,
     contact_first: Ints, contact_corners: Ints, vertices: IVec4s, weights: Vec4s, normal: Vec3s, slope: Vec2s, slide: Vec3s,

@@ -34,7 +34,8 @@ def substitute(groups: int, size: int, starts: Ints, rows: Ints, values: Doubles
         for column in range(size):
             known = sides[column, group]
             for entry in range(starts[column], starts[column + 1]):
-                sides[rows[entry], group] -= values[entry] * known
+                # Written out: -= on an array is atomic, which nobody needs here.
+                sides[rows[entry], group] = sides[rows[entry], group] - values[entry] * known
         for back in range(size):
             column = size - 1 - back
             found = sides[column, group] / pivots[column]

@@ -88,14 +88,16 @@ class System:
         m, t = self.model, self._touching
         self._answer[:] = compliance.solve(device_force.ravel()).reshape(-1, 6)[:, :3]
         self._launch(
-            linear.add_device_reaction, m.vertex_count, t.first, t.corners, m.sample_count, t.weights, t.normal, t.slope, t.slide, m.sample_nodes,
-            m.sample_along, lent(self._answer), m.free, self._tissue.force,
+            linear.add_device_reaction, m.vertex_count, t.first, t.corners, m.sample_count, t.weights, t.normal, t.slope,
+            t.slide, m.sample_nodes, m.sample_along, lent(self._answer), m.free, self._tissue.force,
         )  # fmt: skip
 
     def push_of_solution(self) -> np.ndarray:
         """What the tissue's step presses on the struts' sample points [N], shape (s, 3)."""
         t = self._touching
-        self._launch(linear.contact_push_of_solution, t.count, t.vertices, t.weights, t.normal, t.slope, t.slide, self.vectors, t.push)
+        self._launch(
+            linear.contact_push_of_solution, t.count, t.vertices, t.weights, t.normal, t.slope, t.slide, self.vectors, t.push,
+        )  # fmt: skip
         return t.push.to_numpy()[: self.model.sample_count].astype(float)
 
     def solve(self, *, tolerance: float, limit: int, compliance: Compliance | None) -> tuple[int, bool]:
@@ -105,9 +107,9 @@ class System:
         """
         m, c = self.model, self._space
         self._launch(
-            linear.start_iterations, self._spread, m.vertex_count, c.count, self._tissue.force, self._inverse, c.cluster_of, c.cluster_first,
-            c.members, c.modes, c.rotation, c.coarse_inverse, tolerance, self._coarse, self._partial, self.vectors,
-            self._scalars,
+            linear.start_iterations, self._spread, m.vertex_count, c.count, self._tissue.force, self._inverse, c.cluster_of,
+            c.cluster_first, c.members, c.modes, c.rotation, c.coarse_inverse, tolerance, self._coarse, self._partial,
+            self.vectors, self._scalars,
         )  # fmt: skip
         many, rest = divmod(limit, linear.UNROLL)
         for steps in [linear.UNROLL] * many + [1] * rest if compliance is None else [1] * limit:

@@ -40,7 +40,7 @@ class Tissue:
         self._all = put(np.ones(n), ti.f32)
         self._own, self._element_stress = zeros(n, mat3), zeros(m.tet_count, mat3)
         self._inflated, self._pulled, self._own_now = Inflated(m), Pulled(m), zeros(n, mat3)
-        self._blocks = zeros(10 * m.tet_count, mat3)
+        self._blocks = zeros(m.groups.slot_count, mat3)
         self._area = put(np.zeros((m.tet_count, 4, 3)), vec3)
         self._change = zeros(m.tet_count, ti.f64)
         self._pocket_pressure = zeros(m.pockets.count, ti.f32)
@@ -65,8 +65,8 @@ class Tissue:
         self._load.from_numpy(load.astype(np.float32))
         inverse_h = 0.0 if h is None else 1.0 / h
         self._launch(
-            motion.prepare_vertices, n, inverse_h, m.body.drag, m.mass, m.spring, m.dashpot, self._dead, self.before, state.velocity, self._own,
-            self._pull,
+            motion.prepare_vertices, n, inverse_h, m.body.drag, m.mass, m.spring, m.dashpot, self._dead, self.before,
+            state.velocity, self._own, self._pull,
         )  # fmt: skip
         self._prepare_materials(state, command, h)
         self._scale = self._least_force(command)
@@ -122,15 +122,18 @@ class Tissue:
         """Energy but for contacts' [J] at the state's displacement; leaves the pockets' pressures."""
         m, u, p = self.model, state.displacement, self.model.pockets
         energy = self._launch(
-            self._energy, m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
-            self._extra, u, self._change, self._partial,
+            self._energy, m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now,
+            m.frames, self._extra, u, self._change, self._partial,
         )  # fmt: skip
         energy += self._launch(
-            pockets.pocket_pressures, p.count, p.volume, p.stiffness, p.first, p.tets, m.volume, self._change, self._pocket_pressure, self._partial
-        )
+            pockets.pocket_pressures, p.count, p.volume, p.stiffness, p.first, p.tets, m.volume, self._change,
+            self._pocket_pressure, self._partial,
+        )  # fmt: skip
         energy += self._launch(motion.vertex_energy, m.vertex_count, self._own, self._pull, self.before, u, self._partial)
         if self._presses:
-            energy -= self._launch(pressure.pressure_energy, m.loaded.count, m.loaded.triangles, self._load, m.rest, u, self._partial)
+            energy -= self._launch(
+                pressure.pressure_energy, m.loaded.count, m.loaded.triangles, self._load, m.rest, u, self._partial,
+            )  # fmt: skip
         energy += self._inflated.energy(u, self._partial)
         return energy + self._pulled.energy(u)
 
@@ -147,16 +150,19 @@ class Tissue:
         """
         m, u, n = self.model, state.displacement, self.model.vertex_count
         self._launch(
-            self._stress, m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
-            m.pockets.of_corner, self._pocket_pressure, self._extra, u, self._element_stress,
+            self._stress, m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now,
+            m.frames, m.pockets.of_corner, self._pocket_pressure, self._extra, u, self._element_stress,
         )  # fmt: skip
         # Held vertices count too: where nothing but they load the tissue, their reactions are the forces at work.
-        self._launch(elements.gather_elastic_force, n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, self._all, self.force)
+        self._launch(
+            elements.gather_elastic_force, n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, self._all,
+            self.force,
+        )  # fmt: skip
         elastic = self.force_size()
         if self._presses:
             self._launch(
-                pressure.add_pressure_force, n, m.loaded.first, m.loaded.triangles_of, m.loaded.triangles, self._load, m.rest, u, m.free, self.force,
-                self._rim,
+                pressure.add_pressure_force, n, m.loaded.first, m.loaded.triangles_of, m.loaded.triangles, self._load, m.rest, u,
+                m.free, self.force, self._rim,
             )  # fmt: skip
         self._inflated.add_force(u, self.force)
         self._pulled.add_force(u, self.force)
@@ -170,11 +176,14 @@ class Tissue:
         """
         m, n = self.model, self.model.vertex_count
         everywhere = put(np.ones(n), ti.f32)
-        self._launch(elements.gather_elastic_force, n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, everywhere, self.force)
+        self._launch(
+            elements.gather_elastic_force, n, m.corner_first, m.corners, m.edges_inverse, self._element_stress, everywhere,
+            self.force,
+        )  # fmt: skip
         if self._presses:
             self._launch(
-                pressure.add_pressure_force, n, m.loaded.first, m.loaded.triangles_of, m.loaded.triangles, self._load, m.rest, state.displacement, everywhere,
-                self.force, self._rim,
+                pressure.add_pressure_force, n, m.loaded.first, m.loaded.triangles_of, m.loaded.triangles, self._load, m.rest,
+                state.displacement, everywhere, self.force, self._rim,
             )  # fmt: skip
         held = self.model.free.to_numpy()[:, None] == 0.0
         return np.where(held, -(self.force.to_numpy() + self._dead.to_numpy()).astype(float), 0.0)
@@ -207,10 +216,11 @@ class Tissue:
 
         With `whole` the exact slope, which may be indefinite, else a positive one near it.
         """
-        m, u, p = self.model, state.displacement, self.model.pockets
+        m, u, p, g = self.model, state.displacement, self.model.pockets, self.model.groups
         self._launch(
-            self._stiffness, m.tet_count, m.tets, m.edges_inverse, m.volume, m.material, m.kind, m.parameters, m.kept, self._now, m.frames,
-            p.of_corner, self._pocket_pressure, self._extra, u, int(whole), self._blocks, self._area,
+            self._stiffness, m.tet_count, g.size, g.slot_first, g.slot, m.tets, m.edges_inverse, m.volume, m.material, m.kind,
+            m.parameters, m.kept, self._now, m.frames, p.of_corner, self._pocket_pressure, self._extra, u, int(whole),
+            self._blocks, self._area,
         )  # fmt: skip
         own = self._own
         if self._inflated.presses or self._pulled.pulls:
@@ -219,12 +229,13 @@ class Tissue:
             self._inflated.add_stiffness(u, own)
             self._pulled.add_stiffness(u, own)
         self._launch(
-            assembly.gather_stiffness, m.upper_count, m.upper, m.mirror, m.row, m.column, m.entry_first, m.entry_blocks, self._blocks, m.loaded.edges,
-            m.loaded.triangles, self._load, m.rest, u, m.free, own, self.matrix,
+            assembly.gather_stiffness, m.upper_count, m.upper, m.mirror, m.row, m.column, g.entry_first, g.entry_slots,
+            self._blocks, m.loaded.edges, m.loaded.triangles, self._load, m.rest, u, m.free, own, self.matrix,
         )  # fmt: skip
         self._launch(
-            pockets.pocket_slopes, p.entry_count, p.entry_first, p.entry_corners, p.column, p.place, m.free, self._area, self.slope, self.slope_by_vertex
-        )
+            pockets.pocket_slopes, p.entry_count, p.entry_first, p.entry_corners, p.column, p.place, m.free, self._area,
+            self.slope, self.slope_by_vertex,
+        )  # fmt: skip
 
 
 def _delta(h: float, time: np.ndarray) -> np.ndarray:

@@ -148,9 +148,9 @@ def test_enclosed_volume_is_that_of_the_bore():
 def test_stiffness_holds_the_slope_of_the_pressure_force(narrowed):
     model, twin, u = narrowed
     m = model
-    matrix, nothing, own = zeros(m.entry_count, mat3), zeros(10 * m.tet_count, mat3), zeros(m.vertex_count, mat3)
+    matrix, nothing, own = zeros(m.entry_count, mat3), zeros(m.groups.slot_count, mat3), zeros(m.vertex_count, mat3)
     assembly.gather_stiffness(
-        m.upper_count, m.upper, m.mirror, m.row, m.column, m.entry_first, m.entry_blocks, nothing, m.loaded.edges,
+        m.upper_count, m.upper, m.mirror, m.row, m.column, m.groups.entry_first, m.groups.entry_slots, nothing, m.loaded.edges,
         m.loaded.triangles, blood(m, LOAD), m.rest, put(u, vec3d), m.free, own, matrix,
     )  # fmt: skip
     whole = np.zeros((m.vertex_count, 3, m.vertex_count, 3))
