@@ -102,9 +102,11 @@ def _settle_threads(threads: set[int]) -> None:
     """Give each of Taichi's threads a core of its own, in turn.
 
     They sleep between loops, and Linux likes to wake them all on the core that they were woken from, where they then take turns:
-    a tick of 100,000 tetrahedra took 90 or 55 ms on two cores, as it fell out.
+    a tick of 100,000 tetrahedra took 90 or 55 ms on two cores, as it fell out. Not beside other work, where a loop would wait for
+    whichever core is taken: two such processes on two cores were half as quick as when Linux was let to give each a core.
     """
-    if not hasattr(os, "sched_setaffinity"):
+    load = Path("/proc/loadavg")
+    if not hasattr(os, "sched_setaffinity") or not load.exists() or load.read_text().split()[3].split("/")[0] != "1":
         return
     cores = sorted(os.sched_getaffinity(0))
     for place, thread in enumerate(sorted(threads)):
