@@ -80,12 +80,13 @@ class RubbingPart:
     def _trial(self, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
         """τ − k s [N], shape (t, 2), and how the slip grows with displacements and turns of the nodes, shape (t, 2, 3, 6)."""
         moved = (pose.position - self._before.position)[self._nodes]
-        spun = to_vectors(quaternion_product(pose.rotation, inverse(self._before.rotation)))
-        turned = spun[self._nodes]
+        every = self._nodes.ravel()
+        spun = to_vectors(quaternion_product(pose.rotation[every], inverse(self._before.rotation[every])))
         ways = self._weights[:, None, :, None] * self._ways[:, :, None]
         moments = np.cross(self._arms[:, None], ways)
+        turned, growth = spun.reshape(-1, 3, 3), _growth(spun).reshape(-1, 3, 3, 3)
         slip = np.einsum("twki,tki->tw", ways, moved) + np.einsum("twki,tki->tw", moments, turned)
-        rates = np.concatenate([ways, np.einsum("twki,tkij->twkj", moments, _growth(spun)[self._nodes])], 3)
+        rates = np.concatenate([ways, np.einsum("twki,tkij->twkj", moments, growth)], 3)
         return self._carried - SLEEVE_STIFFNESS * slip, rates
 
     def _cut(self, trial: np.ndarray) -> np.ndarray:
