@@ -7,6 +7,10 @@ import numpy as np
 from sim.balloon import GuidedBalloon
 from sim.rods.network import Pose, RodNetwork
 
+COAXIAL_FRICTION = 0.1
+"""Coulomb's coefficient between a wire and its catheter or a catheter and its sheath [M]: from memory, unverified; coated wires
+in lined catheters have less, dry ones more."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Feed:
@@ -34,7 +38,7 @@ class Feed:
 
 @dataclasses.dataclass(frozen=True)
 class Sleeve:
-    """A rod that slides inside another: a wire in its catheter, a catheter in its sheath; without friction.
+    """A rod that slides and turns inside another: a wire in its catheter, a catheter in its sheath.
 
     Attributes
     ----------
@@ -42,11 +46,26 @@ class Sleeve:
         Nodes of both from the proximal to the distal end.
     clearance
         How far their centre lines may lie apart [m]: the outer one's bore radius less the inner one's radius.
+    radius
+        Of the inner one, on which they rub [m].
+    friction
+        Coulomb's coefficient between the two; nought for none.
     """
 
     inner: np.ndarray
     outer: np.ndarray
     clearance: float
+    radius: float
+    friction: float = COAXIAL_FRICTION
+
+    def __post_init__(self):
+        if not 0.0 <= self.friction < np.inf:
+            raise ValueError(f"A sleeve was given a friction of {self.friction:g}; it must be nought or more, and finite.")
+
+    @property
+    def touch_count(self) -> int:
+        """In how many places the two may touch: at each node of both."""
+        return len(self.inner) + len(self.outer)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,6 +161,11 @@ class DeviceBody:
     def node_count(self) -> int:
         """Number of nodes."""
         return self.rods.node_count
+
+    @property
+    def touch_count(self) -> int:
+        """In how many places rods may touch the ones that they slide in."""
+        return sum(sleeve.touch_count for sleeve in self.sleeves)
 
     @property
     def sample_lengths(self) -> np.ndarray:

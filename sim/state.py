@@ -29,6 +29,9 @@ class State:
         How the device's nodes are turned, unit quaternions, shape (k, 4).
     device_history
         What the metal of its rods remembers, see `sim.rods.network`.
+    coaxial_friction
+        On the inner of two rods that slide in each other, along them and about them, at each place where they may touch, see
+        `DeviceBody.touch_count` [N], shape (t, 2); carried over to the next tick.
     traction
         Contact force on each sample point that is carried over to the next tick [N], shape (s, 3).
     nearest
@@ -51,6 +54,7 @@ class State:
     device_position: np.ndarray
     device_rotation: np.ndarray
     device_history: np.ndarray
+    coaxial_friction: np.ndarray
     traction: np.ndarray
     nearest: Array
     met: np.ndarray
@@ -68,6 +72,7 @@ class State:
             "device_position": self.device_position.copy(),
             "device_rotation": self.device_rotation.copy(),
             "device_history": self.device_history.copy(),
+            "coaxial_friction": self.coaxial_friction.copy(),
             "traction": self.traction.copy(),
             "nearest": self.nearest.to_numpy(),
             "met": self.met.copy(),
@@ -126,6 +131,7 @@ def new_state(model: Model) -> State:
         device_position=positions.copy(),
         device_rotation=device.pose.rotation.copy() if device else np.zeros((0, 4)),
         device_history=device.first_history.copy() if device else np.zeros(0),
+        coaxial_friction=np.zeros((device.touch_count if device else 0, 2)),
         traction=np.zeros((model.sample_count, 3)),
         nearest=put(nearest, ti.i32),
         met=np.zeros((0, 5), np.int64),
@@ -144,6 +150,7 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> State:
         device_position=arrays["device_position"].copy(),
         device_rotation=arrays["device_rotation"].copy(),
         device_history=arrays["device_history"].copy(),
+        coaxial_friction=arrays["coaxial_friction"].copy(),
         traction=arrays["traction"].copy(),
         nearest=put(arrays["nearest"], ti.i32),
         met=arrays["met"].copy(),

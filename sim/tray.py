@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sim.balloon import GuidedBalloon
-from sim.device import DeviceBody, Feed, Mounted, Sleeve
+from sim.device import COAXIAL_FRICTION, DeviceBody, Feed, Mounted, Sleeve
 from sim.rods.builders import straight_wire
 from sim.rods.laws import Law
 from sim.rods.network import Pose, RodNetwork
@@ -86,13 +86,17 @@ def bare_balloon(name: str, balloon: GuidedBalloon) -> DeviceBody:
     )
 
 
-def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, float]] = ()) -> DeviceBody:
+def together(
+    devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, float]] = (), *, friction: float = COAXIAL_FRICTION
+) -> DeviceBody:
     """Several devices as one; `sleeves` name an inner and an outer feed and their clearance [m].
+
+    `friction` is Coulomb's coefficient between the two of each sleeve.
 
     Raises
     ------
     ValueError
-        If two balloons, two feeds or two sheaths share a name, or a sleeve names a feed that is not there.
+        If two balloons, two feeds or two sheaths share a name, a sleeve names a feed that is not there, or friction is negative.
     """
     first = np.concatenate([[0], np.cumsum([one.node_count for one in devices])])
     total = int(first[-1])
@@ -122,18 +126,23 @@ def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, fl
         for name in (inner, outer):
             if name not in named:
                 raise ValueError(f"A sleeve names {name!r}, but the tray holds {', '.join(named) or 'nothing'}.")
+    sample_nodes = np.concatenate([one.sample_nodes + start for one, start in zip(devices, first, strict=False)])
+    sample_radius = np.concatenate([one.sample_radius for one in devices])
+    radius = {name: float(sample_radius[np.isin(sample_nodes[:, 0], feed.nodes)].max()) for name, feed in named.items()}
     return DeviceBody(
-        rods=_merged([one.rods for one in devices]),
+        rods=merged([one.rods for one in devices]),
         pose=Pose(
             np.concatenate([one.pose.position for one in devices]), np.concatenate([one.pose.rotation for one in devices])
         ),
-        sample_nodes=np.concatenate([one.sample_nodes + start for one, start in zip(devices, first, strict=False)]),
+        sample_nodes=sample_nodes,
         sample_along=np.concatenate([one.sample_along for one in devices]),
-        sample_radius=np.concatenate([one.sample_radius for one in devices]),
+        sample_radius=sample_radius,
         drag=np.concatenate([one.drag for one in devices]),
         balloons=balloons,
         feeds=feeds,
-        sleeves=tuple(Sleeve(named[inner].nodes, named[outer].nodes, gap) for inner, outer, gap in sleeves),
+        sleeves=tuple(
+            Sleeve(named[inner].nodes, named[outer].nodes, gap, radius[inner], friction) for inner, outer, gap in sleeves
+        ),
         sheaths=sheaths,
         # Laws are numbered device after device, and so histories stand one after the other.
         history=np.concatenate([one.first_history for one in devices]),
@@ -146,7 +155,7 @@ def _padded(share: np.ndarray, start: int, total: int) -> np.ndarray:
     return whole
 
 
-def _merged(networks: Sequence[RodNetwork]) -> RodNetwork:
+def merged(networks: Sequence[RodNetwork]) -> RodNetwork:
     """Several networks side by side as one."""
     nodes, sections, laws = (np.cumsum([0, *sizes]) for sizes in zip(*_sizes(networks), strict=True))
     return RodNetwork(

@@ -20,7 +20,7 @@ from scenarios.measures.lumen import Profile
 from scenarios.plan import MEAN_ARTERIAL_MMHG, plan_vessel, survey
 from scenarios.tissues import Tissue, find_tissue
 from sim.body import Body
-from sim.device import DeviceBody
+from sim.device import COAXIAL_FRICTION, DeviceBody
 from sim.tray import fed_wire, together
 
 SPACING_MM = 2.0
@@ -71,6 +71,8 @@ class Passage:
         Pressure of the blood, under which the vessel was imaged [Pa].
     rigid
         Whether the wall is held where it was imaged: many times quicker, and forces are then those on a wall that cannot yield.
+    coaxial_friction
+        Coulomb's coefficient between each wire and the next about it: from memory unless given, see `sim.device`.
     notes, source
         What a reader of the results should know, and where the case came from.
     sheathed
@@ -89,6 +91,7 @@ class Passage:
     rigid: bool
     notes: tuple[str, ...]
     source: Mapping[str, Any]
+    coaxial_friction: float = COAXIAL_FRICTION
 
     def body(self) -> Body:
         """The wall for the engine, see `wall_body`; all of it held if it is rigid."""
@@ -113,8 +116,8 @@ class Passage:
             for one, wire in zip(self.placed, wires, strict=True)
         ]
         names = [one.called for one in self.placed]
-        pairs = itertools.pairwise(names)
-        return together(bodies, [(inner, outer, gap) for (inner, outer), gap in zip(pairs, clearances, strict=True)])
+        sleeves = [(inner, outer, gap) for (inner, outer), gap in zip(itertools.pairwise(names), clearances, strict=True)]
+        return together(bodies, sleeves, friction=self.coaxial_friction)
 
     def save(self, folder: FilePath) -> None:
         """Write the passage to a folder: `mesh.vtu`, `case.json`, `arrays.npz`."""
@@ -128,6 +131,7 @@ class Passage:
             "lesion_mm": self.lesion_mm,
             "blood_pressure_pa": self.blood_pressure_pa,
             "rigid": self.rigid,
+            "coaxial_friction": self.coaxial_friction,
             "notes": list(self.notes),
             "source": dict(self.source),
         }
@@ -157,6 +161,8 @@ def load_passage(folder: FilePath) -> Passage:
             lesion_mm=tuple(about["lesion_mm"]) if about["lesion_mm"] else None,
             blood_pressure_pa=about["blood_pressure_pa"],
             rigid=about["rigid"],
+            # Passages of before there was friction between wires went without.
+            coaxial_friction=about.get("coaxial_friction", 0.0),
             notes=tuple(about["notes"]),
             source=about["source"],
         )
@@ -177,6 +183,7 @@ def plan_passage(
     thickness_mm: float | None = None,
     blood_pressure_mmhg: float = MEAN_ARTERIAL_MMHG,
     rigid: bool = False,
+    coaxial_friction: float = COAXIAL_FRICTION,
     edge_share: float | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Passage:
@@ -188,7 +195,8 @@ def plan_passage(
     Raises
     ------
     InputError
-        If the input cannot be used, a wire does not exist, is wider than the vessel, or does not fit into the next.
+        If the input cannot be used, a wire does not exist, is wider than the vessel, or does not fit into the next, or friction
+        is not a number of nought or more.
     """
     tell = progress or (lambda fraction, text: None)
     chosen = [catalogue.find_wire(name) for name in wires]
@@ -196,6 +204,8 @@ def plan_passage(
         raise InputError("No wire is named; name at least one of `vesalius devices --kind guidewire`.")
     for inner, outer in itertools.pairwise(chosen):
         _clearance(inner, outer)
+    if not 0.0 <= coaxial_friction < np.inf:
+        raise InputError(f"The friction between wires is given as {coaxial_friction:g}; give a number of nought or more.")
     more = {} if edge_share is None else {"edge_share": edge_share}
     vessel = plan_vessel(source, labels=labels, units=units, thickness_mm=thickness_mm, progress=tell, **more)
     surveyed = survey(vessel, branch=branch)
@@ -209,6 +219,7 @@ def plan_passage(
     _check_room(chosen, surveyed.profile)
     called = _called(chosen)
     behind = BEHIND_MM + way.length
+    own_notes = (*(RIGID,) * rigid, *(_friction_note(coaxial_friction),) * (len(chosen) > 1))
     return Passage(
         name=vessel.name,
         mesh=vessel.wall,
@@ -221,7 +232,8 @@ def plan_passage(
         lesion_mm=extent,
         blood_pressure_pa=blood_pressure_mmhg * MMHG,
         rigid=rigid,
-        notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, _access_note(way, access), *(RIGID,) * rigid))),
+        coaxial_friction=coaxial_friction,
+        notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, _access_note(way, access), *own_notes))),
         source={"input": vessel.input, "mesh": surveyed.quality(vessel.wall)},
     )
 
@@ -231,6 +243,11 @@ def _access_note(way: Path, access: Access) -> str:
         f"The way begins at the {access} of the path, at {', '.join(f'{x:.1f}' for x in way.points[0])} mm, and is "
         f"{way.length:.0f} mm long; behind it the wire runs straight in a guide without friction."
     )
+
+
+def _friction_note(friction: float) -> str:
+    source = "a value from memory" if friction == COAXIAL_FRICTION else "as asked"
+    return f"Friction between each wire and the next about it was {friction:g}, {source}."
 
 
 def _called(wires: Sequence[Wire]) -> list[str]:

@@ -11,7 +11,8 @@ from sim.rods.network import Pose
 from sim.rods.rotations import inverse, quaternion_product, to_vectors
 from sim.solvers.device_matrix import Compliance, DeviceMatrix
 from sim.solvers.device_parts import BalloonPart, GuidePart, NodeBlocks, SheathPart, SleevePart
-from sim.solvers.feeding import held_degrees
+from sim.solvers.feeding import fed, held_degrees
+from sim.solvers.rubbing import RubbingPart
 from sim.state import State
 
 SPIN_ARM = 5e-4
@@ -27,8 +28,8 @@ SHIFTS = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)
 class DeviceStep:
     """Energy, slope and stiffness of the devices within one tick of length h.
 
-    The tick's potential is  rods(pose) + balloon + guides + sleeves + sheaths + drag/2h (|y − y₀|² + arm² |θ|²), θ the rotation
-    since the tick began. The devices' own inertia is lost beside the drag.
+    The tick's potential is  rods(pose) + balloon + guides + sleeves + friction in them + sheaths + drag/2h (|y − y₀|² + arm²
+    |θ|²), θ the rotation since the tick began. The devices' own inertia is lost beside the drag.
     """
 
     def __init__(
@@ -44,7 +45,11 @@ class DeviceStep:
         # A moment counts as the force that makes it on an arm of one element.
         self.weights = np.repeat([1.0, 1.0 / float(device.rods.rest_length.mean())], 3) if len(device.rods.rest_length) else 1.0
         self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None
-        self._parts: list[Any] = [SleevePart(one, state.device_position) for one in device.sleeves]
+        self._origin = origin
+        self._sleeves = [SleevePart(one, state.device_position) for one in device.sleeves]
+        self._friction = state.coaxial_friction
+        self._rubbing: list[RubbingPart] = []
+        self._parts: list[Any] = [*self._sleeves]
         self._parts += [GuidePart(feed, origin) for feed in device.feeds]
         self._sheaths = [
             SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0)) for one in device.sheaths
@@ -53,6 +58,27 @@ class DeviceStep:
         for one in device.balloons:
             if one.share.any():
                 self._parts.append(BalloonPart(one, origin, state.device_position, command.balloons.get(one.name, 0.0)))
+
+    def fed(self, command: Command, pose: Pose, share: float) -> Pose:
+        """Begin a stage in which hands move rods from a pose by a share of what is still asked; returns a guess, see `fed`.
+
+        What slides in a sleeve counts its slip from that pose, and presses on its friction as it did there.
+        """
+        self._friction = self.friction_after(pose)
+        self._seen, self._rubbing, first = None, [], 0
+        for sleeve, bore in zip(self.device.sleeves, self._sleeves, strict=True):
+            rows = slice(first, first + sleeve.touch_count)
+            if sleeve.friction > 0.0:
+                self._rubbing.append(RubbingPart(sleeve, bore.touches(pose.position), pose, self._friction[rows], rows))
+            first = rows.stop
+        return fed(self.device, command, self._origin, pose, share)
+
+    def friction_after(self, pose: Pose) -> np.ndarray:
+        """Friction on the inner rods of sleeves at a pose [N], see `State.coaxial_friction`."""
+        friction = self._friction.copy()
+        for part in self._rubbing:
+            friction[part.rows] = part.friction(pose)
+        return friction
 
     def evaluate(self, pose: Pose) -> tuple[float, np.ndarray]:
         """Energy [J] and its slope [N, N·m], shape (n, 6), at a pose relative to the model's origin; nought where held.
@@ -79,6 +105,10 @@ class DeviceStep:
             more, pull = part.evaluate(pose.position)
             energy += more
             slope[:, :3] += pull
+        for part in self._rubbing:
+            more, pull = part.evaluate(pose)
+            energy += more
+            slope += pull
         slope[self.held] = 0.0
         return energy, slope
 
@@ -87,6 +117,7 @@ class DeviceStep:
         drag = np.concatenate([np.repeat(self._drag[:, None], 3, 1), np.repeat(SPIN_ARM**2 * self._drag[:, None], 3, 1)], 1)
         rods = self.device.rods.stiffness(pose, self._history, positive=positive)
         blocks = [contacts, *(part.stiffness(pose.position) for part in self._parts)]
+        blocks += [part.stiffness(pose) for part in self._rubbing]
         return self.matrix.sum(rods, blocks, drag.ravel())
 
     def compliance(self, pose: Pose, contacts: NodeBlocks) -> Compliance:

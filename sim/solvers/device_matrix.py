@@ -19,6 +19,7 @@ class DeviceMatrix:
         """`held`: which degrees of freedom hands hold, shape (n, 6)."""
         self._held = held.ravel()
         self._nodes: list[np.ndarray] = []
+        self._widths: list[int] = []
         self._places = np.zeros(0, int)
         self._rows = self._starts = np.zeros(0, np.int32)
         self._diagonal = np.zeros(0, int)
@@ -26,10 +27,11 @@ class DeviceMatrix:
         self._times = 0
 
     def sum(self, rods: sparse.csc_matrix, blocks: list[NodeBlocks], diagonal: np.ndarray) -> np.ndarray:
-        """Entries of the upper triangle of rods' stiffness, shape (6n, 6n), blocks [N/m] and a diagonal; a unit where held."""
+        """Entries of the upper triangle of rods' stiffness, shape (6n, 6n), blocks and a diagonal; a unit where held."""
         nodes = [one.nodes for one in blocks]
-        if len(nodes) != len(self._nodes) or not all(map(np.array_equal, nodes, self._nodes)):
-            self._find_pattern(rods, nodes)
+        widths = [one.values.shape[1] // one.nodes.shape[1] for one in blocks]
+        if widths != self._widths or not all(map(np.array_equal, nodes, self._nodes)):
+            self._find_pattern(rods, nodes, widths)
         values = np.concatenate([rods.data, *(one.values.ravel() for one in blocks), diagonal])
         entries = np.bincount(self._places, values, len(self._rows) + 1)[:-1]
         entries[self._diagonal[self._held]] = 1.0
@@ -80,12 +82,12 @@ class DeviceMatrix:
         size = len(self._held)
         return sparse.csc_matrix((entries, self._rows, self._starts), shape=(size, size))
 
-    def _find_pattern(self, rods: sparse.csc_matrix, nodes: list[np.ndarray]) -> None:
+    def _find_pattern(self, rods: sparse.csc_matrix, nodes: list[np.ndarray], widths: list[int]) -> None:
         """Where each number of rods, blocks and diagonal goes among the entries: beyond them below the diagonal or where held."""
         size = len(self._held)
         rows, columns = [rods.indices], [np.repeat(np.arange(size), np.diff(rods.indptr))]
-        for some in nodes:
-            degrees = (6 * some[:, :, None] + np.arange(3)).reshape(len(some), 3 * some.shape[1])
+        for some, width in zip(nodes, widths, strict=True):
+            degrees = (6 * some[:, :, None] + np.arange(width)).reshape(len(some), width * some.shape[1])
             rows.append(np.repeat(degrees, degrees.shape[1], axis=1).ravel())
             columns.append(np.tile(degrees, (1, degrees.shape[1])).ravel())
         every = np.arange(size)
@@ -97,7 +99,7 @@ class DeviceMatrix:
         self._rows = (keys % size).astype(np.int32)
         self._starts = np.searchsorted(keys // size, np.arange(size + 1)).astype(np.int32)
         self._diagonal = self._starts[1:] - 1
-        self._nodes, self._solver = [some.copy() for some in nodes], None
+        self._nodes, self._widths, self._solver = [some.copy() for some in nodes], widths, None
 
 
 class Compliance:

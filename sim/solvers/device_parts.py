@@ -4,6 +4,7 @@ Each part is an energy of the nodes' positions, with its slope and the positive 
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -34,7 +35,8 @@ WINDOW = 4
 
 @dataclasses.dataclass(frozen=True)
 class NodeBlocks:
-    """Stiffness between the displacements of a few nodes: numbers (b, k) and blocks [N/m] (b, 3k, 3k)."""
+    """Stiffness between a few nodes: their numbers (b, k), and blocks [N/m] between displacements (b, 3k, 3k), or between
+    displacements and turns, [N/m, N, N·m] in `Pose.moved`'s order, (b, 6k, 6k)."""
 
     nodes: np.ndarray
     values: np.ndarray
@@ -122,22 +124,28 @@ class SleevePart:
     def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
         energy, pull = 0.0, np.zeros_like(y)
-        for nodes, weights, normal, over, _ in self._touches(y):
-            energy += 0.5 * SLEEVE_STIFFNESS * float((over**2).sum())
-            np.add.at(pull, nodes, SLEEVE_STIFFNESS * (weights * over[:, None])[:, :, None] * normal[:, None])
+        for touch in self._touches(y):
+            energy += 0.5 * SLEEVE_STIFFNESS * float((touch.over**2).sum())
+            stiff = SLEEVE_STIFFNESS * (touch.weights * touch.over[:, None])
+            np.add.at(pull, touch.nodes, stiff[:, :, None] * touch.normal[:, None])
         return energy, pull
 
     def stiffness(self, y: np.ndarray) -> NodeBlocks:
         """Positive part of the second derivative."""
-        found = list(self._touches(y))
-        nodes, weights, normal, over, distance = (np.concatenate([one[k] for one in found]) for k in range(5))
-        along = np.einsum("bi,bj->bij", normal, normal)
-        block = SLEEVE_STIFFNESS * (along + (over / distance)[:, None, None] * (np.eye(3) - along))
-        values = np.einsum("ba,bc,bij->baicj", weights, weights, block).reshape(-1, 9, 9)
-        return NodeBlocks(nodes, values)
+        found = self.touches(y)
+        along = np.einsum("bi,bj->bij", found.normal, found.normal)
+        block = SLEEVE_STIFFNESS * (along + (found.over / found.distance)[:, None, None] * (np.eye(3) - along))
+        values = np.einsum("ba,bc,bij->baicj", found.weights, found.weights, block)
+        return NodeBlocks(found.nodes, values.reshape(-1, 9, 9))
 
-    def _touches(self, y: np.ndarray):
-        """For both ways: a node and the two of the nearest element, their weights, the direction off, overlap and distance."""
+    def touches(self, y: np.ndarray) -> "Touches":
+        """Where nodes of either rod press on the other at positions y [m], shape (n, 3): the inner's, then the outer's."""
+        inner, outer = self._touches(y)
+        fields = [field.name for field in dataclasses.fields(Touches)]
+        return Touches(*(np.concatenate([getattr(inner, name), getattr(outer, name)]) for name in fields))
+
+    def _touches(self, y: np.ndarray) -> Iterator["Touches"]:
+        first = 0
         for nodes, line, edges in self._ways:
             last = len(line) - 2
             window = np.clip(edges[:, None] + np.arange(-WINDOW, WINDOW + 1), 0, last)
@@ -155,7 +163,35 @@ class SleevePart:
             normal = (off[rows, best] - share[:, None] * edge[rows, best]) / distance[:, None]
             three = np.stack([nodes, line[chosen], line[chosen + 1]], 1)
             weights = np.stack([np.ones_like(share), share - 1.0, -share], 1)
-            yield three[hit], weights[hit], normal[hit], (distance - self._clearance)[hit], distance[hit]
+            over = distance - self._clearance
+            yield Touches(three[hit], weights[hit], normal[hit], over[hit], distance[hit], first + np.flatnonzero(hit))
+            first += len(nodes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Touches:
+    """Places where a rod presses on the one about it.
+
+    Attributes
+    ----------
+    nodes
+        A node of one rod and the two of the other's nearest element, shape (t, 3).
+    weights
+        Of these nodes in the way from the element to the node, shape (t, 3).
+    normal
+        Direction of that way, shape (t, 3).
+    over, distance
+        How deep they overlap, and how long that way is [m], shape (t,).
+    number
+        Of the node among the inner rod's nodes and, after them, the outer's, shape (t,).
+    """
+
+    nodes: np.ndarray
+    weights: np.ndarray
+    normal: np.ndarray
+    over: np.ndarray
+    distance: np.ndarray
+    number: np.ndarray
 
 
 class SheathPart:

@@ -18,7 +18,7 @@ from sim.solvers.dense import one_thread
 from sim.solvers.device import FORCE_FLOOR, DeviceStep
 from sim.solvers.device_contact import contact_push, contact_stiffness
 from sim.solvers.device_matrix import Compliance
-from sim.solvers.feeding import check_drives, fed, stages_of
+from sim.solvers.feeding import check_drives, stages_of
 from sim.solvers.inversion import jacobians, whereabouts
 from sim.solvers.loads import check_command, move_patches, placed_obstacles
 from sim.solvers.settings import DivergedError, Settings, TickReport
@@ -165,8 +165,8 @@ class ImplicitSolver:
         stages = self._stages(state, command, last)
         for stage in range(stages):
             place = last.blended(command, (stage + 1.0) / stages)
-            if m.device:
-                pose = fed(m.device, command, m.origin, pose, 1.0 / (stages - stage))
+            if self._device:
+                pose = self._device.fed(command, pose, 1.0 / (stages - stage))
             self._search = functools.partial(self._touching.find, state, before=self._tissue.before, command=place, last=last)
             self._search(pose.position)
             move_patches(m, state, command, 1.0 / (stages - stage))
@@ -178,6 +178,7 @@ class ImplicitSolver:
             state.tick += 1
         if self._device:
             state.device_history = self._device.history_after(pose)
+            state.coaxial_friction = self._device.friction_after(pose)
             state.device_position, state.device_rotation = pose.position, pose.rotation
         state.places = placed_obstacles(m, command)
         p = self._progress

@@ -5,6 +5,9 @@ import pytest
 
 from meshing.errors import InputError
 from scenarios.outcome import Outcome, assess
+from scenarios.passage.assessing import assess_passage
+from scenarios.passage.navigate import navigate
+from scenarios.passage.passage import plan_passage
 from scenarios.plan import embedded_cases, plan_case
 from scenarios.recording import Recording
 from scenarios.rehearsal import rehearse, rerun
@@ -15,6 +18,13 @@ REAL = {
     "aorta": ("aorta_mra/aorta-surface.vtp", ()),
     "carotid": ("carotid/carotids.stl", ()),
 }
+
+WIRES = {
+    "abdomen": ("workhorse 0.014 straight",),
+    "aorta": ("Amplatz plain 0.035 J",),
+    "carotid": ("Amplatz plain 0.035 straight", "straight diagnostic 5F"),
+}
+"""What is pushed through each of them: the abdomen's iliac arteries, coarsely segmented, are closed to a wire of 0.035 in."""
 
 
 def _done(source: str, folder, **choices) -> tuple[Recording, Outcome]:
@@ -63,3 +73,26 @@ def test_real_anatomy_goes_from_start_to_end(name: str, tmp_path):
     recording, outcome = _done(str(shared_data(path)), tmp_path, labels=labels)
     _demand_sound(recording, outcome)
     assert outcome["minimum lumen diameter after"].value > outcome["minimum lumen diameter before"].value
+
+
+@pytest.mark.patients
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", REAL)
+def test_wires_go_through_real_anatomy(name: str, tmp_path):
+    path, labels = REAL[name]
+    passage = plan_passage(str(shared_data(path)), wires=WIRES[name], labels=labels, rigid=True)
+    recording = navigate(passage, tmp_path, backend_name="cpu")
+    outcome = assess_passage(recording)
+    print(recording.events, {row.name: row.value for row in outcome.measures})
+    assert recording.header["complete"]
+    assert len(recording.events) == len(passage.placed) and all("done" in event for event in recording.events)
+    # Half a wire's radius at most: beyond it a wire would be seen in the wall.
+    assert max(row["deepest"] for row in recording.ticks) < 0.5 * float(passage.device_body().sample_radius.max())
+    assert all(np.isfinite(measure.value) for measure in outcome.measures)
+
+
+@pytest.mark.patients
+def test_a_vessel_too_narrow_for_a_wire_is_told_in_one_sentence():
+    path, labels = REAL["abdomen"]
+    with pytest.raises(InputError, match=r"0\.889 mm thick, more than the .* mm that the vessel is wide .* thinner one\.$"):
+        plan_passage(str(shared_data(path)), wires=("Amplatz plain 0.035 J",), labels=labels, rigid=True)

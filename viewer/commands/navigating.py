@@ -42,6 +42,12 @@ def navigate(
     ] = None,
     access: AccessOption = Access.FAR,
     rigid: Annotated[bool, typer.Option("--rigid", help="Hold the wall rigid: many times quicker, and it cannot yield.")] = False,
+    coaxial_friction: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MU", help="Friction of each wire in the one about it; 0.1, from memory, if not given.", show_default=False
+        ),
+    ] = None,
     label: Labels = None,
     branch: Branch = None,
     thickness: Thickness = None,
@@ -68,9 +74,10 @@ def navigate(
 
     steps = read_script(script) if script is not None else None
     console = Console()
+    friction = {} if coaxial_friction is None else {"coaxial_friction": coaxial_friction}
     passage = planned_passage(
         source, output, console, overwrite=overwrite, wires=wire, labels=tuple(label or ()), units=units and units.value,
-        branch=branch, access=access.value, thickness_mm=thickness, rigid=rigid,
+        branch=branch, access=access.value, thickness_mm=thickness, rigid=rigid, **friction,
     )  # fmt: skip
     tell_notes(console, passage.notes)
     _run(passage, steps, output, backend.value, console)
