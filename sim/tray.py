@@ -135,6 +135,16 @@ def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, fl
         feeds=feeds,
         sleeves=tuple(Sleeve(named[inner].nodes, named[outer].nodes, gap) for inner, outer, gap in sleeves),
         sheaths=sheaths,
+        entering=tuple(
+            dataclasses.replace(waiting, nodes=waiting.nodes + start)
+            for one, start in zip(devices, first, strict=False)
+            for waiting in one.entering
+        ),
+        nested=tuple(
+            dataclasses.replace(nested, inner=nested.inner + start, outer=nested.outer + start)
+            for one, start in zip(devices, first, strict=False)
+            for nested in one.nested
+        ),
         # Laws are numbered device after device, and so histories stand one after the other.
         history=np.concatenate([one.first_history for one in devices]),
     )

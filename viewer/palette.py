@@ -14,8 +14,14 @@ BALLOON = "#9ccaf0"
 SHEATH = "#8fb7a6"
 OUTLINE = "#5c3a36"
 PHASES = {"before": "#8a949c", "inflated": "#2f78b7", "released": "#2f78b7", "after": "#b3472f"}
+FURTHER = "#7a5ca8"
 STRESS_MAP = "YlOrRd"
 DIAMETER_MAP = "viridis"
+
+
+def phase_colour(phase: str) -> str:
+    """Give a phase its colour; those in which a further stent was opened share one."""
+    return PHASES.get(phase, FURTHER)
 
 
 def tissue_colours(label_names: dict[int, str]) -> dict[int, str]:

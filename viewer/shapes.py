@@ -10,10 +10,12 @@ from meshing.centrelines import arc_lengths
 def stent_surface(nodes: np.ndarray, struts: np.ndarray, *, radius_mm: float, sides: int = 10) -> Any:
     """Draw every strut as a tube with a ball at each node, so that crowns have no gap.
 
-    nodes: (node count, 3) [mm]; struts: (strut count, 2) node numbers.
+    nodes: (node count, 3) [mm]; struts: (strut count, 2) node numbers; nodes of no strut are not drawn.
     """
     import pyvista
 
+    used, struts = np.unique(struts, return_inverse=True)
+    nodes, struts = np.asarray(nodes)[used], struts.reshape(-1, 2)
     lines = np.column_stack([np.full(len(struts), 2), struts]).ravel()
     tubes: Any = pyvista.PolyData(np.asarray(nodes, dtype=np.float32), lines=lines).tube(
         radius=radius_mm, n_sides=sides, capping=False

@@ -190,16 +190,17 @@ def device_body(
     *,
     drag: float,
     dilations: Sequence[Dilation] = (),
+    name: str = STENT,
 ) -> DeviceBody:
     """The mechanics of a placed stent on its balloon, in SI units; free of stress as it is placed.
 
-    `axis_mm` is the balloon's axis [mm], shape (q, 3); `dilations` are other balloons in the same vessel; `drag` the resistance
-    of a crown with its struts against moving [N·s/m], which stands in for the slow flow of fluid into the balloon and for
-    friction.
+    `axis_mm` is the balloon's axis [mm], shape (q, 3), and `name` the balloon's; `dilations` are other balloons in the same
+    vessel; `drag` the resistance of a crown with its struts against moving [N·s/m], which stands in for the slow flow of fluid
+    into the balloon and for friction.
     """
     pairs, along = lattice.samples()
     rods, pose = rods_of(lattice, design, axis_mm * 1e-3)
-    own = Mounted(STENT, guided(balloon, axis_mm), _share_of(lattice, design), 1e-3 * design.half_thickness_mm)
+    own = Mounted(name, guided(balloon, axis_mm), _share_of(lattice, design), 1e-3 * design.half_thickness_mm)
     return DeviceBody(
         rods=rods,
         pose=pose,

@@ -12,6 +12,7 @@ from sim.rods.rotations import inverse, quaternion_product, to_vectors
 from sim.solvers.device_matrix import Compliance, DeviceMatrix
 from sim.solvers.device_parts import BalloonPart, GuidePart, NodeBlocks, SheathPart, SleevePart
 from sim.solvers.feeding import held_degrees
+from sim.solvers.nested import NestedPart
 from sim.state import State
 
 SPIN_ARM = 5e-4
@@ -27,8 +28,8 @@ SHIFTS = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)
 class DeviceStep:
     """Energy, slope and stiffness of the devices within one tick of length h.
 
-    The tick's potential is  rods(pose) + balloon + guides + sleeves + sheaths + drag/2h (|y − y₀|² + arm² |θ|²), θ the rotation
-    since the tick began. The devices' own inertia is lost beside the drag.
+    The tick's potential is  rods(pose) + balloon + guides + sleeves + sheaths + nested + drag/2h (|y − y₀|² + arm² |θ|²), θ the
+    rotation since the tick began. The devices' own inertia is lost beside the drag.
     """
 
     def __init__(
@@ -39,8 +40,8 @@ class DeviceStep:
         self._history = state.device_history
         self._before = Pose(state.device_position, state.device_rotation)
         self._drag = device.drag / h
-        self.held = held_degrees(device)
-        self.matrix = last.matrix if last else DeviceMatrix(self.held)
+        self.held = held_degrees(device) | device.waiting_nodes(command.waiting)[:, None]
+        self.matrix = last.matrix if last and np.array_equal(last.held, self.held) else DeviceMatrix(self.held)
         # A moment counts as the force that makes it on an arm of one element.
         self.weights = np.repeat([1.0, 1.0 / float(device.rods.rest_length.mean())], 3) if len(device.rods.rest_length) else 1.0
         self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None
@@ -50,6 +51,8 @@ class DeviceStep:
             SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0)) for one in device.sheaths
         ]
         self._parts += self._sheaths
+        met = [one for one in device.nested if one.name not in command.waiting]
+        self._parts += [NestedPart(one, origin, state.device_position) for one in met]
         for one in device.balloons:
             if one.share.any():
                 self._parts.append(BalloonPart(one, origin, state.device_position, command.balloons.get(one.name, 0.0)))
