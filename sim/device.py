@@ -148,6 +148,44 @@ class Nested:
 
 
 @dataclasses.dataclass(frozen=True)
+class Membrane:
+    """A thin sheet between nodes of rods, such as a covered stent's fabric; it bears tension alone.
+
+    Attributes
+    ----------
+    triangles
+        Nodes at the corners, shape (t, 3).
+    rest_edges
+        Columns: the edges from the first corner to the two others, in the triangle's own plane, where the sheet is at rest [m],
+        shape (t, 2, 2).
+    stiffness
+        Young's modulus times thickness [N/m].
+    poisson
+        Poisson's ratio.
+    """
+
+    triangles: np.ndarray
+    rest_edges: np.ndarray
+    stiffness: float
+    poisson: float
+
+    @property
+    def rest_areas(self) -> np.ndarray:
+        """Area of each triangle at rest [m²], shape (t,)."""
+        return 0.5 * np.abs(np.linalg.det(self.rest_edges))
+
+    @staticmethod
+    def of(points: np.ndarray, triangles: np.ndarray, *, stiffness: float, poisson: float) -> "Membrane":
+        """The sheet that is at rest where its nodes are at points [m], shape (n, 3)."""
+        first, second = (points[triangles[:, k]] - points[triangles[:, 0]] for k in (1, 2))
+        length = np.linalg.norm(first, axis=1)
+        along = np.einsum("ti,ti->t", first, second) / length
+        height = np.linalg.norm(np.cross(first, second), axis=1) / length
+        edges = np.stack([np.stack([length, along], 1), np.stack([np.zeros_like(length), height], 1)], 1)
+        return Membrane(triangles, edges, stiffness, poisson)
+
+
+@dataclasses.dataclass(frozen=True)
 class DeviceBody:
     """Devices as numpy arrays: what a model is made from.
 
@@ -175,6 +213,8 @@ class DeviceBody:
         Rods that come into the vessel when it is their turn.
     nested
         Rods that open within others.
+    membranes
+        Fabric between rods.
     history
         What the rods' metal remembers when the clock starts, see `sim.rods.network`; None for metal that was never strained.
     """
@@ -191,6 +231,7 @@ class DeviceBody:
     sheaths: tuple[Sheath, ...] = ()
     entering: tuple[Entering, ...] = ()
     nested: tuple[Nested, ...] = ()
+    membranes: tuple[Membrane, ...] = ()
     history: np.ndarray | None = None
 
     @property

@@ -145,6 +145,11 @@ def together(devices: Sequence[DeviceBody], sleeves: Sequence[tuple[str, str, fl
             for one, start in zip(devices, first, strict=False)
             for nested in one.nested
         ),
+        membranes=tuple(
+            dataclasses.replace(sheet, triangles=sheet.triangles + start)
+            for one, start in zip(devices, first, strict=False)
+            for sheet in one.membranes
+        ),
         # Laws are numbered device after device, and so histories stand one after the other.
         history=np.concatenate([one.first_history for one in devices]),
     )

@@ -11,6 +11,7 @@ from sim.rods.network import Pose
 from sim.rods.rotations import inverse, quaternion_product, to_vectors
 from sim.solvers.device_matrix import Compliance, DeviceMatrix
 from sim.solvers.device_parts import BalloonPart, GuidePart, NodeBlocks, SheathPart, SleevePart
+from sim.solvers.fabric import FabricPart
 from sim.solvers.feeding import held_degrees
 from sim.solvers.nested import NestedPart
 from sim.state import State
@@ -28,8 +29,8 @@ SHIFTS = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)
 class DeviceStep:
     """Energy, slope and stiffness of the devices within one tick of length h.
 
-    The tick's potential is  rods(pose) + balloon + guides + sleeves + sheaths + nested + drag/2h (|y − y₀|² + arm² |θ|²), θ the
-    rotation since the tick began. The devices' own inertia is lost beside the drag.
+    The tick's potential is  rods(pose) + balloon + guides + sleeves + sheaths + nested + fabric + drag/2h (|y − y₀|² + arm² |θ|²), θ
+    the rotation since the tick began. The devices' own inertia is lost beside the drag.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class DeviceStep:
         self._parts += self._sheaths
         met = [one for one in device.nested if one.name not in command.waiting]
         self._parts += [NestedPart(one, origin, state.device_position) for one in met]
+        self._parts += [FabricPart(one) for one in device.membranes]
         for one in device.balloons:
             if one.share.any():
                 self._parts.append(BalloonPart(one, origin, state.device_position, command.balloons.get(one.name, 0.0)))
