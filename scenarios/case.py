@@ -13,7 +13,7 @@ from meshing.errors import InputError
 from meshing.files import read_mesh, write_mesh
 from meshing.tetmesh import TetMesh
 from scenarios.devices.balloon import Balloon
-from scenarios.devices.design import Alloy, DeliverySheath, Device, Nitinol, StentDesign
+from scenarios.devices.design import Alloy, DeliverySheath, Device, Fabric, Nitinol, StentDesign
 from scenarios.devices.lattice import Dilation, Lattice, device_body
 from scenarios.devices.self_expanding import Sheathed, sheathed_body
 from scenarios.devices.several import Placed, stents_body
@@ -32,7 +32,7 @@ DEVICE_DRAG = 100.0
 RELEASE_DRAG = 5.0
 """The same for a self-expanding stent [N·s/m]; unverified, chosen so that a ring that leaves its sheath opens within a second."""
 
-LATTICE_ARRAYS = ("nodes", "struts", "bridges", "node_ring", "strut_ring")
+LATTICE_ARRAYS = ("nodes", "struts", "bridges", "node_ring", "strut_ring", "fabric", "fabric_edges")
 """What of a lattice is kept as arrays."""
 
 
@@ -242,7 +242,10 @@ def _words_of(stent: Placed) -> dict[str, Any]:
 
 def _placed(row: Mapping[str, Any], arrays: Mapping[str, np.ndarray], number: int) -> Placed:
     before = _before(number)
-    lattice = {name: arrays[f"{before}lattice_{name}"] for name in LATTICE_ARRAYS}
+    # Cases written before there was fabric hold none.
+    lattice: dict[str, Any] = {
+        name: arrays[f"{before}lattice_{name}"] for name in LATTICE_ARRAYS if f"{before}lattice_{name}" in arrays
+    }
     return Placed(
         device=_device(row["device"]),
         lattice=Lattice(**lattice, half_thickness_mm=row["half_thickness_mm"]),
@@ -279,6 +282,8 @@ def _device(row: dict[str, Any]) -> Device:
     words = dict(row)
     delivery = words.pop("balloon", None) or words.pop("delivery")
     stent, is_sheath = dict(words.pop("stent")), "french" in delivery
+    fabric = stent.pop("fabric", None)
+    stent["fabric"] = None if fabric is None else Fabric(**fabric)
     stent["alloy"] = (Nitinol if is_sheath else Alloy)(**stent["alloy"])
     return Device(stent=StentDesign(**stent), delivery=DeliverySheath(**delivery) if is_sheath else _balloon(delivery), **words)
 

@@ -27,6 +27,8 @@ class Bars:
         Its colour.
     kind
         "stent", "guidewire", "catheter" or "sheath".
+    fabric
+        Nodes of the triangles of a covered stent's fabric, shape (t, 3).
     """
 
     name: str
@@ -35,6 +37,7 @@ class Bars:
     bore_mm: float
     colour: str
     kind: str
+    fabric: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 3), int))
 
 
 def bars_of(case: Any) -> tuple[Bars, ...]:
@@ -44,9 +47,12 @@ def bars_of(case: Any) -> tuple[Bars, ...]:
 
         names = ["stent", *(stent_called(number) for number in range(1, len(case.stents)))]
         return tuple(
-            Bars(name, one.lattice.bars + first, float(one.lattice.half_thickness_mm), 0.0, METAL, "stent")
+            Bars(
+                name, one.lattice.bars + first, float(one.lattice.half_thickness_mm), 0.0, METAL, "stent",
+                one.lattice.fabric + first,
+            )
             for name, one, first in zip(names, case.stents, case.first_nodes, strict=False)
-        )
+        )  # fmt: skip
     from scenarios.catalogue import find_wire
 
     bars = []

@@ -9,6 +9,7 @@ import numpy as np
 from scenarios.limits import LIMITS_OF_USE
 from scenarios.measures.several import extents_of
 from viewer import palette
+from viewer.bars import bars_of
 from viewer.headline import find_measure
 from viewer.phases import file_word, kept_frames
 from viewer.stills import Still, still
@@ -154,6 +155,8 @@ def _legend(figure: Any, case: Any) -> None:
         if number in present
     ]
     handles.append(Patch(facecolor=palette.STENT, label="stent"))
+    if any(len(one.fabric) for one in bars_of(case)):
+        handles.append(Patch(facecolor=palette.FABRIC, edgecolor=palette.FAINT_INK, linewidth=0.6, label="fabric"))
     colour, name = (palette.BALLOON, "balloon") if case.sheathed is None else (palette.SHEATH, "sheath")
     handles.append(Patch(facecolor=colour, edgecolor=palette.FAINT_INK, linewidth=0.6, label=name))
     wide = figure.get_size_inches()[0] > 7

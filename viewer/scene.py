@@ -8,7 +8,7 @@ from meshing.errors import InputError
 from viewer import palette
 from viewer.bars import bars_of, there
 from viewer.cut import cut_normal, heights_above_cut, middle_and_direction
-from viewer.shapes import at_vertices, balloon_surface, diameters_at, sheath_surface, stent_surface
+from viewer.shapes import at_vertices, balloon_surface, diameters_at, fabric_surface, sheath_surface, stent_surface
 from viewer.tints import Tints, softened
 
 COLOURS = ("tissue", "diameter", "stress")
@@ -89,6 +89,8 @@ class Scene:
         for one in self._bars:
             stent = stent_surface(frame.device, one.pairs, radius_mm=one.radius_mm) if one in seen else None
             self._show(one.name, stent, color=palette.STENT, ambient=0.15, specular=0.8, specular_power=20)
+            fabric = fabric_surface(frame.device, one.fabric) if one in seen else None
+            self._show(f"{one.name} fabric", fabric, color=palette.FABRIC, opacity=0.55, ambient=0.3, specular=0.1)
         balloon = balloon_surface(frame.balloon.axis, frame.balloon.radius)
         self._show("balloon", balloon, color=palette.BALLOON, opacity=0.7, ambient=0.35, specular=0.25, specular_power=15)
         self._show("sheath", self._sheath(frame), color=palette.SHEATH, opacity=0.45, ambient=0.3, specular=0.2)

@@ -25,6 +25,16 @@ def stent_surface(nodes: np.ndarray, struts: np.ndarray, *, radius_mm: float, si
     return tubes.append_polydata(balls)
 
 
+def fabric_surface(nodes: np.ndarray, triangles: np.ndarray) -> Any | None:
+    """Draw the fabric between struts from its nodes (node count, 3) [mm] and their numbers (t, 3); None where there is none."""
+    import pyvista
+
+    if not len(triangles):
+        return None
+    used, index = np.unique(triangles, return_inverse=True)
+    return pyvista.PolyData.from_regular_faces(np.asarray(nodes, dtype=np.float32)[used], index.reshape(-1, 3))
+
+
 def sheath_surface(axis: np.ndarray, *, radius_mm: float, sides: int = 32) -> Any:
     """Draw a sheath as a tube, open at its ends, about its axis (point count, 3) [mm]."""
     import pyvista

@@ -14,6 +14,7 @@ from scenarios.measures.apposition import apposition, apposition_findings
 from scenarios.measures.lumen import Lesion
 from scenarios.measures.measure import Findings, Measure
 from scenarios.measures.prolapse import prolapse, prolapse_findings
+from scenarios.measures.sealing import seal, sealing_findings
 from scenarios.measures.stations import stations_of
 from scenarios.measures.stent import (
     Ring,
@@ -89,6 +90,9 @@ def _of_one(case: Case, number: int, frames: "Mapping[str, Frame]", lesion: Lesi
         findings += apposition_findings(apposition(nodes, struts[on_wall], path=case.path, **against), half_thickness_mm=half)
         findings += Findings(notes=(IN_ANOTHER,) * (not on_wall.all()))
     findings += prolapse_findings(*prolapse(nodes, rings, case.path, **against))
+    if stent.stent.fabric is not None:
+        height = stent.stent.ring_height_mm(min(shapes["after"][0].mean_diameter_mm, stent.stent.largest_diameter_mm))
+        findings += sealing_findings(seal(nodes, stent.lattice.fabric, case.path, **against), ring_height_mm=height)
     if not with_forces:
         return findings
     begin, end = case.first_samples[number : number + 2]

@@ -29,8 +29,8 @@ SHIFTS = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)
 class DeviceStep:
     """Energy, slope and stiffness of the devices within one tick of length h.
 
-    The tick's potential is  rods(pose) + balloon + guides + sleeves + sheaths + nested + fabric + drag/2h (|y − y₀|² + arm² |θ|²), θ
-    the rotation since the tick began. The devices' own inertia is lost beside the drag.
+    The tick's potential is  rods(pose) + balloon + guides + sleeves + sheaths + nested + fabric
+    + drag/2h (|y − y₀|² + arm² |θ|²), θ the rotation since the tick began. The devices' own inertia is lost beside the drag.
     """
 
     def __init__(

@@ -142,7 +142,9 @@ def made_up_recording(folder: FilePath) -> MadeUpRecording:
     """Make a rehearsal up."""
     path = vessel_path()
     stations = np.linspace(MIDDLE_MM - STENT_MM / 2 - 3, MIDDLE_MM + STENT_MM / 2 + 3, 60)
-    lattice = SimpleNamespace(nodes=lattice_nodes(path, 0.0), bars=lattice_struts(), half_thickness_mm=STRUT_MM)
+    lattice = SimpleNamespace(
+        nodes=lattice_nodes(path, 0.0), bars=lattice_struts(), half_thickness_mm=STRUT_MM, fabric=np.zeros((0, 3), int)
+    )
     side = np.sqrt(np.pi) * STRUT_MM
     alloy = SimpleNamespace(name="cobalt-chromium L605")
     design = SimpleNamespace(strut_width_mm=side, strut_thickness_mm=side, alloy=alloy)
