@@ -9,6 +9,8 @@ from scipy.spatial import KDTree
 from meshing.centrelines import arc_lengths
 from scenarios.case import Case
 from scenarios.devices.balloon import Balloon
+from scenarios.devices.lattice import Lattice
+from scenarios.devices.several import balloon_called
 from scenarios.passage.passage import Passage
 from scenarios.procedure import STENT
 
@@ -47,30 +49,34 @@ def balloon_shape(
     Between the struts it is as wide as they leave it, and a balloon without a stent no wider than the lumen; elsewhere as its
     chart says. A passage has no balloon: q is 0.
 
-    vertices: the wall's, shape (n, 3) [mm]; device: the stent's nodes, shape (k, 3) [mm].
+    vertices: the wall's, shape (n, 3) [mm]; device: the stents' nodes, one stent after the other, shape (k, 3) [mm].
     """
     if isinstance(case, Passage):
         return BalloonShape.folded(np.zeros((0, 3)))
     full = max(pressures_atm, key=lambda name: pressures_atm[name], default=STENT)
     pressure = pressures_atm.get(full, 0.0)
-    dilation = next((one for one in case.dilations if one.name == full), None)
-    axis = np.asarray(case.balloon_axis if dilation is None or pressure <= 0.0 else dilation.axis_mm, float)
     if pressure <= 0.0:
-        return BalloonShape.folded(axis)
-    balloon = case.balloon if dilation is None else dilation.balloon
+        return BalloonShape.folded(case.balloon_axis)
+    dilation = next((one for one in case.dilations if one.name == full), None)
+    number = next((number for number in range(len(case.stents)) if balloon_called(number) == full), 0)
+    axis = np.asarray(case.stents[number].balloon_axis if dilation is None else dilation.axis_mm, float)
+    balloon = case.stents[number].balloon if dilation is None else dilation.balloon
     station = arc_lengths(axis)
     radius = np.full(len(axis), 0.5 * float(balloon.diameter(min(pressure, balloon.highest_pressure_atm))))
     if dilation is not None:
         radius = np.minimum(radius, _lumen_radius(axis, station, vertices[np.unique(case.mesh.face_sets["lumen"])]))
     if dilation is None or dilation.in_stent:
-        radius = np.minimum(radius, _radius_in_stent(case, axis, station, device, beyond=dilation is not None))
+        for about in range(len(case.stents)) if dilation is not None else (number,):
+            first, last = case.first_nodes[about : about + 2]
+            lattice, nodes = case.stents[about].lattice, device[first:last]
+            radius = np.minimum(radius, _radius_in_stent(lattice, axis, station, nodes, beyond=dilation is not None))
     return BalloonShape(axis, radius * _closing(balloon, station))
 
 
-def _radius_in_stent(case: Case, axis: np.ndarray, station: np.ndarray, device: np.ndarray, *, beyond: bool) -> np.ndarray:
+def _radius_in_stent(lattice: Lattice, axis: np.ndarray, station: np.ndarray, device: np.ndarray, *, beyond: bool) -> np.ndarray:
     """What the rings leave at each point of the axis; as wide as the last ring past the ends, or anything if `beyond` them."""
     distance, nearest = (np.asarray(one) for one in KDTree(axis).query(device))
-    inner, ring = distance - case.lattice.half_thickness_mm, case.lattice.node_ring
+    inner, ring = distance - lattice.half_thickness_mm, lattice.node_ring
     rings = np.unique(ring[ring >= 0])
     at = np.array([station[nearest][ring == one].mean() for one in rings])
     mean = np.array([inner[ring == one].mean() for one in rings])

@@ -1,4 +1,4 @@
-"""Case: a patient's vessel, its tissues and loads, and the device that is to open it."""
+"""Case: a patient's vessel, its tissues and loads, and the stents that are to open it."""
 
 import dataclasses
 import json
@@ -13,9 +13,10 @@ from meshing.errors import InputError
 from meshing.files import read_mesh, write_mesh
 from meshing.tetmesh import TetMesh
 from scenarios.devices.balloon import Balloon
-from scenarios.devices.design import Alloy, DeliverySheath, Device, Nitinol, StentDesign
+from scenarios.devices.design import Alloy, DeliverySheath, Device, Fabric, Nitinol, StentDesign
 from scenarios.devices.lattice import Dilation, Lattice, device_body
 from scenarios.devices.self_expanding import Sheathed, sheathed_body
+from scenarios.devices.several import Placed, stents_body
 from scenarios.tissues import Tissue
 from sim.body import Body
 from sim.device import DeviceBody
@@ -30,6 +31,9 @@ DEVICE_DRAG = 100.0
 
 RELEASE_DRAG = 5.0
 """The same for a self-expanding stent [N·s/m]; unverified, chosen so that a ring that leaves its sheath opens within a second."""
+
+LATTICE_ARRAYS = ("nodes", "struts", "bridges", "node_ring", "strut_ring", "fabric", "fabric_edges")
+"""What of a lattice is kept as arrays."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,20 +50,12 @@ class Case:
         The vessel that the device goes along.
     tissues
         For each label of the mesh its tissue.
-    device
-        Stent and what delivers it, from the catalogue.
-    lattice
-        The stent, crimped and placed.
-    balloon_axis
-        Points of the balloon's axis, shape (q, 3); of a stent without one, of the way on which it lies.
-    station_mm
-        Where the middle of the stent is along the path.
+    stents
+        The stents in the order in which they are placed; `device`, `lattice` and the other words for one stent tell of the first.
     blood_pressure_pa
         Pressure of the blood, under which the vessel was imaged [Pa].
     dilations
         Balloons without a stent, in the order of their use.
-    sheathed
-        How a self-expanding stent lies in its sheath; None for one on a balloon.
     notes
         What a reader of the results should know of how the case was made.
     source
@@ -70,15 +66,36 @@ class Case:
     mesh: TetMesh
     path: Path
     tissues: Mapping[int, Tissue]
-    device: Device
-    lattice: Lattice
-    balloon_axis: np.ndarray
-    station_mm: float
+    stents: tuple[Placed, ...]
     blood_pressure_pa: float
     notes: tuple[str, ...]
     source: Mapping[str, Any]
     dilations: tuple[Dilation, ...] = ()
-    sheathed: Sheathed | None = None
+
+    @property
+    def device(self) -> Device:
+        """Stent and what delivers it, from the catalogue."""
+        return self.stents[0].device
+
+    @property
+    def lattice(self) -> Lattice:
+        """The stent, crimped and placed."""
+        return self.stents[0].lattice
+
+    @property
+    def balloon_axis(self) -> np.ndarray:
+        """Points of the balloon's axis, shape (q, 3); of a stent without one, of the way on which it lies."""
+        return self.stents[0].balloon_axis
+
+    @property
+    def station_mm(self) -> float:
+        """Where the middle of the stent is along the path."""
+        return self.stents[0].station_mm
+
+    @property
+    def sheathed(self) -> Sheathed | None:
+        """How a self-expanding stent lies in its sheath; None for one on a balloon."""
+        return self.stents[0].sheathed
 
     @property
     def stent(self) -> StentDesign:
@@ -96,12 +113,27 @@ class Case:
         """
         return self.device.balloon
 
+    @property
+    def first_samples(self) -> np.ndarray:
+        """The same of the points that may touch the wall."""
+        return np.cumsum([0, *(len(one.lattice.samples()[0]) for one in self.stents)])
+
+    @property
+    def first_nodes(self) -> np.ndarray:
+        """Number of the first node of each stent among those of all, and the number of all, shape (stents + 1,)."""
+        return np.cumsum([0, *(len(one.lattice.nodes) for one in self.stents)])
+
     def body(self) -> Body:
         """The wall for the engine, see `wall_body`."""
         return wall_body(self.mesh, self.tissues)
 
     def device_body(self) -> DeviceBody:
-        """The stent on its balloon or in its sheath for the engine, in metres."""
+        """The stents, on their balloons or in a sheath, for the engine, in metres."""
+        if len(self.stents) > 1:
+            return stents_body(
+                self.stents, drag=DEVICE_DRAG, dilations=self.dilations, vertices_mm=self.mesh.vertices,
+                lumen=self.mesh.face_sets["lumen"],
+            )  # fmt: skip
         if self.sheathed is not None:
             return sheathed_body(self.lattice, self.stent, self.sheathed, drag=RELEASE_DRAG, dilations=self.dilations)
         return device_body(self.lattice, self.stent, self.balloon, self.balloon_axis, drag=DEVICE_DRAG, dilations=self.dilations)
@@ -113,9 +145,8 @@ class Case:
         about = {
             "name": self.name,
             "tissues": {str(label): dataclasses.asdict(tissue) for label, tissue in self.tissues.items()},
-            "device": dataclasses.asdict(self.device),
-            "half_thickness_mm": self.lattice.half_thickness_mm,
-            "station_mm": self.station_mm,
+            **_words_of(self.stents[0]),
+            "further_stents": [_words_of(one) for one in self.stents[1:]],
             "blood_pressure_pa": self.blood_pressure_pa,
             "notes": list(self.notes),
             "source": dict(self.source),
@@ -125,12 +156,13 @@ class Case:
         }
         (folder / "case.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
         arrays = {f"path_{field.name}": getattr(self.path, field.name) for field in dataclasses.fields(Path)}
-        for name in ("nodes", "struts", "bridges", "node_ring", "strut_ring"):
-            arrays[f"lattice_{name}"] = getattr(self.lattice, name)
+        for number, one in enumerate(self.stents):
+            arrays |= {f"{_before(number)}lattice_{name}": getattr(one.lattice, name) for name in LATTICE_ARRAYS}
+            arrays[f"{_before(number)}balloon_axis"] = one.balloon_axis
         arrays |= {f"dilation_axis_{number}": one.axis_mm for number, one in enumerate(self.dilations)}
         if self.sheathed is not None:
             arrays |= {f"sheathed_{name}": value for name, value in _arrays_of(self.sheathed).items()}
-        np.savez(folder / "arrays.npz", balloon_axis=self.balloon_axis, **arrays)  # pyright: ignore[reportArgumentType]
+        np.savez(folder / "arrays.npz", **arrays)  # pyright: ignore[reportArgumentType]
 
 
 def wall_body(mesh: TetMesh, tissues: Mapping[int, Tissue]) -> Body:
@@ -181,13 +213,9 @@ def load_case(folder: FilePath) -> Case:
             mesh=read_mesh(folder / "mesh.vtu"),
             path=Path(**{field.name: arrays[f"path_{field.name}"] for field in dataclasses.fields(Path)}),
             tissues={int(label): tissue_from(row) for label, row in about["tissues"].items()},
-            device=_device(about["device"]),
-            lattice=Lattice(
-                **{name: arrays[f"lattice_{name}"] for name in ("nodes", "struts", "bridges", "node_ring", "strut_ring")},
-                half_thickness_mm=about["half_thickness_mm"],
+            stents=tuple(
+                _placed(row, arrays, number) for number, row in enumerate((about, *about.get("further_stents", ())))
             ),
-            balloon_axis=arrays["balloon_axis"],
-            station_mm=about["station_mm"],
             blood_pressure_pa=about["blood_pressure_pa"],
             notes=tuple(about["notes"]),
             source=about["source"],
@@ -195,12 +223,42 @@ def load_case(folder: FilePath) -> Case:
                 Dilation(**{**row, "balloon": _balloon(row["balloon"])}, axis_mm=arrays[f"dilation_axis_{number}"])
                 for number, row in enumerate(about["dilations"])
             ),
-            sheathed=_sheathed(arrays) if "sheathed_axis" in arrays else None,
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"The case in {folder} cannot be read ({error}); make it again with `vesalius rehearse`.") from error
+
+
+def _words_of(stent: Placed) -> dict[str, Any]:
+    """What of a stent is kept as words and numbers."""
+    return {
+        "device": dataclasses.asdict(stent.device),
+        "half_thickness_mm": stent.lattice.half_thickness_mm,
+        "station_mm": stent.station_mm,
+        "pressure_atm": stent.pressure_atm,
+    }
+
+
+def _placed(row: Mapping[str, Any], arrays: Mapping[str, np.ndarray], number: int) -> Placed:
+    before = _before(number)
+    # Cases written before there was fabric hold none.
+    lattice: dict[str, Any] = {
+        name: arrays[f"{before}lattice_{name}"] for name in LATTICE_ARRAYS if f"{before}lattice_{name}" in arrays
+    }
+    return Placed(
+        device=_device(row["device"]),
+        lattice=Lattice(**lattice, half_thickness_mm=row["half_thickness_mm"]),
+        balloon_axis=arrays[f"{before}balloon_axis"],
+        station_mm=row["station_mm"],
+        sheathed=_sheathed(arrays) if number == 0 and "sheathed_axis" in arrays else None,
+        pressure_atm=row.get("pressure_atm"),
+    )
+
+
+def _before(number: int) -> str:
+    """What the arrays of a stent begin with; those of the first are called as when there was but one."""
+    return f"further_{number}_" if number else ""
 
 
 def _arrays_of(sheathed: Sheathed) -> dict[str, np.ndarray]:
@@ -224,6 +282,8 @@ def _device(row: dict[str, Any]) -> Device:
     words = dict(row)
     delivery = words.pop("balloon", None) or words.pop("delivery")
     stent, is_sheath = dict(words.pop("stent")), "french" in delivery
+    fabric = stent.pop("fabric", None)
+    stent["fabric"] = None if fabric is None else Fabric(**fabric)
     stent["alloy"] = (Nitinol if is_sheath else Alloy)(**stent["alloy"])
     return Device(stent=StentDesign(**stent), delivery=DeliverySheath(**delivery) if is_sheath else _balloon(delivery), **words)
 

@@ -12,7 +12,7 @@ from meshing.errors import InputError
 from scenarios.assets import find_asset
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.balloon_table import BalloonFamily, PlainBalloon, balloons_of
-from scenarios.devices.design import STEEPEST_STRUT_DEG, Alloy, Device
+from scenarios.devices.design import STEEPEST_STRUT_DEG, Alloy, Device, Fabric
 from scenarios.devices.names import first_of_nearest_families, nearest_names, of_name, plain_word, size_of, wire_word
 from scenarios.devices.self_expanding_table import NitinolRow, SelfExpandingFamily, nitinol_of, self_expanding_of, sheet_of
 from scenarios.devices.sheet import Entry
@@ -51,6 +51,25 @@ class _Design(RingDesign):
     compliance: Number
     unfolding_pressure: Number
     overhang: Number
+    fabric_thickness: Number | None = None
+    fabric_modulus: Number | None = None
+    fabric_poisson_ratio: Number | None = None
+
+    @model_validator(mode="after")
+    def _is_covered_or_bare(self) -> "_Design":
+        numbers = (self.fabric_thickness, self.fabric_modulus, self.fabric_poisson_ratio)
+        given = [one.value for one in numbers if one is not None]
+        if given and (len(given) < len(numbers) or min(given) <= 0.0 or given[-1] >= 1.0):
+            raise ValueError("fabric needs a thickness and a modulus above zero and a Poisson's ratio between 0 and 1")
+        return self
+
+    @property
+    def fabric(self) -> Fabric | None:
+        """What it is covered with; None for a bare stent."""
+        thickness, modulus, poisson = self.fabric_thickness, self.fabric_modulus, self.fabric_poisson_ratio
+        if thickness is None or modulus is None or poisson is None:
+            return None
+        return Fabric(thickness.value, modulus.value, poisson.value)
 
 
 class _Family(Row):
@@ -327,7 +346,7 @@ def _alloy(row: _Alloy, sources: dict[str, str]) -> Alloy:
 def _device(family: _Family, design: _Design, alloy: Alloy, sources: dict[str, str], diameter: float, length: float) -> Device:
     stent = design.stent(
         family.name, diameter_mm=diameter, length_mm=length, crimped_mm=design.crimped_diameter.value, alloy=alloy,
-        others=_BALLOON_NUMBERS, sources=sources,
+        others=_BALLOON_NUMBERS, sources=sources, fabric=design.fabric,
     )  # fmt: skip
     balloon = Balloon(
         nominal_diameter_mm=diameter,
@@ -352,7 +371,7 @@ def _device(family: _Family, design: _Design, alloy: Alloy, sources: dict[str, s
 _UNITS = {
     "crowns": "", "bridges": "", "strut_angle_deg": "°", "nominal_pressure": "atm", "rated_burst_pressure": "atm",
     "compliance": "1/atm", "unfolding_pressure": "atm", "young_modulus": "Pa", "yield_stress": "Pa", "tangent_modulus": "Pa",
-    "poisson_ratio": "", "density": "kg/m³",
+    "poisson_ratio": "", "density": "kg/m³", "fabric_modulus": "Pa", "fabric_poisson_ratio": "",
 }  # fmt: skip
 """Units of a stent's numbers that are not in mm."""
 

@@ -20,7 +20,7 @@ from scenarios.case import MMHG, Case
 from scenarios.devices.lattice import along_lattice, around_path, crowns_at, frame_at
 from scenarios.measures.around import directions, lumen_radius
 from scenarios.measures.stations import stations_of
-from scenarios.plan import guide_of
+from scenarios.placing import guide_of
 from scenarios.procedure import Procedure
 from scenarios.recording import FORMAT, Recording, load_recording, write_arrays, write_json
 

@@ -11,30 +11,20 @@ import numpy as np
 
 from meshing.errors import InputError
 from scenarios.limits import LIMITS_OF_USE
-from scenarios.measures.apposition import apposition, apposition_findings
 from scenarios.measures.flow import Stenosis, flow_findings
 from scenarios.measures.inflating import inflation_findings
 from scenarios.measures.landing import landing_findings, music_findings, reference_areas
 from scenarios.measures.lumen import Lesion, Profile, eccentricity, find_lesion, lumen_findings, profile_along, stations_to_cut
 from scenarios.measures.measure import Findings, Measure
-from scenarios.measures.prolapse import prolapse, prolapse_findings
-from scenarios.measures.stent import (
-    force_findings,
-    length_findings,
-    measure_rings,
-    opening_findings,
-    ring_nodes,
-    stent_extent,
-    stent_length,
-)
+from scenarios.measures.several import extents_of, stents_findings
 from scenarios.measures.wall import wall_findings
+from scenarios.procedure import moments_of
 
 if TYPE_CHECKING:
     from scenarios.recording import Frame, Recording
 
 __all__ = ["Measure", "Outcome", "Profile", "assess"]
 
-PHASES = ("before", "released", "inflated", "after")
 SEGMENT_MM = 5.0  # the treated segment reaches 5 mm beyond the stent's ends, the usual in-segment analysis
 BESIDE_MM = 20.0  # how far beyond the stent the lumen is cut as finely as within it
 
@@ -138,17 +128,19 @@ def assess(recording: "Recording") -> Outcome:
         )
     placed = list(frames.values())[-1]
     path, lumen = recording.case.path, recording.case.mesh.face_sets["lumen"]
-    stent_mm = stent_extent(placed.device, path)
+    extents = extents_of(recording.case, placed)
+    stent_mm = min(first for first, _ in extents), max(last for _, last in extents)
     stations = stations_to_cut(path, fine=(stent_mm[0] - BESIDE_MM, stent_mm[1] + BESIDE_MM))
     profiles = {phase: profile_along(frame.vertices, lumen, path, stations=stations) for phase, frame in frames.items()}
     findings, lesion = _lumen(profiles, stent_mm, opened=recording.case.device.opened)
-    findings += _stent(recording, frames, lesion)
+    geometry_only = bool(recording.header.get("geometry_only"))
+    findings += stents_findings(recording.case, frames, lesion, with_forces=not geometry_only)
     if lesion is not None:
         findings += _against_lesion(recording, profiles, lesion, stent_mm, findings)
     if "dt_s" in recording.header["run"]:
         findings += inflation_findings(recording.ticks, dt_s=float(recording.header["run"]["dt_s"]))
-    for phase in () if recording.header.get("geometry_only") else PHASES[1:]:
-        if phase in frames:
+    for phase in () if geometry_only else frames:
+        if phase != "before":
             findings += _wall(recording, frames[phase], phase, stent_mm)
     return _outcome(recording, findings, profiles)
 
@@ -167,7 +159,7 @@ def _outcome(recording: "Recording", findings: Findings, profiles: dict[str, Pro
 
 
 def _kept_frames(recording: "Recording") -> Iterator[tuple[str, "Frame"]]:
-    for phase in PHASES:
+    for phase in moments_of(recording.case):
         try:
             frame = recording.frame_of_phase(phase)  # pyright: ignore[reportArgumentType]
         except (LookupError, ValueError):
@@ -186,30 +178,6 @@ def _lumen(profiles: dict[str, Profile], stent_mm: tuple[float, float], *, opene
     return lumen_findings(profiles, lesion, stent_mm=stent_mm, opened=opened), lesion
 
 
-def _stent(recording: "Recording", frames: "dict[str, Frame]", lesion: Lesion | None) -> Findings:
-    case = recording.case
-    struts, half = np.asarray(case.lattice.struts), float(case.lattice.half_thickness_mm)
-    rings = ring_nodes(struts, np.asarray(case.lattice.strut_ring))
-    shapes = {
-        phase: measure_rings(frames[phase].device, rings, case.path, offset_mm=-half) for phase in PHASES[1:] if phase in frames
-    }
-    area = None if lesion is None else lesion.reference_area_mm2
-    opened = case.device.opened
-    findings = opening_findings(shapes.get(opened), shapes.get("after"), reference_area_mm2=area, opened=opened)
-    after = frames.get("after")
-    if after is None:
-        return findings
-    length = stent_length(after.device, rings, case.path)
-    findings += length_findings(crimped_mm=stent_length(np.asarray(case.lattice.nodes), rings, case.path), after_mm=length)
-    against = {"vertices": after.vertices, "triangles": case.mesh.face_sets["lumen"], "half_thickness_mm": half}
-    findings += apposition_findings(apposition(after.device, struts, path=case.path, **against), half_thickness_mm=half)
-    bulging = prolapse(after.device, rings, case.path, **against)
-    findings += prolapse_findings(*bulging)
-    if recording.header.get("geometry_only"):
-        return findings
-    return findings + force_findings(after.contact_force, length_mm=length, opened=opened)
-
-
 def _against_lesion(
     recording: "Recording", profiles: dict[str, Profile], lesion: Lesion, stent_mm: tuple[float, float], so_far: Findings
 ) -> Findings:
@@ -220,7 +188,8 @@ def _against_lesion(
     if after is None or not len(after):
         return flow_findings(narrowed, None)
     known = {one.name: one.value for one in so_far.measures}
-    findings = landing_findings(lesion, stent_mm=stent_mm, nominal_diameter_mm=recording.case.stent.diameter_mm)
+    widest = max(one.stent.diameter_mm for one in recording.case.stents)
+    findings = landing_findings(lesion, stent_mm=stent_mm, nominal_diameter_mm=widest)
     findings += music_findings(
         malapposed_share=known["malapposed struts"],
         minimum_stent_area_mm2=known["minimum stent area"],

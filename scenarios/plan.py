@@ -6,9 +6,8 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
-from meshing.centrelines import Path, arc_lengths
+from meshing.centrelines import Path
 from meshing.errors import InputError
 from meshing.labels import LabelMap, read_labels
 from meshing.lumen import Lumen, lumen_from_labels, read_lumen
@@ -21,9 +20,10 @@ from meshing.walls import PLAQUE, RadiusFraction, build_wall
 from scenarios import catalogue
 from scenarios.case import MMHG, Case
 from scenarios.devices.design import Device
-from scenarios.devices.lattice import Dilation, Lattice, place, require_on
-from scenarios.devices.self_expanding import Sheathed, in_sheath
+from scenarios.devices.several import Placed
+from scenarios.further_stents import Further
 from scenarios.measures.lumen import Lesion, Profile, find_lesion, profile_along
+from scenarios.placing import dilation_of, guide_of, laid_along, reach_of
 from scenarios.stored_cases import case_names, find_case, nearest_names
 from scenarios.tissues import Tissue, find_tissue
 
@@ -164,6 +164,7 @@ def plan_case(
     blood_pressure_mmhg: float = MEAN_ARTERIAL_MMHG,
     predilate: str | None = None,
     postdilate: str | None = None,
+    then: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Case:
     """Make a case: the vessel, the device (by name, or the catalogue's nearest size), and where it goes.
@@ -171,7 +172,7 @@ def plan_case(
     A stored case without a device takes the one that its table names. Without `at_mm` the middle of the stent goes to the
     narrowest place of the path: where the lumen is narrowest against the healthy vessel, or in plain figures where nothing is
     narrowed by `LEAST_LESION`. `branch` counts the ways through a branching vessel, the longest first. `predilate` and
-    `postdilate` name balloons as `Survey.case` takes them.
+    `postdilate` name balloons, `then` further stents, as `Survey.case` takes them.
 
     Raises
     ------
@@ -186,7 +187,7 @@ def plan_case(
     if device is None and str(source) in embedded_cases() and not FilePath(source).is_file():
         device = find_case(str(source)).table.expert.device
     case = survey(vessel, branch=branch).case(
-        device=device, at_mm=at_mm, blood_pressure_mmhg=blood_pressure_mmhg, predilate=predilate, postdilate=postdilate
+        device=device, at_mm=at_mm, blood_pressure_mmhg=blood_pressure_mmhg, predilate=predilate, postdilate=postdilate, then=then
     )
     tell(1.0, "")
     return case
@@ -213,13 +214,15 @@ class Survey:
         tissues: Mapping[str, Tissue] | None = None,
         predilate: str | None = None,
         postdilate: str | None = None,
+        then: Sequence[str] = (),
     ) -> Case:
         """Make a case: the device (by name, or the nearest size `among` some, else the catalogue), and where it goes.
 
         The place is found as in `plan_case`. `offset_mm` moves the device from that place along the path, away from its root
         where positive; `tissues` stand in for those of the program, by the name of the mesh's label. `predilate` and
         `postdilate` name a balloon of the catalogue, opened at the same place before the stent and within it: "8x20@14" is
-        taken to 14 atm, without a pressure to its nominal one.
+        taken to 14 atm, without a pressure to its nominal one. `then` names further stents, placed one after the other, as
+        `Further.of` reads them; balloons within are opened after the last.
 
         Raises
         ------
@@ -237,34 +240,37 @@ class Survey:
         moved = (f"It was then moved by {offset_mm:+.2f} mm along the centreline, as asked.",) if offset_mm else ()
         station += offset_mm
         guide = guide_of(path, 0.5 * chosen.stent.diameter_mm)
-        lattice, sheathed = _laid(chosen, lesion, path, guide, station)
+        lattice, sheathed = laid_along(chosen, lesion, path, guide, station)
         bearing_mm = chosen.stent.length_mm if chosen.is_self_expanding else chosen.balloon.length_mm
-        wall, cut = self._stretch(station, chosen, lesion)
+        axis = guide.at(np.linspace(*reach_of(guide, station, bearing_mm), 81))[0]
+        stents, after = [Placed(chosen, lattice, axis, station, sheathed)], []
+        for one in (Further.of(words) for words in then):
+            stents.append(one.placed_after(stents, path, lesion))
+            after.append(one.told(len(stents) - 1, stents[-1]))
+        wall, cut = self._stretch(stents, lesion)
         return Case(
             name=vessel.name,
             mesh=wall,
             path=path,
             tissues={label: (tissues or {}).get(name) or find_tissue(name) for label, name in wall.label_names.items()},
-            device=chosen,
-            lattice=lattice,
-            balloon_axis=guide.at(np.linspace(*_reach(guide, station, bearing_mm), 81))[0],
-            station_mm=station,
+            stents=tuple(stents),
             blood_pressure_pa=blood_pressure_mmhg * MMHG,
-            notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, *moved, sizing, *cut))),
+            notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, *moved, sizing, *after, *cut))),
             source={"input": vessel.input, "mesh": self.quality(wall)},
             dilations=tuple(
-                _dilation(name, asked, guide, station, in_stent=name == "postdilation")
+                dilation_of(name, asked, guide, station, in_stent=name == "postdilation")
                 for name, asked in (("predilation", predilate), ("postdilation", postdilate))
                 if asked is not None
             ),
-            sheathed=sheathed,
         )
 
-    def _stretch(self, station: float, device: Device, lesion: Lesion) -> tuple[TetMesh, tuple[str, ...]]:
-        """The part of a long vessel that matters to the stent, cut once for devices as long, and what to say of it."""
+    def _stretch(self, stents: Sequence[Placed], lesion: Lesion) -> tuple[TetMesh, tuple[str, ...]]:
+        """The part of a long vessel that matters to the stents, cut once for devices as long, and what to say of it."""
         wall, path = self.vessel.wall, self.path
-        half = 0.5 * device.stent.length_mm + max(BESIDE_MM, BESIDE_STENT * lesion.reference_diameter_mm)
-        first, last = max(station - half, 0.0), min(station + half, path.length)
+        beside = max(BESIDE_MM, BESIDE_STENT * lesion.reference_diameter_mm)
+        halves = [0.5 * one.stent.length_mm + beside for one in stents]
+        first = max(min(one.station_mm - half for one, half in zip(stents, halves, strict=True)), 0.0)
+        last = min(max(one.station_mm + half for one, half in zip(stents, halves, strict=True)), path.length)
         if (first, last) not in self._stretches:
             if len(self._stretches) >= STRETCHES_KEPT:
                 self._stretches.pop(next(iter(self._stretches)))
@@ -351,64 +357,6 @@ def _device(name: str | None, lesion: Lesion, path: Path, among: Sequence[Device
         lesion_length_mm=lesion.length_mm,
         is_nearest=name is None,
     )
-
-
-def _laid(device: Device, lesion: Lesion, path: Path, guide: Path, station: float) -> tuple[Lattice, Sheathed | None]:
-    """The crimped stent with its middle at a station of the path [mm], and how it lies in its sheath if it has one.
-
-    A sheath comes from the far end of the path, as wires do unless told otherwise.
-    """
-    design = device.stent
-    if not device.is_self_expanding:
-        return place(design, guide, station_mm=station * guide.length / path.length), None
-    widest = design.diameter_mm + 2.0 * design.strut_thickness_mm
-    if widest <= lesion.reference_diameter_mm:
-        raise InputError(
-            f"{device.name} opens to {widest:g} mm outside at most and would lie loose in a vessel of "
-            f"{lesion.reference_diameter_mm:.1f} mm; take one about {catalogue.OVERSIZING_MM:g} mm wider than the vessel."
-        )
-    way = guide_of(path, device.sheath.outer_diameter_mm)
-    middle = station * way.length / path.length
-    require_on(way, design, station_mm=middle)
-    passed = way.stations >= middle - 0.5 * design.length_mm
-    narrowest = int(np.argmin(np.where(passed, way.radii, np.inf)))
-    if 2.0 * way.radii[narrowest] < device.sheath.outer_diameter_mm:
-        raise InputError(
-            f"The sheath of {device.name} is {device.sheath.outer_diameter_mm:.2f} mm wide outside, more than the lumen's "
-            f"{2.0 * way.radii[narrowest]:.2f} mm about its way {way.stations[narrowest]:.1f} mm along the centreline; take a "
-            "stent on a balloon, or place it elsewhere."
-        )
-    return in_sheath(design, way.reversed(), station_mm=way.length - middle)
-
-
-def guide_of(path: Path, smoothing_mm: float) -> Path:
-    """The path as a balloon takes it: bends shorter than the balloon is wide are straightened."""
-    spacing = path.length / (len(path.points) - 1)
-    points = gaussian_filter1d(path.points, smoothing_mm / spacing, axis=0, mode="nearest")
-    # A filter pulls the ends inwards; the ends of the vessel stay where they are.
-    fade = np.clip(np.minimum(path.stations, path.length - path.stations) / (3.0 * smoothing_mm), 0.0, 1.0)[:, None]
-    points = (1.0 - fade) * path.points + fade * points
-    tangents = np.gradient(points, axis=0)
-    tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
-    stations = arc_lengths(points)
-    radii = np.maximum(path.radii - np.linalg.norm(points - path.points, axis=1), 0.1 * path.radii)
-    return Path(points=points, tangents=tangents, radii=radii, stations=stations)
-
-
-def _reach(guide: Path, station: float, length: float) -> tuple[float, float]:
-    return max(station - 0.5 * length, 0.0), min(station + 0.5 * length, guide.length)
-
-
-def _dilation(name: str, asked: str, guide: Path, station: float, *, in_stent: bool) -> Dilation:
-    """A balloon of the catalogue, by its name and perhaps "@" and a pressure [atm], about a station of the guide [mm]."""
-    called, at, pressure = asked.partition("@")
-    chosen = catalogue.find_balloon(called.strip())
-    try:
-        pressure_atm = float(pressure) if at else None
-    except ValueError:
-        raise InputError(f"The {name} {asked!r} has no pressure in atm after its @; write it as {called.strip()}@8.") from None
-    axis = guide.at(np.linspace(*_reach(guide, station, chosen.balloon.length_mm), 81))[0]
-    return Dilation(name, chosen.name, chosen.balloon, axis, in_stent, pressure_atm)
 
 
 def _input(path: FilePath, labels: Sequence[str], notes: Sequence[str]) -> dict[str, Any]:

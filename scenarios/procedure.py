@@ -12,6 +12,7 @@ from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import Device, StentDesign
 from scenarios.devices.lattice import ATMOSPHERE, STENT
 from scenarios.devices.self_expanding import SHEATH, withdrawal_mm
+from scenarios.devices.several import balloon_called, stent_called
 from sim.command import Command
 
 RELEASE_S = 3.0
@@ -48,6 +49,8 @@ class Procedure:
         [Pa].
     rated_burst_atm
         Pressure of each balloon above which it bursts [atm]; it is empty from then on. One that is not named does not burst.
+    enters_s
+        When each stent comes in that is not there from the beginning [s], by its name.
 
     Raises
     ------
@@ -58,6 +61,7 @@ class Procedure:
     keyframes: tuple[Keyframe, ...]
     blood_pressure_pa: float
     rated_burst_atm: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    enters_s: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require_back([(key.time_s, key.sheath_mm) for key in self.keyframes if key.sheath_mm is not None])
@@ -77,7 +81,8 @@ class Procedure:
         pressures = {name: ATMOSPHERE * self.pressure_atm(name, time_s) for name in self.balloons}
         drawn = self.sheath_mm(time_s)
         sheaths = {} if drawn is None else {SHEATH: 1e-3 * drawn}
-        return Command(blood_pressure=self.blood_pressure_pa, balloons=pressures, sheaths=sheaths)
+        waiting = tuple(name for name, enters in self.enters_s.items() if time_s <= enters + 1e-9)
+        return Command(blood_pressure=self.blood_pressure_pa, balloons=pressures, sheaths=sheaths, waiting=waiting)
 
     def sheath_mm(self, time_s: float) -> float | None:
         """How far the sheath is drawn back at a time [mm]; None where there is none."""
@@ -138,9 +143,17 @@ def phase_of(balloon: str, doing: str) -> str:
     return doing if balloon == STENT else f"{balloon}, {doing}"
 
 
+def moments_of(case: Case) -> tuple[str, ...]:
+    """The phases whose last states tell what a rehearsal came to, in the order of time, of which it may not have all."""
+    further = (phase_of(balloon_called(number), "inflated") for number in range(1, len(case.stents)))
+    return ("before", "released", "inflated", *further, "after")
+
+
 def called(balloon: str) -> str:
     """What sentences call a balloon."""
-    return "stent's balloon" if balloon == STENT else f"balloon of the {balloon}"
+    if balloon == STENT:
+        return "stent's balloon"
+    return f"balloon of {balloon}" if balloon.startswith("stent ") else f"balloon of the {balloon}"
 
 
 def burst_sentence(balloon: str, time_s: float, rated_atm: float) -> str:
@@ -150,11 +163,15 @@ def burst_sentence(balloon: str, time_s: float, rated_atm: float) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Inflation:
-    """One balloon inflated once: its name, its chart, and the pressure, its nominal one if none is given [atm]."""
+    """One balloon inflated once: its name, its chart, and the pressure, its nominal one if none is given [atm].
+
+    `brings` is the name of the stent that comes in with it; None where it brings none or the stent is there from the beginning.
+    """
 
     name: str
     balloon: Balloon
     pressure_atm: float | None = None
+    brings: str | None = None
 
     @property
     def asked_atm(self) -> float:
@@ -268,6 +285,7 @@ def steps_in_turn(
     if len(set(names)) < len(names):
         raise InputError(f"Two inflations share a name among {', '.join(names)}; give each its own.")
     drawn = 0.0 if len(inflations) < len(steps) else None
+    enters: dict[str, float] = {}
     clock, keyframes = settle_s, [Keyframe(settle_s, "before", 0.0, names[0] if names else None, drawn)]
     for one in steps:
         if isinstance(one, Release):
@@ -275,13 +293,15 @@ def steps_in_turn(
             clock, drawn = keyframes[-1].time_s + hold_s, keyframes[-1].sheath_mm
             keyframes.append(Keyframe(clock, "released", 0.0, None, drawn))
             continue
+        if one.brings is not None:
+            enters[one.brings] = clock
         rows = zip(one.phases, (inflate_s, hold_s, deflate_s), (one.asked_atm, one.asked_atm, 0.0), strict=True)
         for phase, duration, pressure in rows:
             clock += duration
             keyframes.append(Keyframe(clock, phase, pressure, one.name, drawn))
     keyframes.append(Keyframe(clock + rest_s, "after", 0.0, names[-1] if names else None, drawn))
     rated = {one.name: one.balloon.highest_pressure_atm for one in inflations}
-    return Procedure(tuple(keyframes), blood_pressure_pa, rated)
+    return Procedure(tuple(keyframes), blood_pressure_pa, rated, enters)
 
 
 def opening_of(device: Device, *, pressure_atm: float | None = None, release: str | None = None) -> Inflation | Release:
@@ -307,7 +327,8 @@ def opening_of(device: Device, *, pressure_atm: float | None = None, release: st
 def procedure_of(case: Case, *, pressure_atm: float | None = None, release: str | None = None, **times_s: float) -> Procedure:
     """Open the vessel as the case says: balloons before the stent, the stent as `opening_of` takes it, balloons within it.
 
-    Times as in `steps_in_turn`.
+    Further stents follow upon the first, each at the pressure that the case asks of its balloon, and balloons within upon the
+    last of them. Times as in `steps_in_turn`.
 
     Raises
     ------
@@ -319,4 +340,9 @@ def procedure_of(case: Case, *, pressure_atm: float | None = None, release: str 
         for within in (False, True)
     )
     stent = opening_of(case.device, pressure_atm=pressure_atm, release=release)
-    return steps_in_turn([*before, stent, *after], blood_pressure_pa=case.blood_pressure_pa, **times_s)
+    further = [
+        Inflation(balloon_called(number), one.balloon, one.pressure_atm, brings=stent_called(number))
+        for number, one in enumerate(case.stents)
+        if number
+    ]
+    return steps_in_turn([*before, stent, *further, *after], blood_pressure_pa=case.blood_pressure_pa, **times_s)

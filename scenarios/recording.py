@@ -16,8 +16,9 @@ from scenarios.balloon_shape import BalloonShape, balloon_shape
 from scenarios.case import Case, load_case
 from scenarios.devices.lattice import ATMOSPHERE
 from scenarios.devices.self_expanding import SHEATH
+from scenarios.devices.several import balloon_called
 from scenarios.passage.passage import Passage, load_passage
-from scenarios.procedure import STENT, Keyframe, Procedure
+from scenarios.procedure import Keyframe, Procedure
 from sim.body import Body
 from sim.readings import first_principal_stress
 
@@ -41,17 +42,19 @@ class Frame:
     vertices
         The wall's vertices, shape (n, 3).
     device
-        The stent's nodes, shape (k, 3).
+        The stents' nodes, one stent after the other, shape (k, 3).
     balloon
         The balloon that is full, or the stent's, folded away.
     balloon_pressure_atm
-        Gauge pressure in the balloon.
+        Gauge pressure in the stent's balloon; of several stents' in that which has the most.
     sheath_mm
         How far the stent's sheath has been drawn back; None where it has none.
     stress
         First principal Cauchy stress of each tet [kPa], shape (m,); nought where no forces were solved.
     contact_force
         Force of each sample point of the stent on the wall [N], shape (s,).
+    waiting
+        Names of the stents that are not in the vessel yet; their nodes are where they ride along with it.
     """
 
     tick: int
@@ -64,6 +67,7 @@ class Frame:
     stress: np.ndarray
     contact_force: np.ndarray
     sheath_mm: float | None = None
+    waiting: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +87,10 @@ class Recording:
         """What was to be done."""
         about = self.header["procedure"]
         return Procedure(
-            tuple(Keyframe(**key) for key in about["keyframes"]), about["blood_pressure_pa"], about["rated_burst_atm"]
+            tuple(Keyframe(**key) for key in about["keyframes"]),
+            about["blood_pressure_pa"],
+            about["rated_burst_atm"],
+            about.get("enters_s", {}),
         )
 
     @property
@@ -113,10 +120,11 @@ class Recording:
             vertices=vertices,
             device=device * 1e3,
             balloon=balloon_shape(self.case, vertices, device * 1e3, pressures),
-            balloon_pressure_atm=pressures.get(STENT, 0.0),
+            balloon_pressure_atm=max(pressures.get(balloon_called(number), 0.0) for number in range(len(self.case.stents))),
             stress=self._stress(displacement),
             contact_force=arrays["contact_force"].astype(float),
             sheath_mm=None if self.case.sheathed is None else 1e3 * float(about["command"].get("sheaths", {}).get(SHEATH, 0.0)),
+            waiting=tuple(about["command"].get("waiting", ())),
         )
 
     def _stress(self, displacement: np.ndarray) -> np.ndarray:

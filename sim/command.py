@@ -158,6 +158,8 @@ class Command:
         How far named sheaths have been drawn back [m]; those not named are where they were at first.
     pulls
         What probes hold, by their names; those not named hold nothing.
+    waiting
+        Names of the rods that have not come into the vessel yet.
     """
 
     blood_pressure: float = 0.0
@@ -170,6 +172,7 @@ class Command:
     balloons: Mapping[str, float] = dataclasses.field(default_factory=dict)
     sheaths: Mapping[str, float] = dataclasses.field(default_factory=dict)
     pulls: Mapping[str, Pull] = dataclasses.field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
 
     def __post_init__(self):
         drives = {name: one if isinstance(one, Drive) else Drive(**one) for name, one in self.drives.items()}
@@ -183,6 +186,7 @@ class Command:
         object.__setattr__(self, "sheaths", dict(self.sheaths))
         pulls = {name: one if isinstance(one, Pull) else Pull(**one) for name, one in self.pulls.items()}
         object.__setattr__(self, "pulls", pulls)
+        object.__setattr__(self, "waiting", tuple(self.waiting))
 
     def blended(self, other: "Command", share: float) -> "Command":
         """A command `share` of the way from this one to another."""
@@ -220,6 +224,7 @@ class Command:
                 name: self.pulls[name].blended(pull, share) if name in self.pulls else pull.eased(share)
                 for name, pull in other.pulls.items()
             },
+            waiting=other.waiting,
         )
 
 

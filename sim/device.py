@@ -1,6 +1,7 @@
 """DeviceBody: what goes into the patient, as numpy arrays: rods, the balloon under them, and what leads and pushes them."""
 
 import dataclasses
+from collections.abc import Collection
 
 import numpy as np
 
@@ -113,6 +114,97 @@ class Mounted:
 
 
 @dataclasses.dataclass(frozen=True)
+class Entering:
+    """Nodes of rods that come into the vessel when it is their turn, such as those of a second stent.
+
+    Until then they meet nothing, and ride along with the lumen about their axis, so that they are in it when they come.
+
+    Attributes
+    ----------
+    name
+        Whom a Command's `waiting` speaks of.
+    nodes
+        Those that wait, shape (k,).
+    axis
+        The way on which they lie at first, shape (q, 3) [m].
+    vertices
+        Of the lumen about it, shape (v,).
+    places
+        Where these are when the rods lie as they do at first [m], shape (v, 3).
+    weights
+        Share of each in the lumen's motion at each point of the axis, shape (q, v), rows of sum 1.
+    """
+
+    name: str
+    nodes: np.ndarray
+    axis: np.ndarray
+    vertices: np.ndarray
+    places: np.ndarray
+    weights: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Nested:
+    """Rods of a stent that open within those of another: where they cross, seen from the axis, the inner stay within the outer.
+
+    Attributes
+    ----------
+    name
+        Of the inner ones, as in `Entering`; while they wait they meet nothing.
+    inner, outer
+        Node pairs of the elements of both, shapes (k, 2) and (m, 2).
+    axis
+        About which they lie, shape (q, 3) [m].
+    distance
+        Between their middle lines where they touch [m].
+    """
+
+    name: str
+    inner: np.ndarray
+    outer: np.ndarray
+    axis: np.ndarray
+    distance: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Membrane:
+    """A thin sheet between nodes of rods, such as a covered stent's fabric; it bears tension alone.
+
+    Attributes
+    ----------
+    triangles
+        Nodes at the corners, shape (t, 3).
+    rest_edges
+        Columns: the edges from the first corner to the two others, in the triangle's own plane, where the sheet is at rest [m],
+        shape (t, 2, 2).
+    stiffness
+        Young's modulus times thickness [N/m].
+    poisson
+        Poisson's ratio.
+    """
+
+    triangles: np.ndarray
+    rest_edges: np.ndarray
+    stiffness: float
+    poisson: float
+
+    @property
+    def rest_areas(self) -> np.ndarray:
+        """Area of each triangle at rest [m²], shape (t,)."""
+        return 0.5 * np.abs(np.linalg.det(self.rest_edges))
+
+    @staticmethod
+    def of(points: np.ndarray, triangles: np.ndarray, *, stiffness: float, poisson: float) -> "Membrane":
+        """The sheet that is at rest where its nodes are at points [m], shape (n, 3)."""
+        first, second = (points[triangles[:, k]] - points[triangles[:, 0]] for k in (1, 2))
+        length = np.linalg.norm(first, axis=1)
+        along = np.einsum("ti,ti->t", first, second) / length
+        height = np.linalg.norm(np.cross(first, second), axis=1) / length
+        edges = np.stack([np.stack([length, along], 1), np.stack([np.zeros_like(length), height], 1)], 1)
+        return Membrane(triangles, edges, stiffness, poisson)
+
+
+@dataclasses.dataclass(frozen=True)
 class DeviceBody:
     """Devices as numpy arrays: what a model is made from.
 
@@ -136,6 +228,12 @@ class DeviceBody:
         Rods that slide inside others.
     sheaths
         Tubes that keep nodes within them, such as a self-expanding stent's.
+    entering
+        Rods that come into the vessel when it is their turn.
+    nested
+        Rods that open within others.
+    membranes
+        Fabric between rods.
     history
         What the rods' metal remembers when the clock starts, see `sim.rods.network`; None for metal that was never strained.
     """
@@ -150,6 +248,9 @@ class DeviceBody:
     feeds: tuple[Feed, ...] = ()
     sleeves: tuple[Sleeve, ...] = ()
     sheaths: tuple[Sheath, ...] = ()
+    entering: tuple[Entering, ...] = ()
+    nested: tuple[Nested, ...] = ()
+    membranes: tuple[Membrane, ...] = ()
     history: np.ndarray | None = None
 
     @property
@@ -181,6 +282,13 @@ class DeviceBody:
         at_node = np.bincount(self.rods.elements.ravel(), np.repeat(self.rods.rest_length, 2), self.node_count)
         own = self.sample_nodes[:, 0] == self.sample_nodes[:, 1]
         return np.where(own, 0.25 * at_node[self.sample_nodes[:, 0]], 0.5 * length)
+
+    def waiting_nodes(self, names: Collection[str]) -> np.ndarray:
+        """Which nodes wait while those of these names do, shape (n,)."""
+        found = np.zeros(self.node_count, bool)
+        for one in self.entering:
+            found[one.nodes] |= one.name in names
+        return found
 
     def sample_points(self, position: np.ndarray) -> np.ndarray:
         """Where the sample points are [m], shape (s, 3), from the nodes' positions [m]."""

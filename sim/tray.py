@@ -144,6 +144,21 @@ def together(
             Sleeve(named[inner].nodes, named[outer].nodes, gap, radius[inner], friction) for inner, outer, gap in sleeves
         ),
         sheaths=sheaths,
+        entering=tuple(
+            dataclasses.replace(waiting, nodes=waiting.nodes + start)
+            for one, start in zip(devices, first, strict=False)
+            for waiting in one.entering
+        ),
+        nested=tuple(
+            dataclasses.replace(nested, inner=nested.inner + start, outer=nested.outer + start)
+            for one, start in zip(devices, first, strict=False)
+            for nested in one.nested
+        ),
+        membranes=tuple(
+            dataclasses.replace(sheet, triangles=sheet.triangles + start)
+            for one, start in zip(devices, first, strict=False)
+            for sheet in one.membranes
+        ),
         # Laws are numbered device after device, and so histories stand one after the other.
         history=np.concatenate([one.first_history for one in devices]),
     )

@@ -1,6 +1,7 @@
 """What of a device is drawn as bars between nodes: a stent's struts, or the wires and catheters of a passage."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ class Bars:
         Its colour.
     kind
         "stent", "guidewire", "catheter" or "sheath".
+    fabric
+        Nodes of the triangles of a covered stent's fabric, shape (t, 3).
     """
 
     name: str
@@ -34,12 +37,22 @@ class Bars:
     bore_mm: float
     colour: str
     kind: str
+    fabric: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 3), int))
 
 
 def bars_of(case: Any) -> tuple[Bars, ...]:
-    """The stent of a case, or the wires of a passage from the innermost to the outermost."""
-    if hasattr(case, "lattice"):
-        return (Bars("stent", np.asarray(case.lattice.bars), float(case.lattice.half_thickness_mm), 0.0, METAL, "stent"),)
+    """The stents of a case, or the wires of a passage from the innermost to the outermost."""
+    if hasattr(case, "stents"):
+        from scenarios.devices.several import stent_called
+
+        names = ["stent", *(stent_called(number) for number in range(1, len(case.stents)))]
+        return tuple(
+            Bars(
+                name, one.lattice.bars + first, float(one.lattice.half_thickness_mm), 0.0, METAL, "stent",
+                one.lattice.fabric + first,
+            )
+            for name, one, first in zip(names, case.stents, case.first_nodes, strict=False)
+        )  # fmt: skip
     from scenarios.catalogue import find_wire
 
     bars = []
@@ -52,6 +65,11 @@ def bars_of(case: Any) -> tuple[Bars, ...]:
             )
         )  # fmt: skip
     return tuple(bars)
+
+
+def there(bars: Sequence[Bars], moment: Any) -> list[Bars]:
+    """Those bars that are in the patient at a moment: a stent may not have been put in yet."""
+    return [one for one in bars if one.name not in getattr(moment, "waiting", ())]
 
 
 def middle_mm(case: Any) -> float:

@@ -16,7 +16,7 @@ from meshing.phantoms import ARTERY_CODES, CALCIUM, PLAQUE
 from scenarios.limits import LIMITS_OF_USE
 from viewer.exports import write_states, write_stent_lines, write_stl, write_wall_surface
 from viewer.markups import write_centreline_markup, write_landing_markup, write_lesion_markup
-from viewer.phases import kept_frames
+from viewer.phases import file_word, kept_frames
 
 ARTERY = Code("SCT", "51114001", "Artery")
 """What a lumen is called where nothing closer is known; a term of DICOM PS3.16, as those of the plaque are."""
@@ -41,11 +41,12 @@ def write_exchange(recording: Any, folder: Path, *, progress: Progress | None = 
     written = write_states(recording, folder, for_slicer=True)
     for number, (phase, frame) in enumerate(frames.items()):
         tell(0.2 + 0.7 * number / len(frames), f"{phase}: surfaces and label map")
-        written.append(write_wall_surface(recording, frame, folder / f"wall_{phase}.vtp"))
-        written += [write_stl(folder / f"{name}_{phase}.vtp", folder / f"{name}_{phase}.stl") for name in ("wall", "lumen")]
+        word = file_word(phase)
+        written.append(write_wall_surface(recording, frame, folder / f"wall_{word}.vtp"))
+        written += [write_stl(folder / f"{name}_{word}.vtp", folder / f"{name}_{word}.stl") for name in ("wall", "lumen")]
         if phase != "before":
-            written.append(write_stent_lines(recording, frame, folder / f"stent_lines_{phase}.vtp"))
-        path = folder / f"labels_{phase}.seg.nrrd"
+            written.append(write_stent_lines(recording, frame, folder / f"stent_lines_{word}.vtp"))
+        path = folder / f"labels_{word}.seg.nrrd"
         write_labels(label_map_of(recording, frame), path)
         written.append(path)
     tell(0.9, "markups")

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from scenarios.limits import LIMITS_OF_USE
-from viewer.phases import kept_frames
+from viewer.bars import bars_of, there
+from viewer.phases import file_word, kept_frames
 from viewer.shapes import stent_surface
 
 
@@ -28,18 +29,20 @@ def write_states(recording: Any, folder: Path, *, for_slicer: bool = False) -> l
     for phase, frame in frames.items():
         wall = wall_grid(mesh, frame, before)
         wall.field_data["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-        path = folder / f"wall_{phase}.vtu"
+        path = folder / f"wall_{file_word(phase)}.vtu"
         if for_slicer:
             _write(wall, path)
         else:
             wall.save(path)
         written.append(path)
-        written.append(_write(_triangles(frame.vertices, mesh.face_sets["lumen"]), folder / f"lumen_{phase}.vtp"))
+        written.append(_write(_triangles(frame.vertices, mesh.face_sets["lumen"]), folder / f"lumen_{file_word(phase)}.vtp"))
         if phase != "before":
-            lattice = recording.case.lattice
-            stent = stent_surface(frame.device, lattice.bars, radius_mm=lattice.half_thickness_mm)
+            parts = [
+                stent_surface(frame.device, one.pairs, radius_mm=one.radius_mm) for one in there(bars_of(recording.case), frame)
+            ]
+            stent = parts[0].append_polydata(*parts[1:]) if len(parts) > 1 else parts[0]
             stent.clear_data()
-            written.append(_write(stent, folder / f"stent_{phase}.vtp"))
+            written.append(_write(stent, folder / f"stent_{file_word(phase)}.vtp"))
     return written
 
 
@@ -81,14 +84,16 @@ def write_stl(surface: Path, path: Path) -> Path:
 
 
 def write_stent_lines(recording: Any, frame: Any, path: Path) -> Path:
-    """Write the stent's middle lines, a line for each element of a strut, with the struts' half thickness [mm] at each node."""
+    """Write the stents' middle lines, a line for each element of a strut, with the struts' half thickness [mm] at each node."""
     import pyvista
 
-    lattice = recording.case.lattice
-    nodes = np.asarray(frame.device, dtype=float)
-    lines = np.column_stack([np.full(len(lattice.bars), 2), lattice.bars]).ravel()
-    curve = pyvista.PolyData(nodes, lines=lines)
-    curve.point_data["half thickness [mm]"] = np.full(len(nodes), lattice.half_thickness_mm)
+    seen = there(bars_of(recording.case), frame)
+    used, pairs = np.unique(np.concatenate([one.pairs for one in seen]), return_inverse=True)
+    pairs, half = pairs.reshape(-1, 2), np.zeros(len(used))
+    half[pairs] = np.repeat([one.radius_mm for one in seen], [len(one.pairs) for one in seen])[:, None]
+    lines = np.column_stack([np.full(len(pairs), 2), pairs]).ravel()
+    curve = pyvista.PolyData(np.asarray(frame.device, dtype=float)[used], lines=lines)
+    curve.point_data["half thickness [mm]"] = half
     return _write(curve, path)
 
 

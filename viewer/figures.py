@@ -1,16 +1,17 @@
 """Stills and plots for reports and papers: the vessel before, opened and after, its wall stress, its lumen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scenarios.limits import LIMITS_OF_USE
-from scenarios.measures.stent import stent_extent
+from scenarios.measures.several import extents_of
 from viewer import palette
+from viewer.bars import bars_of
 from viewer.headline import find_measure
-from viewer.phases import kept_frames
+from viewer.phases import file_word, kept_frames
 from viewer.stills import Still, still
 
 DOTS_PER_INCH = 150
@@ -23,8 +24,8 @@ def write_pictures(
 ) -> dict[str, Path]:
     """Draw every picture of a rehearsal into a folder, and give their paths by name.
 
-    Names: before, inflated or released, after (one picture each), rehearsal (the three side by side), stress (where forces
-    were solved), overview, lumen.
+    Names: before, inflated or released, after (one picture each, and one for each further stent inflated), rehearsal (these
+    side by side), stress (where forces were solved), overview, lumen.
     """
     tell = progress or (lambda fraction, text: None)
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,10 +43,10 @@ def write_pictures(
     tell(5 / 7, "picture: overview")
     figures["overview"] = overview_figure(case, last)
     tell(6 / 7, "plot: lumen")
-    figures["lumen"] = lumen_figure(outcome.profiles, stent=stent_extent(last.device, case.path))
+    figures["lumen"] = lumen_figure(outcome.profiles, stents=extents_of(case, last))
     paths = {}
     for name, figure in figures.items():
-        paths[name] = folder / f"{name}.png"
+        paths[name] = folder / f"{file_word(name)}.png"
         figure.savefig(paths[name], dpi=DOTS_PER_INCH, facecolor=palette.BACKGROUND, metadata={"Comment": LIMITS_OF_USE})
     tell(1.0, "")
     return paths
@@ -69,19 +70,21 @@ def overview_figure(case: Any, frame: Any) -> Any:
     return _panels([(still(case, frame, whole=True, cut_open=False), "The whole vessel", frame.phase)], case, legend=False)
 
 
-def lumen_figure(profiles: Any, *, stent: tuple[float, float]) -> Any:
-    """Plot area and diameters of the lumen along the centreline, by phase, with the stent's extent [mm] shaded."""
+def lumen_figure(profiles: Any, *, stents: Sequence[tuple[float, float]]) -> Any:
+    """Plot area and diameters of the lumen along the centreline, by phase, with each stent's extent [mm] shaded."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 6.4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     for axes in (above, below):
-        axes.axvspan(*stent, color="#dfe5ea", zorder=0, label="stent" if axes is above else None)
+        for number, stent in enumerate(stents):
+            look = {"color": "#8fa1b0", "alpha": 0.28, "linewidth": 0, "zorder": 0}
+            axes.axvspan(*stent, **look, label="stent" if axes is above and not number else None)
         axes.grid(color="#e9edf0", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_axisbelow(True)
     for phase, profile in profiles.items():
-        colour = palette.PHASES[phase]
+        colour = palette.phase_colour(phase)
         above.plot(profile.stations, profile.area, color=colour, linewidth=2.0, label=phase)
         below.plot(profile.stations, profile.min_diameter, color=colour, linewidth=2.0)
         below.plot(profile.stations, profile.max_diameter, color=colour, linewidth=1.2, linestyle=(0, (4, 2)))
@@ -90,14 +93,14 @@ def lumen_figure(profiles: Any, *, stent: tuple[float, float]) -> Any:
     below.set_xlabel("along the centreline [mm]")
     above.set_ylim(bottom=0)
     below.set_ylim(bottom=0)
-    above.legend(loc="upper center", bbox_to_anchor=(0.5, 1.18), ncols=4, frameon=False)
+    above.legend(loc="upper center", bbox_to_anchor=(0.5, 1.18), ncols=1 + len(profiles), frameon=False)
     figure.supxlabel(LIMITS_OF_USE, fontsize=7.5, color=palette.FAINT_INK, x=0.99, ha="right")
     return figure
 
 
 def _title_of(phase: str, frame: Any, outcome: Any) -> tuple[str, str]:
     smallest = find_measure(outcome, f"minimum lumen diameter {phase}")
-    title = f"Inflated, {frame.balloon_pressure_atm:.1f} atm" if phase == "inflated" else phase.capitalize()
+    title = phase.capitalize() + (f", {frame.balloon_pressure_atm:.1f} atm" if phase.endswith("inflated") else "")
     return title, f"smallest diameter {smallest.value:.1f} mm" if smallest else ""
 
 
@@ -152,6 +155,8 @@ def _legend(figure: Any, case: Any) -> None:
         if number in present
     ]
     handles.append(Patch(facecolor=palette.STENT, label="stent"))
+    if any(len(one.fabric) for one in bars_of(case)):
+        handles.append(Patch(facecolor=palette.FABRIC, edgecolor=palette.FAINT_INK, linewidth=0.6, label="fabric"))
     colour, name = (palette.BALLOON, "balloon") if case.sheathed is None else (palette.SHEATH, "sheath")
     handles.append(Patch(facecolor=colour, edgecolor=palette.FAINT_INK, linewidth=0.6, label=name))
     wide = figure.get_size_inches()[0] > 7

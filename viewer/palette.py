@@ -12,10 +12,17 @@ OTHER_TISSUES = ("#9c8fb8", "#7fa88c", "#b58b6b", "#8aa3b5")
 STENT = "#46525c"
 BALLOON = "#9ccaf0"
 SHEATH = "#8fb7a6"
+FABRIC = "#e9eef2"
 OUTLINE = "#5c3a36"
 PHASES = {"before": "#8a949c", "inflated": "#2f78b7", "released": "#2f78b7", "after": "#b3472f"}
+FURTHER = "#7a5ca8"
 STRESS_MAP = "YlOrRd"
 DIAMETER_MAP = "viridis"
+
+
+def phase_colour(phase: str) -> str:
+    """Give a phase its colour; those in which a further stent was opened share one."""
+    return PHASES.get(phase, FURTHER)
 
 
 def tissue_colours(label_names: dict[int, str]) -> dict[int, str]:

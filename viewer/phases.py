@@ -1,10 +1,8 @@
-"""The moments that pictures and files show, as far as a recording holds them: three, of which a balloon or a sheath gives one."""
+"""The moments that pictures and files show, as far as a recording holds them: before, each stent just opened, and after."""
 
 from typing import Any
 
 from meshing.errors import InputError
-
-PHASES = ("before", "released", "inflated", "after")
 
 
 def kept_frames(recording: Any) -> dict[str, Any]:
@@ -13,8 +11,10 @@ def kept_frames(recording: Any) -> dict[str, Any]:
     Raises:
         InputError: it holds none of them.
     """
+    from scenarios.procedure import moments_of
+
     frames = {}
-    for phase in PHASES:
+    for phase in moments_of(recording.case):
         try:
             frames[phase] = recording.frame_of_phase(phase)
         except (LookupError, ValueError):
@@ -24,6 +24,11 @@ def kept_frames(recording: Any) -> dict[str, Any]:
             f"The recording in {recording.folder} holds no state before, inflated or after; it stopped too early to show."
         )
     return frames
+
+
+def file_word(phase: str) -> str:
+    """What a phase is called in the names of files."""
+    return phase.replace(",", "").replace(" ", "_")
 
 
 def opening_words(frame: Any) -> str:

@@ -6,8 +6,9 @@ import numpy as np
 
 from meshing.errors import InputError
 from viewer import palette
+from viewer.bars import bars_of, there
 from viewer.cut import cut_normal, heights_above_cut, middle_and_direction
-from viewer.shapes import at_vertices, balloon_surface, diameters_at, sheath_surface, stent_surface
+from viewer.shapes import at_vertices, balloon_surface, diameters_at, fabric_surface, sheath_surface, stent_surface
 from viewer.tints import Tints, softened
 
 COLOURS = ("tissue", "diameter", "stress")
@@ -59,6 +60,7 @@ class Scene:
         self.normal = cut_normal(case, reach_mm=self.reach_mm)
         self._parts: dict[str, Any] = {}
         self._tints = Tints(case.mesh)
+        self._bars = bars_of(case)
         plotter.set_background(palette.BACKGROUND)
 
     def set_frame(self, frame: Any) -> None:
@@ -83,9 +85,12 @@ class Scene:
             self._show("outside", outside, color=palette.TISSUES["arterial wall"], opacity=0.16, specular=0.2)
         if not self.with_device:
             return
-        lattice = self.case.lattice
-        stent = stent_surface(frame.device, lattice.bars, radius_mm=lattice.half_thickness_mm)
-        self._show("stent", stent, color=palette.STENT, ambient=0.15, specular=0.8, specular_power=20)
+        seen = there(self._bars, frame)
+        for one in self._bars:
+            stent = stent_surface(frame.device, one.pairs, radius_mm=one.radius_mm) if one in seen else None
+            self._show(one.name, stent, color=palette.STENT, ambient=0.15, specular=0.8, specular_power=20)
+            fabric = fabric_surface(frame.device, one.fabric) if one in seen else None
+            self._show(f"{one.name} fabric", fabric, color=palette.FABRIC, opacity=0.55, ambient=0.3, specular=0.1)
         balloon = balloon_surface(frame.balloon.axis, frame.balloon.radius)
         self._show("balloon", balloon, color=palette.BALLOON, opacity=0.7, ambient=0.35, specular=0.25, specular_power=15)
         self._show("sheath", self._sheath(frame), color=palette.SHEATH, opacity=0.45, ambient=0.3, specular=0.2)
@@ -233,9 +238,9 @@ def height_of(case: Any) -> float:
 
     Of a passage it is the whole way.
     """
-    if not hasattr(case, "lattice"):
+    if not hasattr(case, "stents"):
         return float(case.path.length + 4.0)
-    nodes = np.asarray(case.lattice.nodes)
+    nodes = np.concatenate([one.lattice.nodes for one in case.stents])
     stent_mm = 2.0 * np.linalg.norm(nodes - case.path.at(float(case.station_mm))[0], axis=1).max()
     return float(min(2.2 * stent_mm, case.path.length + 4.0))
 

@@ -10,10 +10,12 @@ from meshing.centrelines import arc_lengths
 def stent_surface(nodes: np.ndarray, struts: np.ndarray, *, radius_mm: float, sides: int = 10) -> Any:
     """Draw every strut as a tube with a ball at each node, so that crowns have no gap.
 
-    nodes: (node count, 3) [mm]; struts: (strut count, 2) node numbers.
+    nodes: (node count, 3) [mm]; struts: (strut count, 2) node numbers; nodes of no strut are not drawn.
     """
     import pyvista
 
+    used, struts = np.unique(struts, return_inverse=True)
+    nodes, struts = np.asarray(nodes)[used], struts.reshape(-1, 2)
     lines = np.column_stack([np.full(len(struts), 2), struts]).ravel()
     tubes: Any = pyvista.PolyData(np.asarray(nodes, dtype=np.float32), lines=lines).tube(
         radius=radius_mm, n_sides=sides, capping=False
@@ -21,6 +23,16 @@ def stent_surface(nodes: np.ndarray, struts: np.ndarray, *, radius_mm: float, si
     ball = pyvista.Sphere(radius=radius_mm, theta_resolution=sides, phi_resolution=sides - 2)
     balls = pyvista.PolyData(np.asarray(nodes, dtype=np.float32)).glyph(geom=ball, scale=False, orient=False)
     return tubes.append_polydata(balls)
+
+
+def fabric_surface(nodes: np.ndarray, triangles: np.ndarray) -> Any | None:
+    """Draw the fabric between struts from its nodes (node count, 3) [mm] and their numbers (t, 3); None where there is none."""
+    import pyvista
+
+    if not len(triangles):
+        return None
+    used, index = np.unique(triangles, return_inverse=True)
+    return pyvista.PolyData.from_regular_faces(np.asarray(nodes, dtype=np.float32)[used], index.reshape(-1, 3))
 
 
 def sheath_surface(axis: np.ndarray, *, radius_mm: float, sides: int = 32) -> Any:

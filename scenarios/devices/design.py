@@ -45,6 +45,15 @@ class Nitinol:
 
 
 @dataclasses.dataclass(frozen=True)
+class Fabric:
+    """What a covered stent is covered with, a thin sheet that bears tension alone."""
+
+    thickness_mm: float
+    young_modulus_pa: float
+    poisson_ratio: float
+
+
+@dataclasses.dataclass(frozen=True)
 class StentDesign:
     """A stent as rings of straight struts in zigzag, in phase with each other, joined by bridges.
 
@@ -76,6 +85,8 @@ class StentDesign:
     """Bridges in each gap between two rings."""
     alloy: Alloy | Nitinol
     source: str
+    fabric: Fabric | None = None
+    """Between its struts, over its whole length; None for a bare stent."""
 
     def __post_init__(self) -> None:
         room = math.pi * (self.crimped_diameter_mm - self.strut_thickness_mm)

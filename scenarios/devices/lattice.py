@@ -10,6 +10,7 @@ from scipy.spatial import KDTree
 from meshing.centrelines import Path
 from meshing.errors import InputError
 from scenarios.devices.balloon import Balloon
+from scenarios.devices.covering import fabric_edges, flat_places, membranes_of, rest_places, sleeve
 from scenarios.devices.design import Nitinol, StentDesign
 from sim.balloon import GuidedBalloon
 from sim.device import DeviceBody, Mounted
@@ -45,6 +46,10 @@ class Lattice:
         Ring of each node, −1 on a bridge, and of each element of a strut, shapes (n,) and (s,).
     half_thickness_mm
         From a strut's middle line to its outer or inner face.
+    fabric
+        Nodes of the triangles of a covered stent's fabric, shape (t, 3); of a bare one none.
+    fabric_edges
+        Node pairs of those of their edges whose middles may touch the wall, shape (e, 2).
     """
 
     nodes: np.ndarray
@@ -53,6 +58,8 @@ class Lattice:
     node_ring: np.ndarray
     strut_ring: np.ndarray
     half_thickness_mm: float
+    fabric: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 3), int))
+    fabric_edges: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 2), int))
 
     @property
     def bars(self) -> np.ndarray:
@@ -67,10 +74,10 @@ class Lattice:
         return found
 
     def samples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Points that may touch the wall, each node and each element's middle: node pairs and share along."""
-        nodes = np.arange(len(self.nodes))
-        pairs = np.concatenate([np.stack([nodes, nodes], 1), self.bars])
-        return pairs, np.concatenate([np.zeros(len(nodes)), np.full(len(self.bars), 0.5)])
+        """Points that may touch the wall, each node and the middle of each element and edge: node pairs and share along."""
+        nodes, middles = np.arange(len(self.nodes)), np.concatenate([self.bars, self.fabric_edges])
+        pairs = np.concatenate([np.stack([nodes, nodes], 1), middles])
+        return pairs, np.concatenate([np.zeros(len(nodes)), np.full(len(middles), 0.5)])
 
 
 def place(design: StentDesign, path: Path, *, station_mm: float) -> Lattice:
@@ -94,6 +101,7 @@ def place(design: StentDesign, path: Path, *, station_mm: float) -> Lattice:
     on_rings = len(places)
     places, bridges = _divided(places, _bridges(design, around), BRIDGE_PARTS)
     ring = np.concatenate([np.repeat(np.arange(rings), around), np.repeat(np.arange(rings), around * (along - 1))])
+    fabric, edges = _covered(design, places[:on_rings], struts, ring)
     free = np.interp(places[:, 0], path.stations, path.radii)
     reach = np.minimum(radius, np.maximum(free - design.half_thickness_mm, 0.3 * radius))
     return Lattice(
@@ -103,7 +111,18 @@ def place(design: StentDesign, path: Path, *, station_mm: float) -> Lattice:
         node_ring=np.concatenate([ring, np.full(len(places) - on_rings, -1)]),
         strut_ring=np.repeat(np.arange(rings), around * along),
         half_thickness_mm=design.half_thickness_mm,
+        fabric=fabric,
+        fabric_edges=edges,
     )
+
+
+def _covered(design: StentDesign, places: np.ndarray, struts: np.ndarray, ring: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Triangles of a design's fabric and those of its edges that may touch the wall, from the places of its rings' nodes."""
+    if design.fabric is None:
+        return np.zeros((0, 3), int), np.zeros((0, 2), int)
+    flat = flat_places(design, places, ring)
+    triangles = sleeve(flat, 0.5 * design.diameter_mm)
+    return triangles, fabric_edges(triangles, rest_places(design, flat), struts)
 
 
 def require_on(path: Path, design: StentDesign, *, station_mm: float) -> None:
@@ -190,16 +209,17 @@ def device_body(
     *,
     drag: float,
     dilations: Sequence[Dilation] = (),
+    name: str = STENT,
 ) -> DeviceBody:
     """The mechanics of a placed stent on its balloon, in SI units; free of stress as it is placed.
 
-    `axis_mm` is the balloon's axis [mm], shape (q, 3); `dilations` are other balloons in the same vessel; `drag` the resistance
-    of a crown with its struts against moving [N·s/m], which stands in for the slow flow of fluid into the balloon and for
-    friction.
+    `axis_mm` is the balloon's axis [mm], shape (q, 3), and `name` the balloon's; `dilations` are other balloons in the same
+    vessel; `drag` the resistance of a crown with its struts against moving [N·s/m], which stands in for the slow flow of fluid
+    into the balloon and for friction.
     """
     pairs, along = lattice.samples()
     rods, pose = rods_of(lattice, design, axis_mm * 1e-3)
-    own = Mounted(STENT, guided(balloon, axis_mm), _share_of(lattice, design), 1e-3 * design.half_thickness_mm)
+    own = Mounted(name, guided(balloon, axis_mm), _share_of(lattice, design), 1e-3 * design.half_thickness_mm)
     return DeviceBody(
         rods=rods,
         pose=pose,
@@ -208,7 +228,14 @@ def device_body(
         sample_radius=np.full(len(pairs), 1e-3 * design.half_thickness_mm),
         drag=drag_of(design, tributary(lattice), drag),
         balloons=(own, *mounted(lattice, design, dilations)),
+        membranes=membranes_of(design, lattice.fabric, _flat_places(lattice, design)),
     )
+
+
+def _flat_places(lattice: Lattice, design: StentDesign) -> np.ndarray:
+    """Station [mm] and angle [rad] of every node on a covered stent's sleeve at rest, shape (n, 2)."""
+    radius = np.full(design.rings, 0.5 * (design.crimped_bore_mm + design.strut_thickness_mm))
+    return flat_places(design, along_lattice(lattice, crowns_at(design, radius, station_mm=0.0)), lattice.node_ring)
 
 
 def mounted(lattice: Lattice, design: StentDesign, dilations: Sequence[Dilation]) -> tuple[Mounted, ...]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import model_validator
 
-from scenarios.devices.design import Alloy, Nitinol, StentDesign
+from scenarios.devices.design import Alloy, Fabric, Nitinol, StentDesign
 from scenarios.devices.sheet import Entry, Sizes, label_of
 from scenarios.tables import Count, Number, Row, provenance
 
@@ -37,7 +37,8 @@ class RingDesign(Row):
     def source_keys(self) -> Iterable[tuple[str, str]]:
         """Name and source of everything that has one."""
         for name in type(self).model_fields:
-            yield name, getattr(self, name).source
+            if getattr(self, name) is not None:
+                yield name, getattr(self, name).source
 
     def stent(
         self,
@@ -49,6 +50,7 @@ class RingDesign(Row):
         alloy: Alloy | Nitinol,
         others: tuple[str, ...],
         sources: Mapping[str, str],
+        fabric: Fabric | None = None,
     ) -> StentDesign:
         """One size with the struts and rings that fit it; `others` are numbers of the row that are not the stent's."""
         crowns, thickness, gap = self.crowns.value, self.strut_thickness.value, self.ring_gap.value
@@ -69,7 +71,8 @@ class RingDesign(Row):
             strut_thickness_mm=thickness,
             bridges=self.bridges.value,
             alloy=alloy,
-            source=provenance(self, [name for name in type(self).model_fields if name not in others], sources),
+            source=provenance(self, [name for name, _ in self.source_keys() if name not in others], sources),
+            fabric=fabric,
         )
 
 

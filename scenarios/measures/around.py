@@ -40,13 +40,18 @@ def ring_radius(nodes: np.ndarray, path: Path, *, angles: np.ndarray) -> tuple[n
 
     Between nodes the distance runs straight in the angle.
     """
-    station = stations_of(path, nodes)
-    centre, first, second = frame_at(path, station)
-    off = nodes - centre
-    x, y = np.einsum("ni,ni->n", off, first), np.einsum("ni,ni->n", off, second)
-    turn = np.arctan2(y, x)
+    station, turn, distance = places_about(path, nodes)
     order = np.argsort(turn)
-    return np.interp(angles, turn[order], np.hypot(x, y)[order], period=2.0 * np.pi), float(station.mean())
+    return np.interp(angles, turn[order], distance[order], period=2.0 * np.pi), float(station.mean())
+
+
+def places_about(path: Path, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give station [mm], angle [rad] and distance [mm] of points (point count, 3) [mm] about a path, each (point count,)."""
+    station = stations_of(path, points)
+    centre, first, second = frame_at(path, station)
+    off = points - centre
+    x, y = np.einsum("ni,ni->n", off, first), np.einsum("ni,ni->n", off, second)
+    return station, np.arctan2(y, x), np.hypot(x, y)
 
 
 def _rays(flat: np.ndarray, angles: np.ndarray) -> np.ndarray:

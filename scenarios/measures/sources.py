@@ -28,6 +28,7 @@ OVERSIZING = (
     "femoral artery, Li 2021"
 )
 MUSIC = "MUSIC criteria, de Jaegere 1998, Eur Heart J 19:1214 (cited from memory), as read in taylorfrancis.com, ch. 21"
+SEALING = "Own definition; gap between frame and wall over the sealing zone as for paravalvular leak (from memory)"
 STANDING_OFF = "EAPCI consensus 2018, EIJY18M06_01: 0.4 mm over more than 1 mm matter (cited from memory)"
 FLOW_RESERVE = (
     "Young and Tsai 1973, J Biomech 6:395 and 6:547 (cited from memory); bounds as in Lyras and Lee 2021, "

@@ -11,7 +11,9 @@ from sim.rods.network import Pose
 from sim.rods.rotations import inverse, quaternion_product, to_vectors
 from sim.solvers.device_matrix import Compliance, DeviceMatrix
 from sim.solvers.device_parts import BalloonPart, GuidePart, NodeBlocks, SheathPart, SleevePart
+from sim.solvers.fabric import FabricPart
 from sim.solvers.feeding import fed, held_degrees
+from sim.solvers.nested import NestedPart
 from sim.solvers.rubbing import RubbingPart
 from sim.state import State
 
@@ -28,8 +30,8 @@ SHIFTS = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)
 class DeviceStep:
     """Energy, slope and stiffness of the devices within one tick of length h.
 
-    The tick's potential is  rods(pose) + balloon + guides + sleeves + friction in them + sheaths + drag/2h (|y − y₀|² + arm²
-    |θ|²), θ the rotation since the tick began. The devices' own inertia is lost beside the drag.
+    The tick's potential is  rods(pose) + balloon + guides + sleeves + friction in them + sheaths + nested + fabric
+    + drag/2h (|y − y₀|² + arm² |θ|²), θ the rotation since the tick began. The devices' own inertia is lost beside the drag.
     """
 
     def __init__(
@@ -40,8 +42,8 @@ class DeviceStep:
         self._history = state.device_history
         self._before = Pose(state.device_position, state.device_rotation)
         self._drag = device.drag / h
-        self.held = held_degrees(device)
-        self.matrix = last.matrix if last else DeviceMatrix(self.held)
+        self.held = held_degrees(device) | device.waiting_nodes(command.waiting)[:, None]
+        self.matrix = last.matrix if last and np.array_equal(last.held, self.held) else DeviceMatrix(self.held)
         # A moment counts as the force that makes it on an arm of one element.
         self.weights = np.repeat([1.0, 1.0 / float(device.rods.rest_length.mean())], 3) if len(device.rods.rest_length) else 1.0
         self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None
@@ -55,6 +57,9 @@ class DeviceStep:
             SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0)) for one in device.sheaths
         ]
         self._parts += self._sheaths
+        met = [one for one in device.nested if one.name not in command.waiting]
+        self._parts += [NestedPart(one, origin, state.device_position) for one in met]
+        self._parts += [FabricPart(one) for one in device.membranes]
         for one in device.balloons:
             if one.share.any():
                 self._parts.append(BalloonPart(one, origin, state.device_position, command.balloons.get(one.name, 0.0)))

@@ -25,6 +25,7 @@ from sim.solvers.settings import DivergedError, Settings, TickReport
 from sim.solvers.system import System
 from sim.solvers.tissue import Tissue
 from sim.solvers.touching import Touching
+from sim.solvers.waiting import ridden
 from sim.state import State, new_state
 from sim.support import check_supported
 
@@ -158,7 +159,7 @@ class ImplicitSolver:
         self._tissue.begin(state, command, h)
         self._system.begin(state, rest)
         last = self._last_moves(state)
-        pose, deepest = state.device_pose, 0.0
+        pose, deepest = ridden(m, state, command), 0.0
         if m.device and m.node_count:
             self._device = DeviceStep(m.device, m.origin, state, command, h or 1e3, self._device)
             self._touching.position_before.from_numpy(pose.position)

@@ -71,7 +71,7 @@ class Touching:
     def find(self, state: State, y: np.ndarray, before: Array, command: Command, last: Command) -> None:
         """Fill the table at the state's displacement; slip counts from `before` [m] and the obstacles' places in `last`."""
         m = self.model
-        rows = [self._strut_rows(state, y), *self._obstacle_rows(state, command, last), *self._tissue_rows(state)]
+        rows = [self._strut_rows(state, y, command), *self._obstacle_rows(state, command, last), *self._tissue_rows(state)]
         table = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
         self.count = len(table["stiffness"])
         self._keys = table["key"]
@@ -102,7 +102,7 @@ class Touching:
             m.vertex_count, self.count, self.vertices, self.stiffness, self._cursor, self.first, self.corners
         )
 
-    def _strut_rows(self, state: State, y: np.ndarray) -> dict[str, np.ndarray]:
+    def _strut_rows(self, state: State, y: np.ndarray, command: Command) -> dict[str, np.ndarray]:
         m, count = self.model, self.model.sample_count
         rows = _empty_rows(count)
         if count == 0 or m.device is None or self._entered is None:
@@ -120,6 +120,7 @@ class Touching:
         radius, gap = m.device.sample_radius, self._distance.to_numpy()[:count] - m.device.sample_radius
         wall = m.body.lumen[np.maximum(triangle, 0)]
         near = (gap <= self._watched) & self._entered.inside(y, wall, weights, u)
+        near &= ~m.device.waiting_nodes(command.waiting)[m.device.sample_nodes[:, 0]]
         own = np.einsum("si,si->s", weights, m.vertex_stiffness[wall])
         rows["vertices"][:, :3] = np.where(near[:, None], wall, -1)
         rows["weights"][:, :3] = -weights

@@ -7,6 +7,7 @@ from meshing.tetmesh import TetMesh
 from scenarios.case import Case
 from scenarios.catalogue import find
 from scenarios.devices.lattice import place
+from scenarios.devices.several import Placed
 from scenarios.procedure import Procedure, procedure_of
 from scenarios.tissues import find_tissue
 from tests.sim.tubes import stenosed, tube
@@ -30,22 +31,25 @@ def small_mesh() -> TetMesh:
     return TetMesh(grid.vertices, grid.tets.astype(np.int32), labels, {1: "arterial wall"}, face_sets=faces)
 
 
+def placed(path: Path, at_mm: float, *, pressure_atm: float | None = None) -> Placed:
+    """A 4 × 8 mm stent with its middle at a station of the tube [mm]."""
+    device = find("coronary thin-strut 4x8")
+    lattice = place(device.stent, path, station_mm=at_mm)
+    return Placed(device, lattice, path.at(np.linspace(at_mm - 5.0, at_mm + 5.0, 41))[0], at_mm, pressure_atm=pressure_atm)
+
+
 def small_case(*, at_mm: float = 0.5 * LENGTH_MM) -> Case:
     """The case: a 4 × 8 mm stent in the middle of the tube."""
     stations = np.linspace(0.0, LENGTH_MM, 97)
     points = np.stack([np.zeros(97), np.zeros(97), stations], 1)
     bore = stenosed(healthy=HEALTHY_MM, narrowest=NARROWEST_MM, middle=0.5 * LENGTH_MM, half_length=5.0)
     path = Path(points=points, tangents=np.tile([0.0, 0.0, 1.0], (97, 1)), radii=bore(stations), stations=stations)
-    device = find("coronary thin-strut 4x8")
     return Case(
         name="small",
         mesh=small_mesh(),
         path=path,
         tissues={1: find_tissue("arterial wall")},
-        device=device,
-        lattice=place(device.stent, path, station_mm=at_mm),
-        balloon_axis=path.at(np.linspace(at_mm - 5.0, at_mm + 5.0, 41))[0],
-        station_mm=at_mm,
+        stents=(placed(path, at_mm),),
         blood_pressure_pa=PRESSURE_PA,
         notes=("A small tube.",),
         source={"input": {"path": "small", "sha256": "0" * 64}, "mesh": {"tet_count": 4608}},

@@ -12,6 +12,7 @@ from meshing.tetmesh import TetMesh, tet_volumes
 from scenarios.case import Case
 from scenarios.catalogue import find
 from scenarios.devices.lattice import place
+from scenarios.devices.several import Placed
 from scenarios.geometric import NOTE, open_geometrically, record_geometry
 from scenarios.measures.lumen import profile_along
 from scenarios.measures.stent import measure_rings, ring_nodes
@@ -35,8 +36,8 @@ def tube_case(path: Path) -> Case:
         face_sets={"lumen": lumen, "end 0": none, "end 1": none},
     )  # fmt: skip
     return Case(
-        name="tube", mesh=mesh, path=path, tissues={1: find_tissue("arterial wall")}, device=device,
-        lattice=place(device.stent, path, station_mm=0.5 * path.length), balloon_axis=path.points, station_mm=0.5 * path.length,
+        name="tube", mesh=mesh, path=path, tissues={1: find_tissue("arterial wall")},
+        stents=(Placed(device, place(device.stent, path, station_mm=0.5 * path.length), path.points, 0.5 * path.length),),
         blood_pressure_pa=12e3, notes=(), source={},
     )  # fmt: skip
 

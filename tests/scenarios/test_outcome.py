@@ -22,14 +22,20 @@ class Recorded:
         path = straight_path(80.0)
         _, tets, layer, lumen = thick_tube(path, 4.0, 5.0, sides=48)
         nodes, struts, ring = stent(path, np.full(7, 1.0), first=31.0, pitch=3.0, crowns=16)
+        placed = SimpleNamespace(
+            lattice=SimpleNamespace(nodes=nodes, struts=struts, strut_ring=ring, half_thickness_mm=HALF),
+            stent=SimpleNamespace(diameter_mm=8.0, fabric=None),
+            device=SimpleNamespace(opened="inflated"),
+        )
         self.case = SimpleNamespace(
             path=path,
             mesh=SimpleNamespace(
                 tets=tets, labels=layer + 1, label_names={1: "plaque", 2: "arterial wall"}, face_sets={"lumen": lumen}
             ),
-            lattice=SimpleNamespace(nodes=nodes, struts=struts, strut_ring=ring, half_thickness_mm=HALF),
-            stent=SimpleNamespace(diameter_mm=8.0),
-            device=SimpleNamespace(opened="inflated"),
+            stents=(placed,),
+            first_nodes=np.array([0, len(nodes)]),
+            first_samples=np.array([0, 40]),
+            device=placed.device,
             station_mm=40.0,
             notes=("The narrowest place is 40.0 mm along the centreline.",),
         )
@@ -50,7 +56,7 @@ class Recorded:
         vertices[:, :2] *= (1.0 + near * (lumen - 4.0) / radius)[:, None]
         nodes, _, _ = stent(path, np.full(7, strut), first=31.0, pitch=3.0, crowns=16)
         stress = np.full(len(tets), {"before": 10.0, "inflated": 90.0, "after": 60.0}[phase])
-        return SimpleNamespace(vertices=vertices, device=nodes, stress=stress, contact_force=np.full(40, 0.1))
+        return SimpleNamespace(vertices=vertices, device=nodes, stress=stress, contact_force=np.full(40, 0.1), waiting=())
 
 
 @pytest.fixture(scope="module")

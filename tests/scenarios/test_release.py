@@ -15,6 +15,7 @@ from scenarios.catalogue import find, find_balloon
 from scenarios.devices.design import DeliverySheath, Device
 from scenarios.devices.lattice import Dilation
 from scenarios.devices.self_expanding import BEYOND_MM, SHEATH, in_sheath, withdrawal_mm
+from scenarios.devices.several import Placed
 from scenarios.geometric import FREE_NOTE, NOTE, open_geometrically, record_geometry
 from scenarios.measures.lumen import profile_along
 from scenarios.outcome import assess
@@ -59,16 +60,17 @@ def own_case() -> Case:
     axis = path.at(np.linspace(middle - 6.0, middle + 6.0, 61))[0]
     chart = dataclasses.replace(balloon.balloon, length_mm=12.0, overhang_mm=1.0)
     return Case(
-        name="tube", mesh=mesh, path=path, tissues={1: find_tissue("arterial wall")}, device=Device(DESIGN, sheath, "", "iliac"),
-        lattice=lattice, balloon_axis=axis, station_mm=middle, blood_pressure_pa=12e3, notes=(), source={},
-        dilations=(Dilation("postdilation", balloon.name, chart, axis, True),), sheathed=sheathed,
+        name="tube", mesh=mesh, path=path, tissues={1: find_tissue("arterial wall")},
+        stents=(Placed(Device(DESIGN, sheath, "", "iliac"), lattice, axis, middle, sheathed),),
+        blood_pressure_pa=12e3, notes=(), source={},
+        dilations=(Dilation("postdilation", balloon.name, chart, axis, True),),
     )  # fmt: skip
 
 
 def test_a_release_is_read_in_shares_and_millimetres_and_drawn_evenly_between():
     release = Release.of(NINE.stent, "1:50%, 2:50%,4:34mm")
     assert np.array(release.course) == pytest.approx(np.array([(1.0, 0.5 * WHOLE), (2.0, 0.5 * WHOLE), (4.0, WHOLE)]))
-    case: Any = SimpleNamespace(device=NINE, stent=NINE.stent, dilations=(), blood_pressure_pa=12e3)
+    case: Any = SimpleNamespace(device=NINE, stent=NINE.stent, stents=(None,), dilations=(), blood_pressure_pa=12e3)
     procedure = procedure_of(case, release="1:50%,2:50%,4:100%", settle_s=0.2)
     at = [procedure.sheath_mm(time) for time in (0.2, 0.7, 1.2, 2.2, 3.2, 4.2, procedure.duration_s)]
     assert at == pytest.approx([0.0, 0.25 * WHOLE, 0.5 * WHOLE, 0.5 * WHOLE, 0.75 * WHOLE, WHOLE, WHOLE])

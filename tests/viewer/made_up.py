@@ -130,6 +130,7 @@ class MadeUpRecording:
             stress=12.0 + 90.0 * moved,
             contact_force=np.zeros(1),
             sheath_mm=None,
+            waiting=(),
         )
 
     def frame_of_phase(self, phase: str) -> SimpleNamespace:
@@ -141,12 +142,20 @@ def made_up_recording(folder: FilePath) -> MadeUpRecording:
     """Make a rehearsal up."""
     path = vessel_path()
     stations = np.linspace(MIDDLE_MM - STENT_MM / 2 - 3, MIDDLE_MM + STENT_MM / 2 + 3, 60)
+    lattice = SimpleNamespace(
+        nodes=lattice_nodes(path, 0.0), bars=lattice_struts(), half_thickness_mm=STRUT_MM, fabric=np.zeros((0, 3), int)
+    )
+    side = np.sqrt(np.pi) * STRUT_MM
+    alloy = SimpleNamespace(name="cobalt-chromium L605")
+    design = SimpleNamespace(strut_width_mm=side, strut_thickness_mm=side, alloy=alloy)
     case = SimpleNamespace(
         name="made up",
         mesh=wall_mesh(path),
         path=path,
         station_mm=MIDDLE_MM,
-        lattice=SimpleNamespace(nodes=lattice_nodes(path, 0.0), bars=lattice_struts(), half_thickness_mm=STRUT_MM),
+        stents=(SimpleNamespace(lattice=lattice, stent=design),),
+        first_nodes=np.array([0, len(lattice.nodes)]),
+        lattice=lattice,
         balloon_axis=path.at(stations)[0],
         balloon_stations=stations,
         sheathed=None,

@@ -215,3 +215,17 @@ def test_a_reader_who_has_read_enough_is_told_nothing(how):
         run.stdout.close()
         assert run.stderr.read() == b""
     assert run.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--then", "8x15, left"), "The place 'left' of the further stent 8x15 cannot be read"),
+        (("--then", "balloon-expandable 99x15"), "There is no device 'balloon-expandable 99x15'"),
+        (("--then", "balloon-expandable 8x15", "--geometry-only"), "Geometry alone opens one stent"),
+    ],
+)
+def test_a_further_stent_that_cannot_be_is_one_line(options, words, tmp_path):
+    answer = said("rehearse", "iliac", *options, "-o", str(tmp_path / "out"))
+    assert answer.exit_code == 2 and words in answer.stderr and answer.stderr.count("\n") == 1, answer.output
+    assert not (tmp_path / "out").exists()

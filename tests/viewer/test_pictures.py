@@ -88,7 +88,7 @@ def test_all_pictures_of_a_rehearsal_are_written(recording, outcome, tmp_path):
 
 
 def test_the_plot_shades_the_stent_and_draws_three_moments(outcome):
-    above, below = lumen_figure(outcome.profiles, stent=(20.0, 44.0)).axes
+    above, below = lumen_figure(outcome.profiles, stents=[(20.0, 44.0)]).axes
     assert [line.get_label() for line in above.lines] == ["before", "inflated", "after"]
     assert len(below.lines) == 6
     assert above.patches[0].get_x() == pytest.approx(20.0)

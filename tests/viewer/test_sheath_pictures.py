@@ -62,5 +62,5 @@ def test_a_moment_of_a_rehearsal_knows_how_far_the_sheath_is_drawn_back(case):
     command = SimpleNamespace(balloons={}, sheaths={"sheath": 4e-3})
     assert moment_of(running, command).sheath_mm == pytest.approx(4.0)
     assert moment_of(running).sheath_mm == 0.0
-    running.case = dataclasses.replace(case, sheathed=None)
+    running.case = dataclasses.replace(case, stents=(dataclasses.replace(case.stents[0], sheathed=None),))
     assert moment_of(running, command).sheath_mm is None

@@ -1,6 +1,7 @@
 """Commands that rehearse: `demo`, `rehearse`, `rerun`."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from viewer.commands.options import (
     Predilate,
     Pressure,
     Release,
+    Then,
     Thickness,
     UnitsOption,
 )
@@ -59,6 +61,7 @@ def rehearse(
     release: Release = None,
     predilate: Predilate = None,
     postdilate: Postdilate = None,
+    then: Then = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
     geometry_only: Annotated[
@@ -88,14 +91,13 @@ def rehearse(
 
       [cyan]vesalius rehearse iliac --device "self-expanding 9x30" --postdilate "non-compliant balloon 8x20" -o out[/]
 
+      [cyan]vesalius rehearse iliac --then "balloon-expandable 8x15@9, overlap 4 distal" -o out[/]
+
       [cyan]vesalius rehearse carotid.stl --units mm --branch 1 -o carotid[/]
 
       [cyan]vesalius rehearse iliac --device "balloon-expandable 6x30" --geometry-only -o quick[/]
     """
-    if rigid and not geometry_only:
-        raise InputError("--rigid goes with --geometry-only; the engine's wall always gives way.")
-    if device is not None:
-        _require_opening(device, pressure, release)
+    _require_devices(device, pressure, release, then or ())
     choices = {
         "labels": tuple(label or ()),
         "device": device,
@@ -103,13 +105,14 @@ def rehearse(
         "branch": branch,
         "predilate": predilate,
         "postdilate": postdilate,
+        "then": tuple(then or ()),
         "thickness_mm": thickness,
         "units": units and units.value,
     }
     if geometry_only:
-        if release is not None:
-            raise InputError("--release goes with forces; geometry alone draws no sheath back.")
-        _place(source, output, overwrite=overwrite, pressure_atm=pressure, rigid=rigid, **choices)
+        _place(source, output, overwrite=overwrite, pressure_atm=pressure, release=release, rigid=rigid, **choices)
+    elif rigid:
+        raise InputError("--rigid goes with --geometry-only; the engine's wall always gives way.")
     else:
         _rehearse(source, output, backend=backend, overwrite=overwrite, pressure_atm=pressure, release=release, **choices)
 
@@ -142,12 +145,16 @@ def rerun(
     console.print(f"The rerun equals the recording in all {result.ticks} ticks.")
 
 
-def _require_opening(device: str, pressure_atm: float | None, release: str | None) -> None:
-    """Refuse a pressure or a release that does not go with a device, before anything is planned."""
+def _require_devices(device: str | None, pressure_atm: float | None, release: str | None, then: Sequence[str]) -> None:
+    """Refuse a pressure or a release that does not go with a device, or further stents there are not, before planning."""
     from scenarios.catalogue import find
+    from scenarios.further_stents import Further
     from scenarios.procedure import opening_of
 
-    opening_of(find(device), pressure_atm=pressure_atm, release=release)
+    if device is not None:
+        opening_of(find(device), pressure_atm=pressure_atm, release=release)
+    for words in then:
+        find(Further.of(words).device)
 
 
 def _rehearse(
@@ -190,7 +197,16 @@ def _rehearse(
     report_on_stent(recording, output, console, look=f"vesalius view {output}")
 
 
-def _place(source: str, output: Path, *, overwrite: bool, pressure_atm: float | None, rigid: bool, **choices: Any) -> None:
+def _place(
+    source: str,
+    output: Path,
+    *,
+    overwrite: bool,
+    pressure_atm: float | None,
+    release: str | None,
+    rigid: bool,
+    **choices: Any,
+) -> None:
     """Plan, open the stent by geometry alone, measure and write everything down."""
     from rich.console import Console
 
@@ -199,8 +215,12 @@ def _place(source: str, output: Path, *, overwrite: bool, pressure_atm: float | 
     from viewer.commands.planning import planned
     from viewer.commands.reporting import report_on_stent
 
+    if release is not None:
+        raise InputError("--release goes with forces; geometry alone draws no sheath back.")
     if choices["predilate"] or choices["postdilate"]:
         raise InputError("Balloons before and after the stent need forces; leave them out, or leave --geometry-only out.")
+    if choices["then"]:
+        raise InputError("Geometry alone opens one stent; leave --then out, or leave --geometry-only out.")
     console = Console()
     case = planned(source, output, console, overwrite=overwrite, **choices)
     tell_notes(console, case.notes)

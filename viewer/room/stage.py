@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from viewer import palette
-from viewer.bars import bars_of, middle_mm
+from viewer.bars import bars_of, middle_mm, there
 from viewer.cut import cut_normal, middle_and_direction
 from viewer.room import theme
 from viewer.room.moving_shapes import MovingBalloon, MovingSheath, MovingSurface, MovingTubes
@@ -75,6 +75,9 @@ class Stage:
         if is_first:
             self._draw()
             self.look()
+        seen = there(self._bars, moment)
+        for one in self._bars:
+            self._actors[one.name].SetVisibility(one in seen)
         if self._balloon is not None:
             self._actors["balloon"].SetVisibility(has_balloon)
         for name, is_seen in self._probe.move(getattr(moment, "touched", None)).items():

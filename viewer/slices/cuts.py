@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from viewer import palette
-from viewer.bars import bars_of
+from viewer.bars import bars_of, there
 from viewer.slices.planes import Plane
 from viewer.tints import Tints
 
@@ -40,7 +40,7 @@ class Shapes:
         """Wires that lie along the plane, as seen on it: segments (s, 2 ends, 2) [mm], with their radius [mm] and colour."""
         nodes = np.asarray(moment.device)
         lots = []
-        for one in reversed(self._bars):
+        for one in reversed(there(self._bars, moment)):
             if one.kind == "stent":
                 continue
             height = np.abs(_heights(nodes, plane))[one.pairs]
@@ -51,7 +51,7 @@ class Shapes:
     def dots(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:
         """Where bars pass through the plane, shape (d, 2) [mm], with their radius [mm] and colour."""
         nodes = np.asarray(moment.device)
-        return [(crossed(nodes, one.pairs, plane), one.radius_mm, one.colour) for one in reversed(self._bars)]
+        return [(crossed(nodes, one.pairs, plane), one.radius_mm, one.colour) for one in reversed(there(self._bars, moment))]
 
     def _balloon(self, moment: Any) -> tuple[np.ndarray, np.ndarray] | None:
         from viewer.shapes import balloon_surface

@@ -13,7 +13,7 @@ import numpy as np
 
 from meshing.centrelines import arc_lengths
 from scenarios.balloon_shape import BalloonShape, balloon_shape
-from viewer.bars import bars_of
+from viewer.bars import bars_of, there
 from viewer.shapes import balloon_surface
 from viewer.xray.contrast import DyedTree, Puff, Stretch
 from viewer.xray.cylinders import Cylinders
@@ -50,12 +50,15 @@ class Moment:
         The balloon that is full, or the stent's, folded away.
     sheath_mm
         How far the stent's sheath has been drawn back; None where it has none.
+    waiting
+        Names of the stents that are not in the vessel yet.
     """
 
     vertices: np.ndarray
     device: np.ndarray
     balloon: BalloonShape
     sheath_mm: float | None = None
+    waiting: tuple[str, ...] = ()
 
 
 def moment_of(rehearsal: Any, command: Any = None) -> Moment:
@@ -67,10 +70,10 @@ def moment_of(rehearsal: Any, command: Any = None) -> Moment:
     device = (np.asarray(state.device_position) + rehearsal.model.origin) * 1e3
     pressures = {} if command is None else {name: float(value) / ATMOSPHERE for name, value in command.balloons.items()}
     vertices = (rehearsal.body.vertices + state.displacement.to_numpy()) * 1e3
-    drawn = None
+    drawn, waiting = None, getattr(command, "waiting", ())
     if getattr(rehearsal.case, "sheathed", None) is not None:
         drawn = 0.0 if command is None else 1e3 * float(command.sheaths.get(SHEATH, 0.0))
-    return Moment(vertices, device, balloon_shape(rehearsal.case, vertices, device, pressures), drawn)
+    return Moment(vertices, device, balloon_shape(rehearsal.case, vertices, device, pressures), drawn, waiting)
 
 
 class RehearsalInBeam:
@@ -89,7 +92,7 @@ class RehearsalInBeam:
             Blood through the vessel [mL/s].
         """
         self.case = case
-        has_stent = hasattr(case, "lattice")
+        has_stent = hasattr(case, "stents")
         course = (case.path.points, case.path.radii) if has_stent else _downstream(case.path)
         self.tree = DyedTree([Stretch.of(*course)], flow_ml_s=flow_ml_s)
         mesh = case.mesh
@@ -98,7 +101,8 @@ class RehearsalInBeam:
         hard = [number for number, name in mesh.label_names.items() if "calci" in name]
         calcium = tet_boundary(mesh.tets[np.isin(mesh.labels, hard)])
         self._calcium = Surface.closed(mesh.vertices, calcium, material="calcified plaque") if len(calcium) else None
-        self._moving = (self._stent_of(case),) if has_stent else wires_of(case)
+        self._bars = bars_of(case)
+        self._moving = stents_of(case) if has_stent else wires_of(case)
         self._delivery = delivery_on(case) if delivery and has_stent else ()
 
     def inject(self, puff: Puff) -> None:
@@ -112,7 +116,8 @@ class RehearsalInBeam:
         surfaces += [] if balloon is None else [balloon]
         if time_s is not None and self.tree.puffs:
             surfaces += [self._dye(frame, time_s)]
-        moving = (one.moved(frame.device) for one in self._moving)
+        seen = there(self._bars, frame)
+        moving = (one.moved(frame.device) for one, bars in zip(self._moving, self._bars, strict=True) if bars in seen)
         return Contents(tuple(surfaces), (*moving, *self._delivery, *self._sheath(frame)))
 
     def lumen(self, frame: Any) -> Surface:
@@ -147,16 +152,15 @@ class RehearsalInBeam:
         points, faces = capped(np.asarray(drawn.points, float), np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]))
         return Surface.closed(points, faces, material="iodine", amount=BALLOON_IODINE_MG_ML)
 
-    @staticmethod
-    def _stent_of(case: Any) -> Cylinders:
-        lattice, design = case.lattice, getattr(case, "stent", None)
-        if design is None:
-            return Cylinders.of_bars(
-                lattice.nodes, lattice.bars, radius=lattice.half_thickness_mm, material="cobalt-chromium L605"
-            )
-        # A round strut of the same cross-section.
-        radius = math.sqrt(design.strut_width_mm * design.strut_thickness_mm / math.pi)
-        return Cylinders.of_bars(lattice.nodes, lattice.bars, radius=radius, material=design.alloy.name)
+
+def stents_of(case: Any) -> tuple[Cylinders, ...]:
+    """The stents of a case, to be moved to the nodes of all of them: round struts of the same cross-section."""
+    nodes = np.concatenate([one.lattice.nodes for one in case.stents])
+    radii = (math.sqrt(one.stent.strut_width_mm * one.stent.strut_thickness_mm / math.pi) for one in case.stents)
+    return tuple(
+        Cylinders.of_bars(nodes, bars.pairs, radius=radius, material=one.stent.alloy.name)
+        for bars, one, radius in zip(bars_of(case), case.stents, radii, strict=True)
+    )
 
 
 def delivery_on(case: Any) -> tuple[Cylinders, ...]:

@@ -53,7 +53,8 @@ def sheathed_case() -> Case:
     """A small stent in its sheath, of a metal that X-rays know, with a balloon to open it further."""
     case = own_case()
     metal = dataclasses.replace(case.stent.alloy, name="nitinol")
-    return dataclasses.replace(case, device=dataclasses.replace(case.device, stent=dataclasses.replace(case.stent, alloy=metal)))
+    device = dataclasses.replace(case.device, stent=dataclasses.replace(case.stent, alloy=metal))
+    return dataclasses.replace(case, stents=(dataclasses.replace(case.stents[0], device=device),))
 
 
 def quick_sheath(kept: Path, folder: Path | None, *, bus: Bus | None = None, pace: float = float("inf")) -> Session:

@@ -1,0 +1,172 @@
+"""Stents of one procedure, one after the other: where each lies, and all of them as one device for the engine."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from meshing.errors import InputError
+from scenarios.devices.balloon import Balloon
+from scenarios.devices.design import Device, StentDesign
+from scenarios.devices.lattice import STENT, Dilation, Lattice, device_body, mounted
+from scenarios.devices.self_expanding import Sheathed
+from sim.balloon import nearest_on
+from sim.device import DeviceBody, Entering, Nested
+from sim.tray import together
+
+MOST_OVERLAP = 0.5
+"""Share of the shorter of two stents that may lie within the other, crimped; chosen: more than any lesion asks for."""
+
+RIDE_WINDOW_MM = 2.0
+"""Standard deviation, along the vessel, of the Gaussian by which a waiting stent takes the lumen's mean motion."""
+
+RIDE_REACH = 2.5
+"""Distance from its axis up to which the lumen counts as about it, in median distances of the lumen there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """One stent, crimped and placed.
+
+    Attributes
+    ----------
+    device
+        Stent and what delivers it, from the catalogue.
+    lattice
+        Its struts.
+    balloon_axis
+        Points of its balloon's axis, shape (q, 3) [mm]; of a stent without one, of the way on which it lies.
+    station_mm
+        Where its middle is along the path.
+    sheathed
+        How a self-expanding stent lies in its sheath; None for one on a balloon.
+    pressure_atm
+        That is asked of its balloon; None for its nominal one.
+    """
+
+    device: Device
+    lattice: Lattice
+    balloon_axis: np.ndarray
+    station_mm: float
+    sheathed: Sheathed | None = None
+    pressure_atm: float | None = None
+
+    @property
+    def stent(self) -> StentDesign:
+        """Its design."""
+        return self.device.stent
+
+    @property
+    def balloon(self) -> Balloon:
+        """The balloon under it.
+
+        Raises
+        ------
+        InputError
+            If it is released from a sheath.
+        """
+        return self.device.balloon
+
+    @property
+    def ends_mm(self) -> tuple[float, float]:
+        """Stations of its ends along the path, crimped [mm]."""
+        half = 0.5 * self.stent.length_mm
+        return self.station_mm - half, self.station_mm + half
+
+
+def stent_called(number: int) -> str:
+    """What the stent of a number, counted from 0, is called in commands, phases and measures."""
+    return f"stent {number + 1}"
+
+
+def balloon_called(number: int) -> str:
+    """What the balloon of the stent of a number, counted from 0, is called in commands and phases."""
+    return STENT if number == 0 else stent_called(number)
+
+
+def overlap_mm(one: Placed, other: Placed) -> float:
+    """How much of two crimped stents lies within one another along the path [mm]; below nought the gap between them."""
+    return min(one.ends_mm[1], other.ends_mm[1]) - max(one.ends_mm[0], other.ends_mm[0])
+
+
+def require_apart(stents: Sequence[Placed]) -> None:
+    """Refuse stents that lie too far within one another, or that no balloon opens one after the other.
+
+    Raises
+    ------
+    InputError
+        If one of several is self-expanding, or two overlap by more than `MOST_OVERLAP` of the shorter one.
+    """
+    for number, stent in enumerate(stents):
+        if len(stents) > 1 and stent.device.is_self_expanding:
+            raise InputError(
+                f"{stent.device.name} is released from a sheath; where several stents are placed, let each be on a balloon."
+            )
+        for before, other in enumerate(stents[:number]):
+            shared, most = overlap_mm(other, stent), MOST_OVERLAP * min(other.stent.length_mm, stent.stent.length_mm)
+            if shared > most + 1e-6:
+                name = stent_called(number).capitalize()
+                raise InputError(
+                    f"{name}, {stent.device.name}, would overlap {stent_called(before)} by {shared:.1f} mm, more than "
+                    f"half of the shorter of the two; let them overlap by at most {most:.1f} mm."
+                )
+
+
+def stents_body(
+    stents: Sequence[Placed], *, drag: float, dilations: Sequence[Dilation], vertices_mm: np.ndarray, lumen: np.ndarray
+) -> DeviceBody:
+    """All stents of a procedure, each on its balloon, as one device in SI units; those after the first wait for their turn.
+
+    `vertices_mm` are the wall's as it is imaged, shape (n, 3), `lumen` the lumen's triangles; `dilations` and `drag` as in
+    `device_body`.
+    """
+    parts = []
+    for number, one in enumerate(stents):
+        own = device_body(one.lattice, one.stent, one.balloon, one.balloon_axis, drag=drag, name=balloon_called(number))
+        if number:
+            own = dataclasses.replace(own, entering=(_entering(stent_called(number), one, vertices_mm, lumen),))
+        parts.append(own)
+    whole, first = together(parts), np.cumsum([0, *(part.node_count for part in parts)])
+    others = zip(*(mounted(one.lattice, one.stent, dilations) for one in stents), strict=True)
+    balloons = [
+        dataclasses.replace(each[0], share=np.concatenate([one.share for one in each]), gap=max(one.gap for one in each))
+        for each in others
+    ]
+    nested = [
+        Nested(
+            name=stent_called(number),
+            inner=stent.lattice.bars + first[number],
+            outer=other.lattice.bars + first[before],
+            axis=1e-3 * stent.balloon_axis,
+            distance=1e-3 * (stent.lattice.half_thickness_mm + other.lattice.half_thickness_mm),
+        )
+        for number, stent in enumerate(stents)
+        for before, other in enumerate(stents[:number])
+        if overlap_mm(other, stent) > 0.0
+    ]
+    return dataclasses.replace(whole, balloons=(*whole.balloons, *balloons), nested=tuple(nested))
+
+
+def _entering(name: str, stent: Placed, vertices_mm: np.ndarray, lumen: np.ndarray) -> Entering:
+    """How a stent that waits rides along with the lumen about its balloon's axis: by the mean motion of the area about it."""
+    axis, used = stent.balloon_axis, np.unique(lumen)
+    points = vertices_mm[used]
+    centre, _, station = nearest_on(axis, points)
+    distance = np.linalg.norm(points - centre, axis=1)
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
+    beside = (station > -3.0 * RIDE_WINDOW_MM) & (station < along[-1] + 3.0 * RIDE_WINDOW_MM)
+    about = beside & (distance < RIDE_REACH * np.median(distance[beside]))
+    corners = vertices_mm[lumen]
+    third = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 6.0
+    area = np.bincount(lumen.ravel(), np.repeat(third, 3), len(vertices_mm))[used[about]]
+    # Counted from the nearest vertex, lest none be near enough to count at all.
+    square = ((along[:, None] - station[about][None]) / RIDE_WINDOW_MM) ** 2
+    weights = area * np.exp(-0.5 * (square - square.min(axis=1, keepdims=True)))
+    return Entering(
+        name=name,
+        nodes=np.arange(len(stent.lattice.nodes)),
+        axis=1e-3 * axis,
+        vertices=used[about],
+        places=1e-3 * points[about],
+        weights=weights / weights.sum(axis=1, keepdims=True),
+    )
