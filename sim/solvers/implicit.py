@@ -19,7 +19,7 @@ from sim.solvers.device import FORCE_FLOOR, DeviceStep
 from sim.solvers.device_contact import contact_push, contact_stiffness
 from sim.solvers.device_matrix import Compliance
 from sim.solvers.feeding import check_drives, stages_of
-from sim.solvers.inversion import jacobians, whereabouts
+from sim.solvers.inversion import count_inverted, worst_element
 from sim.solvers.loads import check_command, move_patches, placed_obstacles
 from sim.solvers.settings import DivergedError, Settings, TickReport
 from sim.solvers.system import System
@@ -173,7 +173,7 @@ class ImplicitSolver:
             move_patches(m, state, command, 1.0 / (stages - stage))
             self._progress.energy = self._choose_start(state, pose, coast=stage == 0)
             pose, deepest = self._settle(state, pose)
-        inverted = self._count_inverted(state)
+        inverted = count_inverted(m, state, bound=self.settings.inverted_bound)
         if h is not None:
             self._launch(motion.new_velocity, n, 1.0 / h, self._tissue.before, state.displacement, state.velocity)
             state.tick += 1
@@ -410,28 +410,10 @@ class ImplicitSolver:
         if not np.isfinite(p.energy):
             raise DivergedError(
                 f"The simulation diverged at tick {state.tick + 1}: the energy is no longer a number; "
-                f"{self._worst_element(state)}. Take a smaller dt or a finer mesh there."
+                f"{worst_element(self.model, state)}. Take a smaller dt or a finer mesh there."
             )
         self._total_energy(state, pose)
         return pose, False
-
-    # --- what may have gone wrong -----------------------------------------------------------------------------------
-
-    def _count_inverted(self, state: State) -> int:
-        """How many elements are inside out; the law brings a few back, but many mean that the tick has failed."""
-        jacobian = jacobians(self.model, state)
-        inverted = int(np.count_nonzero(~(jacobian > 0.0)))
-        if inverted > max(1, self.settings.inverted_bound * len(jacobian)) or not jacobian.min() > -1.0:
-            raise DivergedError(
-                f"The simulation diverged at tick {state.tick + 1}: {inverted:,} elements are inside out, "
-                f"{self._worst_element(state)}. Take a smaller dt, a slower inflation or a finer mesh there."
-            )
-        return inverted
-
-    def _worst_element(self, state: State) -> str:
-        jacobian = jacobians(self.model, state)
-        worst = int(np.argmin(np.where(np.isfinite(jacobian), jacobian, -np.inf)))
-        return f"{whereabouts(self.model, worst)} has J = {jacobian[worst]:.3g}"
 
 
 def _longest_step(direction: np.ndarray) -> float:
