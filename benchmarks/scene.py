@@ -137,7 +137,7 @@ def deployment() -> list[str]:
             began = time.perf_counter()
             subprocess.run([*command, folder, "--overwrite"], check=True, cwd=HERE.parent, stdout=subprocess.DEVNULL)
             wall, cpu = time.perf_counter() - began, _children_cpu() - used
-            print(f"vesalius rehearse iliac{', caches cold' * warming}: {wall:.0f} s, processor {cpu:.0f} s", flush=True)
+            print(f"vesalius rehearse iliac{', to warm the caches' * warming}: {wall:.0f} s, processor {cpu:.0f} s", flush=True)
             if not Path(folder, "report.html").is_file():
                 raise RuntimeError(f"`vesalius rehearse iliac` left no report in {folder}; run it by hand to see why.")
     return [
