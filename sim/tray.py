@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -99,34 +100,23 @@ def together(
         If two balloons, two feeds or two sheaths share a name, a sleeve names a feed that is not there, or friction is negative.
     """
     first = np.concatenate([[0], np.cumsum([one.node_count for one in devices])])
-    total = int(first[-1])
+    total, placed = int(first[-1]), list(zip(devices, first, strict=False))
     balloons = tuple(
         dataclasses.replace(mounted, share=_padded(mounted.share, start, total))
-        for one, start in zip(devices, first, strict=False)
+        for one, start in placed
         for mounted in one.balloons
     )
-    if len({one.name for one in balloons}) < len(balloons):
-        raise ValueError(f"Two balloons share a name among {', '.join(one.name for one in balloons)}; give each its own.")
-    feeds = tuple(
-        dataclasses.replace(feed, nodes=feed.nodes + start)
-        for one, start in zip(devices, first, strict=False)
-        for feed in one.feeds
-    )
+    _require_names_apart("balloons", balloons)
+    feeds = tuple(dataclasses.replace(feed, nodes=feed.nodes + start) for one, start in placed for feed in one.feeds)
     named = {feed.name: feed for feed in feeds}
-    if len(named) < len(feeds):
-        raise ValueError(f"Two devices share a name among {', '.join(feed.name for feed in feeds)}; give each its own.")
-    sheaths = tuple(
-        dataclasses.replace(sheath, nodes=sheath.nodes + start)
-        for one, start in zip(devices, first, strict=False)
-        for sheath in one.sheaths
-    )
-    if len({one.name for one in sheaths}) < len(sheaths):
-        raise ValueError(f"Two sheaths share a name among {', '.join(one.name for one in sheaths)}; give each its own.")
+    _require_names_apart("devices", feeds)
+    sheaths = tuple(dataclasses.replace(sheath, nodes=sheath.nodes + start) for one, start in placed for sheath in one.sheaths)
+    _require_names_apart("sheaths", sheaths)
     for inner, outer, _ in sleeves:
         for name in (inner, outer):
             if name not in named:
                 raise ValueError(f"A sleeve names {name!r}, but the tray holds {', '.join(named) or 'nothing'}.")
-    sample_nodes = np.concatenate([one.sample_nodes + start for one, start in zip(devices, first, strict=False)])
+    sample_nodes = np.concatenate([one.sample_nodes + start for one, start in placed])
     sample_radius = np.concatenate([one.sample_radius for one in devices])
     radius = {name: float(sample_radius[np.isin(sample_nodes[:, 0], feed.nodes)].max()) for name, feed in named.items()}
     return DeviceBody(
@@ -162,6 +152,11 @@ def together(
         # Laws are numbered device after device, and so histories stand one after the other.
         history=np.concatenate([one.first_history for one in devices]),
     )
+
+
+def _require_names_apart(kind: str, named: Sequence[Any]) -> None:
+    if len({one.name for one in named}) < len(named):
+        raise ValueError(f"Two {kind} share a name among {', '.join(one.name for one in named)}; give each its own.")
 
 
 def _padded(share: np.ndarray, start: int, total: int) -> np.ndarray:
