@@ -7,6 +7,7 @@ from sim import contact, strut_contact
 from sim.arrays import Array, ivec4, put, vec2, vec3, vec3d, vec4, zeros
 from sim.chunks import partial_length
 from sim.command import Command, Motion
+from sim.launching import Launcher
 from sim.model import Model
 from sim.proximity import Proximity
 from sim.skin import build_skin
@@ -64,7 +65,7 @@ class Touching:
         self._offset, self.stiffness, self._friction = (zeros(size, ti.f32) for _ in range(3))
         self.corners = zeros(4 * size, ti.i32)
         self.scratch = put(np.zeros((2, size, 3)), vec3)
-        self._partial = zeros(partial_length(size), ti.f64)
+        self._partial, self._launch = zeros(partial_length(size), ti.f64), Launcher()
 
     # --- search -----------------------------------------------------------------------------------------------------
 
@@ -220,19 +221,19 @@ class Touching:
             return 0.0
         if m.node_count:
             self._position.from_numpy(y)
-        return contact.contact_forces(
-            self.count, m.sample_count, m.sample_nodes, m.sample_along, self._position, self.vertices, self.weights,
-            self.normal, self._offset, self._anchor, self._start, self._found, self._bend, self.stiffness, self._friction,
-            self._carried, m.rest,
-            state.displacement, self.traction, self.slope, self.slide, self._partial,
+        return self._launch(
+            contact.contact_forces, self.count, m.sample_count, m.sample_nodes, m.sample_along, self._position, self.vertices,
+            self.weights, self.normal, self._offset, self._anchor, self._start, self._found, self._bend, self.stiffness,
+            self._friction, self._carried, m.rest, state.displacement, self.traction, self.slope, self.slide, self._partial,
         )  # fmt: skip
 
     def add_force(self, force: Array) -> None:
         """Add what contacts press on the tissue [N]."""
         if self.count:
-            contact.add_contact_force(
-                self.model.vertex_count, self.first, self.corners, self.weights, self.traction, self.model.free, force
-            )
+            self._launch(
+                contact.add_contact_force, self.model.vertex_count, self.first, self.corners, self.weights, self.traction,
+                self.model.free, force,
+            )  # fmt: skip
 
     def tractions(self) -> np.ndarray:
         """Force on each contact's side of positive weights, the strut's or the tissue's on an obstacle [N], shape (c, 3)."""
