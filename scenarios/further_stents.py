@@ -10,7 +10,7 @@ from meshing.errors import InputError
 from scenarios import catalogue
 from scenarios.devices.several import Placed, require_apart, stent_called
 from scenarios.measures.lumen import Lesion
-from scenarios.placing import balloon_asked, guide_of, laid_along, reach_of
+from scenarios.placing import balloon_asked, carried_over, guide_of, laid_along, reach_of
 
 OVERLAP_MM = 2.0
 """How far a further stent overlaps the one before it where nothing else is asked, chosen; said wherever it is used."""
@@ -94,7 +94,7 @@ class Further:
         require_apart((*stents, bare))
         guide = guide_of(path, 0.5 * device.stent.diameter_mm)
         lattice, _ = laid_along(device, lesion, path, guide, middle)
-        on_guide = middle * guide.length / path.length
+        on_guide = carried_over(middle, path, guide)
         axis = guide.at(np.linspace(*reach_of(guide, on_guide, device.balloon.length_mm), 81))[0]
         return Placed(device, lattice, axis, middle, pressure_atm=self.pressure_atm)
 

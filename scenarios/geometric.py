@@ -20,7 +20,7 @@ from scenarios.case import MMHG, Case
 from scenarios.devices.lattice import along_lattice, around_path, crowns_at, frame_at
 from scenarios.measures.around import directions, lumen_radius
 from scenarios.measures.stations import stations_of
-from scenarios.placing import guide_of
+from scenarios.placing import carried_over, guide_of
 from scenarios.procedure import Procedure
 from scenarios.recording import FORMAT, Recording, load_recording, write_arrays, write_json
 
@@ -96,7 +96,7 @@ def open_geometrically(case: Case, *, bore_mm: float | None = None, rigid: bool 
             f"than {design.largest_diameter_mm:.2f} mm, where its struts are straight."
         )
     guide = guide_of(case.path, 0.5 * design.diameter_mm)
-    middle = case.station_mm * guide.length / case.path.length
+    middle = carried_over(case.station_mm, case.path, guide)
     outer = 0.5 * asked + design.strut_thickness_mm
     reach = 0.5 * design.length_mm + FADE_SHARE * outer + SPACING_MM
     lumen = _radius_about(guide, case, max(middle - reach, 0.0), min(middle + reach, guide.length))

@@ -19,7 +19,7 @@ def laid_along(device: Device, lesion: Lesion, path: Path, guide: Path, station:
     """
     design = device.stent
     if not device.is_self_expanding:
-        return place(design, guide, station_mm=station * guide.length / path.length), None
+        return place(design, guide, station_mm=carried_over(station, path, guide)), None
     widest = design.diameter_mm + 2.0 * design.strut_thickness_mm
     if widest <= lesion.reference_diameter_mm:
         raise InputError(
@@ -27,7 +27,7 @@ def laid_along(device: Device, lesion: Lesion, path: Path, guide: Path, station:
             f"{lesion.reference_diameter_mm:.1f} mm; take one about {catalogue.OVERSIZING_MM:g} mm wider than the vessel."
         )
     way = guide_of(path, device.sheath.outer_diameter_mm)
-    middle = station * way.length / path.length
+    middle = carried_over(station, path, way)
     require_on(way, design, station_mm=middle)
     passed = way.stations >= middle - 0.5 * design.length_mm
     narrowest = int(np.argmin(np.where(passed, way.radii, np.inf)))
@@ -52,6 +52,11 @@ def guide_of(path: Path, smoothing_mm: float) -> Path:
     stations = arc_lengths(points)
     radii = np.maximum(path.radii - np.linalg.norm(points - path.points, axis=1), 0.1 * path.radii)
     return Path(points=points, tangents=tangents, radii=radii, stations=stations)
+
+
+def carried_over(station: float, path: Path, guide: Path) -> float:
+    """Where a station of a path [mm] lies on a guide made of it: point by point, for bends are shortened where they are."""
+    return float(np.interp(station, path.stations, guide.stations))
 
 
 def reach_of(guide: Path, station: float, length: float) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from scenarios.devices.design import Device
 from scenarios.devices.several import Placed
 from scenarios.further_stents import Further
 from scenarios.measures.lumen import Lesion, Profile, find_lesion, profile_along
-from scenarios.placing import dilation_of, guide_of, laid_along, reach_of
+from scenarios.placing import carried_over, dilation_of, guide_of, laid_along, reach_of
 from scenarios.stored_cases import case_names, find_case, nearest_names
 from scenarios.tissues import Tissue, find_tissue
 
@@ -242,7 +242,8 @@ class Survey:
         guide = guide_of(path, 0.5 * chosen.stent.diameter_mm)
         lattice, sheathed = laid_along(chosen, lesion, path, guide, station)
         bearing_mm = chosen.stent.length_mm if chosen.is_self_expanding else chosen.balloon.length_mm
-        axis = guide.at(np.linspace(*reach_of(guide, station, bearing_mm), 81))[0]
+        on_guide = carried_over(station, path, guide)
+        axis = guide.at(np.linspace(*reach_of(guide, on_guide, bearing_mm), 81))[0]
         stents, after = [Placed(chosen, lattice, axis, station, sheathed)], []
         for one in (Further.of(words) for words in then):
             stents.append(one.placed_after(stents, path, lesion))
@@ -258,7 +259,7 @@ class Survey:
             notes=tuple(dict.fromkeys((*vessel.lumen.notes, *vessel.wall.notes, where, *moved, sizing, *after, *cut))),
             source={"input": vessel.input, "mesh": self.quality(wall)},
             dilations=tuple(
-                dilation_of(name, asked, guide, station, in_stent=name == "postdilation")
+                dilation_of(name, asked, guide, on_guide, in_stent=name == "postdilation")
                 for name, asked in (("predilation", predilate), ("postdilation", postdilate))
                 if asked is not None
             ),
