@@ -137,7 +137,7 @@ def press(
     """
     now = 1e3 * float(np.hypot(pose.position[:, 0], pose.position[:, 1]).max())
     crimper, task = _crimper(rods.node_count), _held(rods)
-    found, step, rate = list(last[-2:]), CRIMP_STEP_MM, np.zeros((rods.node_count, 6))
+    found, step, rate, downhill = list(last[-2:]), CRIMP_STEP_MM, np.zeros((rods.node_count, 6)), False
     while now != radius_mm:
         asked = radius_mm if abs(radius_mm - now) <= step else now + float(np.clip(radius_mm - now, -step, step))
         try:
@@ -146,13 +146,16 @@ def press(
                 rate = _rate(found[-2], found[-1])
             done = squeezed(
                 rods, pose.moved((asked - now) * rate), crimper, np.array([1e-3 * asked]), history=history, task=task,
-                effort=Effort(stable=False, iterations=60, largest_turn=0.1, largest_step=1e-3),
+                effort=Effort(stable=downhill, iterations=60, largest_turn=0.1, largest_step=1e-3),
             )[-1]  # fmt: skip
         except (NotAtRest, FloatingPointError) as trouble:
-            step *= 0.5
-            if step < LEAST_SHARE * CRIMP_STEP_MM:
+            if downhill:
                 raise InputError(f"The crimped stent finds no rest at a radius of {asked:.2f} mm: {trouble}") from trouble
+            # Where metal turns its way Newton's method may go round about a rest, however near; downhill it cannot.
+            downhill = 0.5 * step < LEAST_SHARE * CRIMP_STEP_MM
+            step *= 1.0 if downhill else 0.5
             continue
+        downhill = False
         found.append(done)
         pose, history, now = done.pose, done.history, asked
         step = min(2.0 * step, CRIMP_STEP_MM)

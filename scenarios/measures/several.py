@@ -82,8 +82,9 @@ def _of_one(case: Case, number: int, frames: "Mapping[str, Frame]", lesion: Lesi
     if after is None:
         return findings
     nodes = after.device[first:last]
-    length = stent_length(nodes, rings, case.path)
-    findings += length_findings(crimped_mm=stent_length(np.asarray(stent.lattice.nodes), rings, case.path), after_mm=length)
+    ring = np.asarray(stent.lattice.strut_ring)
+    crimped, length = (stent_length(np.asarray(one), struts, ring, case.path) for one in (stent.lattice.nodes, nodes))
+    findings += length_findings(crimped_mm=crimped, after_mm=length)
     against = {"vertices": after.vertices, "triangles": case.mesh.face_sets["lumen"], "half_thickness_mm": half}
     on_wall = _on_wall(case, number, after)
     if on_wall.any():

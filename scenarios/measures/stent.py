@@ -87,14 +87,25 @@ def stent_extent(nodes: np.ndarray, path: Path) -> tuple[float, float]:
     return float(stations.min()), float(stations.max())
 
 
-def stent_length(nodes: np.ndarray, rings: list[np.ndarray], path: Path) -> float:
-    """Give a stent's length along its path [mm], from the mean of one end's outer crowns to that of the other's."""
+def stent_length(nodes: np.ndarray, struts: np.ndarray, strut_ring: np.ndarray, path: Path) -> float:
+    """Give a stent's length end to end along its path [mm], from the mean of one end's outer crowns to that of the other's.
+
+    An outer crown is a node in the outer half of an end ring that lies farther out than every node to which a strut joins it.
+    `nodes` (node count, 3) [mm]; `struts` and `strut_ring` as in `ring_nodes`.
+    """
     stations = stations_of(path, nodes)
-    middles = [float(stations[numbers].mean()) for numbers in rings]
-    first, last = rings[int(np.argmin(middles))], rings[int(np.argmax(middles))]
-    begin = stations[first][stations[first] <= np.median(stations[first])].mean()
-    end = stations[last][stations[last] >= np.median(stations[last])].mean()
-    return float(end - begin)
+    order = sorted(np.unique(strut_ring[strut_ring >= 0]), key=lambda ring: stations[struts[strut_ring == ring]].mean())
+    begin = -_outer_crowns(-stations, struts[strut_ring == order[0]])
+    return float(_outer_crowns(stations, struts[strut_ring == order[-1]]) - begin)
+
+
+def _outer_crowns(out: np.ndarray, struts: np.ndarray) -> float:
+    """Mean of how far out the outer crowns of a ring lie, from that of all nodes (node count,) [mm]."""
+    beyond = np.full(len(out), -np.inf)
+    for one, other in ((0, 1), (1, 0)):
+        np.maximum.at(beyond, struts[:, one], out[struts[:, other]])
+    own = np.unique(struts)
+    return float(out[own[(out[own] >= beyond[own]) & (out[own] >= np.median(out[own]))]].mean())
 
 
 def recoil(inflated_mm: np.ndarray, after_mm: np.ndarray) -> np.ndarray:

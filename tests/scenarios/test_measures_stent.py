@@ -3,6 +3,8 @@ import pytest
 
 from meshing.errors import InputError
 from meshing.nearness import nearest_on_triangles
+from scenarios.catalogue import find
+from scenarios.devices.lattice import place
 from scenarios.measures.apposition import apposition, apposition_findings, heights_above, strut_points
 from scenarios.measures.stent import (
     dog_boning,
@@ -77,8 +79,7 @@ def test_bridges_belong_to_no_ring():
 def test_length_and_extent_run_along_the_path():
     for path in (straight_path(60.0), bent_path(60.0, bend_radius=80.0)):
         nodes, struts, ring = stent(path, np.full(10, 3.0), first=15.0, pitch=3.0)
-        rings = ring_nodes(struts, ring)
-        assert stent_length(nodes, rings, path) == pytest.approx(27.0 + 1.6, abs=0.02)
+        assert stent_length(nodes, struts, ring, path) == pytest.approx(27.0 + 1.6, abs=0.02)
         assert stent_extent(nodes, path) == pytest.approx((15.0 - 0.8, 42.0 + 0.8), abs=0.02)
 
 
@@ -213,3 +214,13 @@ def test_struts_beyond_the_surface_are_not_malapposed_and_are_said():
     assert found.malapposed_share == 0.0
     assert found.deepest_mm == pytest.approx(0.3, abs=0.01)
     assert "beyond the lumen surface" in apposition_findings(found, half_thickness_mm=HALF).notes[0]
+
+
+def test_a_labelled_length_is_read_end_to_end_whatever_lies_along_its_struts():
+    path = straight_path(60.0)
+    for name in ("self-expanding 9x30", "balloon-expandable 8x30"):
+        design = find(name).stent
+        lattice = place(design, path, station_mm=30.0)
+        length = stent_length(lattice.nodes, lattice.struts, lattice.strut_ring, path)
+        assert length == pytest.approx(design.length_mm, abs=0.01)
+        assert length == pytest.approx(np.ptp(lattice.nodes[:, 2]), abs=1e-6)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from meshing.errors import InputError
+from scenarios.catalogue import find
 from scenarios.devices.design import Nitinol, StentDesign
 from scenarios.devices.self_expanding import (
     SHEATH,
@@ -63,6 +64,17 @@ def test_opening_it_presses_less_than_it_resists():
     assert 0.1 * forces.resistive < forces.outward < 0.9 * forces.resistive
     with pytest.raises(InputError, match="give bores between"):
         radial_forces(STENT, (7.0,))
+
+
+@pytest.mark.slow
+def test_a_size_about_whose_rest_newtons_method_goes_in_circles_is_opened_downhill():
+    design = find("self-expanding 10x30").stent
+    forces = radial_forces(design, (9.5, 9.0, 8.0))
+    print("\n" + "; ".join(f"{one.bore_mm} mm: {one.outward:.3f}, {one.resistive:.3f} N/mm" for one in forces))
+    outward, resistive = np.array([[one.outward, one.resistive] for one in forces]).T
+    # The narrower the ring the harder it presses, and never as hard on its way out as on its way in.
+    assert (np.diff(outward) > 0.0).all() and (np.diff(resistive) > 0.0).all()
+    assert (outward < resistive).all()
 
 
 @pytest.fixture(scope="module")
