@@ -72,7 +72,8 @@ class FabricPart:
         side = np.where(taut, plane * (low + nu * high), 0.0)
         energy = 0.5 * (pull * high + side * low)
         across = np.stack([-along[:, 1], along[:, 0]], 1)
-        stress = sum(part[:, None, None] * way[:, :, None] * way[:, None] for part, way in ((pull, along), (side, across)))
+        stress = pull[:, None, None] * along[:, :, None] * along[:, None]
+        stress += side[:, None, None] * across[:, :, None] * across[:, None]
         return deformed, stress, energy
 
     def _moduli(self, deformed: np.ndarray) -> np.ndarray:
