@@ -102,7 +102,7 @@ def _new(kind: Any, shape: tuple[int, ...]) -> Any:
     """
     array: Any = ti.ndarray(dtype=kind, shape=shape)
     if _trailing(kind):
-        weakref.finalize(array, _forget, impl.get_runtime().prog, array.arr).atexit = False
+        weakref.finalize(array, _forget, running(), array.arr).atexit = False
     if backend.current() == "cpu":
         seen = _seen(array, kind)
         array.to_numpy, array.from_numpy = seen.copy, functools.partial(_write, seen)
@@ -111,15 +111,20 @@ def _new(kind: Any, shape: tuple[int, ...]) -> Any:
 
 def address_of(array: Any) -> tuple[int, int]:
     """Where an array of the backend lies in a CPU's memory, and how long it is [bytes]."""
-    inner = array.arr
-    return impl.get_runtime().prog.get_ndarray_data_ptr_as_int(inner), inner.nelement() * inner.element_size()
+    inner, program = array.arr, running()
+    return program.get_ndarray_data_ptr_as_int(inner), inner.nelement() * inner.element_size()
+
+
+def running() -> Any:
+    """Taichi's own program, of which its types say that it may be missing."""
+    return impl.get_runtime().prog
 
 
 def _seen(array: Any, kind: Any) -> np.ndarray:
     """An array's own memory as numpy sees it; good for as long as the array is there."""
     trailing = _trailing(kind)
     place, size = address_of(array)
-    memory = (ctypes.c_char * size).from_address(place)
+    memory: Any = (ctypes.c_char * size).from_address(place)
     scalar = to_numpy_type(kind.dtype if trailing else kind)
     return np.frombuffer(memory, scalar).reshape(*array.shape, *trailing)
 
@@ -131,7 +136,7 @@ def _write(target: np.ndarray, values: np.ndarray) -> None:
 
 
 def _forget(program: Any, memory: Any) -> None:
-    if impl.get_runtime().prog is program:
+    if running() is program:
         program.delete_ndarray(memory)
 
 

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import taichi as ti
-from taichi.lang import impl
 from taichi.types.ndarray_type import NdarrayType
 
 from sim import backend
-from sim.arrays import address_of
+from sim.arrays import address_of, running
 
 MOST_KEPT = 64
 """Launches that are kept ready; beyond it all are made anew, since arrays come and go."""
@@ -66,7 +65,7 @@ class Launcher:
                 context.set_arg_int((slot,), int(arguments[place]))
             else:
                 context.set_arg_float((slot,), float(arguments[place]))
-        impl.get_runtime().prog.launch_kernel(ready.code, context)
+        running().launch_kernel(ready.code, context)
         return context.get_struct_ret_float((0,)) if form.returns else None
 
 
@@ -87,7 +86,7 @@ def _form_of(kernel: Any) -> _Form:
 
 
 def _prepare(kernel: Any, form: _Form, arguments: tuple[Any, ...]) -> _Ready:
-    inner, program = kernel._primal, impl.get_runtime().prog
+    inner, program = kernel._primal, running()
     compiled = inner.compiled_kernels[inner.ensure_compiled(*arguments)]
     context = compiled.make_launch_context()
     for place in form.arrays:

@@ -18,7 +18,7 @@ def add_scaled(twice: ti.template(), count: int, scale: ti.f32, one: Vec3s, push
 
 
 @ti.kernel
-def total(count: int, values: Doubles) -> ti.f64:
+def total(count: int, values: Doubles) -> ti.f64:  # pyright: ignore[reportInvalidTypeForm]
     found = ti.f64(0.0)
     for i in range(count):
         found += values[i]
