@@ -5,7 +5,7 @@ import qdldl
 import scipy.sparse as sparse
 
 from sim.solvers.device_parts import NodeBlocks
-from sim.solvers.substitution import solve_factored
+from sim.solvers.substitution import between
 
 
 class DeviceMatrix:
@@ -64,19 +64,24 @@ class DeviceMatrix:
         return self._solver.factors()[1]
 
     def solve(self, time: int, force: np.ndarray) -> np.ndarray:
-        """Solve with the factor made at that time, the last one, for forces of shape (6n,) or (6n, q).
+        """Solve with the factor made at that time, the last one, for forces of shape (6n,).
 
         Raises
         ------
         RuntimeError
             If another was made since.
         """
+        return self._factor_of(time).solve(force)
+
+    def between(self, time: int, force: sparse.csc_matrix) -> np.ndarray:
+        """Fᵀ K⁻¹ F, shape (q, q), with the factor made at that time, for forces F of shape (6n, q); raises as `solve` does."""
+        lower, pivots, order = self._factor_of(time).factors()
+        return between(lower, pivots, order, force)
+
+    def _factor_of(self, time: int) -> qdldl.Solver:
         if time != self._times or self._solver is None:
             raise RuntimeError("A device's compliance was used after the next one was made.")
-        if force.ndim == 1:
-            return self._solver.solve(force)
-        lower, pivots, order = self._solver.factors()
-        return solve_factored(lower, pivots, order, force)
+        return self._solver
 
     def _upper(self, entries: np.ndarray) -> sparse.csc_matrix:
         size = len(self._held)
@@ -116,9 +121,14 @@ class Compliance:
         self.positive = bool((matrix.pivots() > 0.0).all())
 
     def solve(self, force: np.ndarray) -> np.ndarray:
-        """Motions [m, rad] of the nodes under forces [N] and moments [N·m], both shape (6n,) or (6n, q); none where held."""
+        """Motions [m, rad] of the nodes under forces [N] and moments [N·m], both shape (6n,); none where held."""
         force = np.array(force, float)
         force[self._held] = 0.0
         answer = self._matrix.solve(self._time, force)
         answer[self._held] = 0.0
         return answer
+
+    def between(self, force: sparse.csc_matrix) -> np.ndarray:
+        """Work [J] of each of some forces along the motions that each of them makes, shape (q, q); forces of shape (6n, q)."""
+        free = sparse.diags_array(np.where(self._held, 0.0, 1.0))
+        return self._matrix.between(self._time, sparse.csc_matrix(free @ force))

@@ -10,21 +10,21 @@ from sim.arrays import Doubles, Ints, Vec8dTable, lent
 WIDTH = 8
 
 
-def solve_factored(lower: sparse.csc_matrix, pivots: np.ndarray, order: np.ndarray, force: np.ndarray) -> np.ndarray:
-    """x of P (I + L) D (I + L)ᵀ Pᵀ x = f, shape (n, q): strictly lower L, D, shape (n,), order P, shape (n,), and f, (n, q)."""
-    size, count = force.shape
+def between(lower: sparse.csc_matrix, pivots: np.ndarray, order: np.ndarray, force: sparse.csc_matrix) -> np.ndarray:
+    """Fᵀ x, shape (q, q), of P (I + L) D (I + L)ᵀ Pᵀ x = F: strictly lower L, D, shape (n,), order P, shape (n,), F, (n, q)."""
+    size, count = len(order), len(force.indptr) - 1
     if count == 0:
-        return np.zeros((size, 0))
+        return np.zeros((0, 0))
     backend.current()
+    place = np.empty(size, int)
+    place[order] = np.arange(size)
+    ordered = sparse.csc_matrix((force.data, place[force.indices], force.indptr), shape=force.shape)
     groups = -(-count // WIDTH)
     sides = np.zeros((size, groups, WIDTH))
-    flat = sides.reshape(size, -1)
-    flat[:, :count] = force[order]
+    sides.reshape(size, -1)[ordered.indices, np.repeat(np.arange(count), np.diff(ordered.indptr))] = ordered.data
     starts, rows = lower.indptr.astype(np.int32), lower.indices.astype(np.int32)
     substitute(groups, size, lent(starts), lent(rows), lent(lower.data), lent(pivots), lent(sides))
-    answer = np.empty((size, count))
-    answer[order] = flat[:, :count]
-    return answer
+    return (ordered.T @ sides.reshape(size, -1))[:, :count]
 
 
 @ti.kernel
