@@ -173,7 +173,7 @@ class ImplicitSolver:
             move_patches(m, state, command, 1.0 / (stages - stage))
             self._progress.energy = self._choose_start(state, pose, coast=stage == 0)
             pose, deepest = self._settle(state, pose)
-        inverted = count_inverted(m, state, bound=self.settings.inverted_bound)
+        inverted = count_inverted(m, self._tissue.jacobians(), tick=state.tick + 1, bound=self.settings.inverted_bound)
         if h is not None:
             self._launch(motion.new_velocity, n, 1.0 / h, self._tissue.before, state.displacement, state.velocity)
             state.tick += 1
@@ -407,12 +407,12 @@ class ImplicitSolver:
                 return trial, True
             step *= 0.5
         self._launch(motion.copy, n, self._start, state.displacement)
+        self._total_energy(state, pose)
         if not np.isfinite(p.energy):
             raise DivergedError(
                 f"The simulation diverged at tick {state.tick + 1}: the energy is no longer a number; "
-                f"{worst_element(self.model, state)}. Take a smaller dt or a finer mesh there."
+                f"{worst_element(self.model, self._tissue.jacobians())}. Take a smaller dt or a finer mesh there."
             )
-        self._total_energy(state, pose)
         return pose, False
 
 

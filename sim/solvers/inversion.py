@@ -17,27 +17,25 @@ def jacobians(model: Model, state: State) -> np.ndarray:
     return change.to_numpy()
 
 
-def count_inverted(model: Model, state: State, *, bound: float) -> int:
-    """How many elements are inside out; the law brings a few back, but many mean that the tick has failed.
+def count_inverted(model: Model, jacobian: np.ndarray, *, tick: int, bound: float) -> int:
+    """How many elements of J, shape (m,), are inside out; the law brings a few back, but many mean that the tick has failed.
 
     Raises
     ------
     DivergedError
         If they are more than a share `bound` of all, or one of them has turned by more than its own volume.
     """
-    jacobian = jacobians(model, state)
     inverted = int(np.count_nonzero(~(jacobian > 0.0)))
     if inverted > max(1, bound * len(jacobian)) or not jacobian.min() > -1.0:
         raise DivergedError(
-            f"The simulation diverged at tick {state.tick + 1}: {inverted:,} elements are inside out, "
-            f"{worst_element(model, state)}. Take a smaller dt, a slower inflation or a finer mesh there."
+            f"The simulation diverged at tick {tick}: {inverted:,} elements are inside out, "
+            f"{worst_element(model, jacobian)}. Take a smaller dt, a slower inflation or a finer mesh there."
         )
     return inverted
 
 
-def worst_element(model: Model, state: State) -> str:
-    """The element with the least J, in words."""
-    jacobian = jacobians(model, state)
+def worst_element(model: Model, jacobian: np.ndarray) -> str:
+    """The element with the least J, of all, shape (m,), in words."""
     worst = int(np.argmin(np.where(np.isfinite(jacobian), jacobian, -np.inf)))
     return f"{whereabouts(model, worst)} has J = {jacobian[worst]:.3g}"
 

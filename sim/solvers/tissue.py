@@ -137,6 +137,10 @@ class Tissue:
         energy += self._inflated.energy(u, self._partial)
         return energy + self._pulled.energy(u)
 
+    def jacobians(self) -> np.ndarray:
+        """J of each element at the displacement at which `energy` was asked last, shape (m,)."""
+        return 1.0 + self._change.to_numpy()
+
     def rim_work(self, start: Array, state: State) -> float:
         """Work of what pressure does beyond the slope of its energy [J], from `start` [m] on; for a line search."""
         if not self._presses:
