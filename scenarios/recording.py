@@ -120,7 +120,7 @@ class Recording:
             vertices=vertices,
             device=device * 1e3,
             balloon=balloon_shape(self.case, vertices, device * 1e3, pressures),
-            balloon_pressure_atm=max(pressures.get(balloon_called(number), 0.0) for number in range(len(self.case.stents))),
+            balloon_pressure_atm=_in_stents(self.case, pressures),
             stress=self._stress(displacement),
             contact_force=arrays["contact_force"].astype(float),
             sheath_mm=None if self.case.sheathed is None else 1e3 * float(about["command"].get("sheaths", {}).get(SHEATH, 0.0)),
@@ -371,3 +371,10 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     temporary = path.with_suffix(".part")
     temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     os.replace(temporary, path)
+
+
+def _in_stents(case: Case | Passage, pressures_atm: Mapping[str, float]) -> float:
+    """The highest pressure in a balloon that bears a stent [atm]; nought in a passage, which has none."""
+    if isinstance(case, Passage):
+        return 0.0
+    return max(pressures_atm.get(balloon_called(number), 0.0) for number in range(len(case.stents)))

@@ -137,8 +137,9 @@ def test_what_the_sheath_holds_in_counts_as_force_at_work_until_it_is_drawn_back
     lattice, sheathed = in_sheath(STENT, path, station_mm=0.5 * LENGTH_MM)
     device, pose = sheathed_body(lattice, STENT, sheathed, drag=DRAG), sheathed.pose
     state: Any = SimpleNamespace(
-        device_history=sheathed.history, device_position=pose.position, device_rotation=pose.rotation, device_pose=pose
-    )
+        device_history=sheathed.history, device_position=pose.position, device_rotation=pose.rotation, device_pose=pose,
+        coaxial_friction=np.zeros((0, 2)),
+    )  # fmt: skip
     held = [
         DeviceStep(device, np.zeros(3), state, Command(sheaths={SHEATH: 1e-3 * drawn}), 0.05).held_in(pose)
         for drawn in (0.0, 3.0 + 0.5 * STENT.length_mm, withdrawal_mm(STENT))
