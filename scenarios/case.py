@@ -115,7 +115,7 @@ class Case:
 
     @property
     def first_samples(self) -> np.ndarray:
-        """The same of the points that may touch the wall."""
+        """Number of the first point that may touch the wall of each stent among those of all, and of all, shape (stents + 1,)."""
         return np.cumsum([0, *(len(one.lattice.samples()[0]) for one in self.stents)])
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from meshing.centrelines import arc_lengths
 from meshing.errors import InputError
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import Device, StentDesign
@@ -153,7 +154,7 @@ def _entering(name: str, stent: Placed, vertices_mm: np.ndarray, lumen: np.ndarr
     points = vertices_mm[used]
     centre, _, station = nearest_on(axis, points)
     distance = np.linalg.norm(points - centre, axis=1)
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
+    along = arc_lengths(axis)
     beside = (station > -3.0 * RIDE_WINDOW_MM) & (station < along[-1] + 3.0 * RIDE_WINDOW_MM)
     about = beside & (distance < RIDE_REACH * np.median(distance[beside]))
     corners = vertices_mm[lumen]

@@ -48,12 +48,6 @@ UNROLL = 4
 
 
 @ti.func
-def tile_count(clusters):  # pyright: ignore
-    """How many tiles of sixteen rows the coarse inverse has, the last filled up with zeros."""
-    return (12 * clusters + 15) // 16
-
-
-@ti.func
 def move_and_restrict(  # pyright: ignore
     cluster, step, members: Passed, first: Passed, modes: Passed, rotation: Passed, vectors: Passed, coarse: Passed
 ):
@@ -116,7 +110,7 @@ def start_iterations(
     scalars: Doubles,
 ):
     """Set x = 0, r = force, z = M⁻¹ r, p = z and the scalars."""
-    chunks, tiles = chunk_count(count), tile_count(cluster_count)
+    chunks, tiles = chunk_count(count), coarse_inverse.shape[0]
     light = ti.static(turns(spread, ALL))
     ti.loop_config(serialize=ti.static(spread < ALL))
     for v in range(count):
@@ -177,7 +171,7 @@ def iterate(
     The first `sample_count` contacts are a device's that gives way by `answer` [m]; it belongs to one step's direction, so
     that with a device there is one step in a launch.
     """
-    chunks, tiles = chunk_count(count), tile_count(cluster_count)
+    chunks, tiles = chunk_count(count), coarse_inverse.shape[0]
     light, heavy = ti.static(turns(spread, ALL)), ti.static(turns(spread, HEAVY))
     for _ in ti.static(range(steps)):  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues]
         ti.loop_config(serialize=backend.small_loops_serial)
