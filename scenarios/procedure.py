@@ -335,6 +335,12 @@ def procedure_of(case: Case, *, pressure_atm: float | None = None, release: str 
     InputError
         As `opening_of` and `steps_in_turn` do.
     """
+    turns = turns_of(case, pressure_atm=pressure_atm, release=release)
+    return steps_in_turn(turns, blood_pressure_pa=case.blood_pressure_pa, **times_s)
+
+
+def turns_of(case: Case, *, pressure_atm: float | None = None, release: str | None = None) -> tuple[Inflation | Release, ...]:
+    """What `procedure_of` does, one thing after the other; raises as `opening_of` does."""
     before, after = (
         [Inflation(one.name, one.balloon, one.pressure_atm) for one in case.dilations if one.in_stent == within]
         for within in (False, True)
@@ -345,4 +351,4 @@ def procedure_of(case: Case, *, pressure_atm: float | None = None, release: str 
         for number, one in enumerate(case.stents)
         if number
     ]
-    return steps_in_turn([*before, stent, *further, *after], blood_pressure_pa=case.blood_pressure_pa, **times_s)
+    return (*before, stent, *further, *after)

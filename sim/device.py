@@ -6,6 +6,7 @@ from collections.abc import Collection
 import numpy as np
 
 from sim.balloon import GuidedBalloon
+from sim.carrying import Carried, Carrier, Course
 from sim.rods.network import Pose, RodNetwork
 
 COAXIAL_FRICTION = 0.1
@@ -105,12 +106,15 @@ class Mounted:
         Area of the balloon that each node bears, per unit of radius, shape (n,) [m·rad]; nought for nodes that are not on it.
     gap
         Distance of those nodes from the strut's inner face [m].
+    carrier
+        Its place on its catheter, along which its axis then lies wherever that runs; None for an axis that stays.
     """
 
     name: str
     balloon: GuidedBalloon
     share: np.ndarray
     gap: float = 0.0
+    carrier: Carrier | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,12 +234,16 @@ class DeviceBody:
         Tubes that keep nodes within them, such as a self-expanding stent's.
     entering
         Rods that come into the vessel when it is their turn.
+    carried
+        Rods that ride on a catheter until they are opened.
     nested
         Rods that open within others.
     membranes
         Fabric between rods.
     history
         What the rods' metal remembers when the clock starts, see `sim.rods.network`; None for metal that was never strained.
+    sample_friction
+        Coulomb's coefficient between each point and the wall, shape (s,); None where the engine's settings tell it for all.
     """
 
     rods: RodNetwork
@@ -252,6 +260,8 @@ class DeviceBody:
     nested: tuple[Nested, ...] = ()
     membranes: tuple[Membrane, ...] = ()
     history: np.ndarray | None = None
+    carried: tuple[Carried, ...] = ()
+    sample_friction: np.ndarray | None = None
 
     @property
     def first_history(self) -> np.ndarray:
@@ -284,11 +294,23 @@ class DeviceBody:
         return np.where(own, 0.25 * at_node[self.sample_nodes[:, 0]], 0.5 * length)
 
     def waiting_nodes(self, names: Collection[str]) -> np.ndarray:
-        """Which nodes wait while those of these names do, shape (n,)."""
+        """Which nodes are held and meet nothing while those of these names wait or ride, shape (n,)."""
         found = np.zeros(self.node_count, bool)
-        for one in self.entering:
+        for one in (*self.entering, *self.carried):
             found[one.nodes] |= one.name in names
         return found
+
+    def course(self, feed: str, pose: Pose) -> Course:
+        """Where the feed of a name runs in a pose [m]."""
+        nodes = next(one.nodes for one in self.feeds if one.name == feed)
+        return Course.of(nodes, self.pose, pose)
+
+    def placed(self, mounted: Mounted, pose: Pose) -> Mounted:
+        """A balloon where its catheter has taken it in a pose [m]; one without a catheter stays where it is."""
+        if mounted.carrier is None:
+            return mounted
+        axis = self.course(mounted.carrier.feed, pose).axis_of(mounted.carrier)
+        return dataclasses.replace(mounted, balloon=dataclasses.replace(mounted.balloon, axis=axis))
 
     def sample_points(self, position: np.ndarray) -> np.ndarray:
         """Where the sample points are [m], shape (s, 3), from the nodes' positions [m]."""

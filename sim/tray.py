@@ -121,9 +121,7 @@ def together(
     radius = {name: float(sample_radius[np.isin(sample_nodes[:, 0], feed.nodes)].max()) for name, feed in named.items()}
     return DeviceBody(
         rods=merged([one.rods for one in devices]),
-        pose=Pose(
-            np.concatenate([one.pose.position for one in devices]), np.concatenate([one.pose.rotation for one in devices])
-        ),
+        pose=Pose(np.concatenate([one.pose.position for one in devices]), np.concatenate([one.pose.rotation for one in devices])),
         sample_nodes=sample_nodes,
         sample_along=np.concatenate([one.sample_along for one in devices]),
         sample_radius=sample_radius,
@@ -149,6 +147,8 @@ def together(
             for one, start in zip(devices, first, strict=False)
             for sheet in one.membranes
         ),
+        carried=tuple(dataclasses.replace(one, nodes=one.nodes + start) for part, start in placed for one in part.carried),
+        sample_friction=_frictions(devices),
         # Laws are numbered device after device, and so histories stand one after the other.
         history=np.concatenate([one.first_history for one in devices]),
     )
@@ -157,6 +157,22 @@ def together(
 def _require_names_apart(kind: str, named: Sequence[Any]) -> None:
     if len({one.name for one in named}) < len(named):
         raise ValueError(f"Two {kind} share a name among {', '.join(one.name for one in named)}; give each its own.")
+
+
+def _frictions(devices: Sequence[DeviceBody]) -> np.ndarray | None:
+    """Friction of all points against the wall; None where no device tells its own.
+
+    Raises
+    ------
+    ValueError
+        If some devices tell it and others do not.
+    """
+    told = [one.sample_friction for one in devices if len(one.sample_nodes)]
+    if not any(one is not None for one in told):
+        return None
+    if any(one is None for one in told):
+        raise ValueError("Some devices tell their friction on the wall and others do not; let all or none of them tell it.")
+    return np.concatenate(told)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def _padded(share: np.ndarray, start: int, total: int) -> np.ndarray:

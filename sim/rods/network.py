@@ -118,11 +118,15 @@ class RodNetwork:
         size = 6 * self.node_count
         return sparse.csc_matrix((spread @ local.ravel(), rows.copy(), starts.copy()), shape=(size, size))
 
-    def history_after(self, pose: Pose, history: np.ndarray) -> np.ndarray:
-        """History after a tick that ends at this pose."""
+    def history_after(self, pose: Pose, history: np.ndarray, *, carried: np.ndarray | None = None) -> np.ndarray:
+        """History after a tick that ends at this pose; elements with a node that is only carried, shape (n,), keep theirs."""
         strain, after = self.strains(pose), history.copy()
+        keeping = np.zeros(len(self.elements), bool) if carried is None else carried[self.elements].any(axis=1)
         for group in self._fibres:
-            after[group.place] = group.history_after(strain, history)
+            found, own = group.history_after(strain, history), np.flatnonzero(~keeping[group.elements])
+            rows = after[group.place].reshape(len(group.elements), -1)
+            rows[own] = found.reshape(rows.shape)[own]
+            after[group.place] = rows.ravel()
         return after
 
     def _bent(self, pose: Pose, history: np.ndarray) -> tuple[Middle, np.ndarray, np.ndarray, list[np.ndarray]]:

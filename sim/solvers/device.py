@@ -9,6 +9,7 @@ from sim.command import Command
 from sim.device import DeviceBody
 from sim.rods.network import Pose
 from sim.rods.rotations import inverse, quaternion_product, to_vectors
+from sim.solvers.carried_balloon import on_a_catheter
 from sim.solvers.device_matrix import Compliance, DeviceMatrix
 from sim.solvers.device_parts import BalloonPart, GuidePart, NodeBlocks, SheathPart, SleevePart
 from sim.solvers.fabric import FabricPart
@@ -42,7 +43,10 @@ class DeviceStep:
         self._history = state.device_history
         self._before = Pose(state.device_position, state.device_rotation)
         self._drag = device.drag / h
-        self.held = held_degrees(device) | device.waiting_nodes(command.waiting)[:, None]
+        self.held = held_degrees(device) | device.waiting_nodes(command.held_back)[:, None]
+        # What a catheter carries is bent as the catheter is, more than a stent on its balloon is: that strains no metal.
+        names = [one.name for one in device.carried if one.name in command.held_back]
+        self._carried = device.waiting_nodes(names) if names else None
         self.matrix = last.matrix if last and np.array_equal(last.held, self.held) else DeviceMatrix(self.held)
         # A moment counts as the force that makes it on an arm of one element.
         self.weights = np.repeat([1.0, 1.0 / float(device.rods.rest_length.mean())], 3) if len(device.rods.rest_length) else 1.0
@@ -57,12 +61,16 @@ class DeviceStep:
             SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0)) for one in device.sheaths
         ]
         self._parts += self._sheaths
-        met = [one for one in device.nested if one.name not in command.waiting]
+        met = [one for one in device.nested if one.name not in command.held_back]
         self._parts += [NestedPart(one, origin, state.device_position) for one in met]
         self._parts += [FabricPart(one) for one in device.membranes]
         for one in device.balloons:
             if one.share.any():
-                self._parts.append(BalloonPart(one, origin, state.device_position, command.balloons.get(one.name, 0.0)))
+                pressure = command.balloons.get(one.name, 0.0)
+                if one.carrier is None:
+                    self._parts.append(BalloonPart(one, origin, state.device_position, pressure))
+                elif pressure > 0.0:
+                    self._parts += on_a_catheter(device, one, origin, self._before, pressure)
 
     def fed(self, command: Command, pose: Pose, share: float) -> Pose:
         """Begin a stage in which hands move rods from a pose by a share of what is still asked; returns a guess, see `fed`.
@@ -143,4 +151,4 @@ class DeviceStep:
 
     def history_after(self, pose: Pose) -> np.ndarray:
         """What the rods' metal remembers after a tick that ends at this pose."""
-        return self.device.rods.history_after(pose, self._history)
+        return self.device.rods.history_after(pose, self._history, carried=self._carried)

@@ -253,8 +253,15 @@ def across(vectors: np.ndarray, directions: np.ndarray) -> np.ndarray:
     return vectors - np.einsum("ni,ni->n", vectors, directions)[:, None] * directions
 
 
-def middle_of(off: np.ndarray, station: np.ndarray, share: np.ndarray, asked: np.ndarray | None = None) -> np.ndarray:
-    """Mean of offsets [m], shape (n, 3), weighed by their shares of a balloon, over a window about each station asked [m].
+def middle_of(
+    off: np.ndarray,
+    station: np.ndarray,
+    share: np.ndarray,
+    asked: np.ndarray | None = None,
+    *,
+    window: float = MIDDLE_WINDOW,
+) -> np.ndarray:
+    """Mean of offsets [m], shape (n, 3), weighed by their shares of a balloon, over a window [m] about each station asked [m].
 
     Without `asked` the stations of the offsets themselves.
     """
@@ -265,7 +272,7 @@ def middle_of(off: np.ndarray, station: np.ndarray, share: np.ndarray, asked: np
     along, weight = station[upon][order], share[upon][order]
     sums = np.concatenate([np.zeros((1, 4)), np.cumsum(np.column_stack([weight[:, None] * off[upon][order], weight]), axis=0)])
     # Near an end the window is as long as elsewhere, and lies inwards.
-    half = min(MIDDLE_WINDOW, along[-1] - along[0]) / 2.0
+    half = min(window, along[-1] - along[0]) / 2.0
     middle = np.clip(at, along[0] + half, along[-1] - half)
     within = sums[np.searchsorted(along, middle + half, "right")] - sums[np.searchsorted(along, middle - half, "left")]
     return within[:, :3] / np.maximum(within[:, 3:], 1e-300)

@@ -25,7 +25,7 @@ from sim.solvers.settings import DivergedError, Settings, TickReport
 from sim.solvers.system import System
 from sim.solvers.tissue import Tissue
 from sim.solvers.touching import Touching
-from sim.solvers.waiting import ridden
+from sim.solvers.waiting import carried_on, ridden
 from sim.state import State, new_state
 from sim.support import check_supported
 
@@ -180,6 +180,7 @@ class ImplicitSolver:
         if self._device:
             state.device_history = self._device.history_after(pose)
             state.coaxial_friction = self._device.friction_after(pose)
+            pose = carried_on(m, state, command, pose)
             state.device_position, state.device_rotation = pose.position, pose.rotation
         state.places = placed_obstacles(m, command)
         p = self._progress

@@ -121,7 +121,7 @@ class Touching:
         radius, gap = m.device.sample_radius, self._distance.to_numpy()[:count] - m.device.sample_radius
         wall = m.body.lumen[np.maximum(triangle, 0)]
         near = (gap <= self._watched) & self._entered.inside(y, wall, weights, u)
-        near &= ~m.device.waiting_nodes(command.waiting)[m.device.sample_nodes[:, 0]]
+        near &= ~m.device.waiting_nodes(command.held_back)[m.device.sample_nodes[:, 0]]
         own = np.einsum("si,si->s", weights, m.vertex_stiffness[wall])
         rows["vertices"][:, :3] = np.where(near[:, None], wall, -1)
         rows["weights"][:, :3] = -weights
@@ -130,7 +130,7 @@ class Touching:
         rows["offset"] = radius
         rows["allowed"] = self._settings.depth_bound * radius
         rows["stiffness"] = np.where(near, self._settings.contact_ratio * self._sample_share * own, 0.0)
-        rows["friction"][:] = self._settings.friction
+        rows["friction"][:] = self._settings.friction if m.device.sample_friction is None else m.device.sample_friction
         if self._slides:
             x = m.rest.to_numpy().astype(float) + u.to_numpy()
             rows["bend"] = _hollows(x[wall], self._normals.to_numpy()[wall].astype(float), rows["normal"], gap + radius)

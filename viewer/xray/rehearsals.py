@@ -118,7 +118,8 @@ class RehearsalInBeam:
             surfaces += [self._dye(frame, time_s)]
         seen = there(self._bars, frame)
         moving = (one.moved(frame.device) for one, bars in zip(self._moving, self._bars, strict=True) if bars in seen)
-        return Contents(tuple(surfaces), (*moving, *self._delivery, *self._sheath(frame)))
+        delivery = over_in_beam(self.case, frame) if self._delivery and getattr(self.case, "over", None) else self._delivery
+        return Contents(tuple(surfaces), (*moving, *delivery, *self._sheath(frame)))
 
     def lumen(self, frame: Any) -> Surface:
         """The lumen with its ends closed, filled with blood."""
@@ -182,15 +183,28 @@ def delivery_on(case: Any) -> tuple[Cylinders, ...]:
     near = line[np.linalg.norm(line - axis[-1], axis=1).argmin() :][:1]
     until = int(np.linalg.norm(line - near, axis=1).argmin())
     shaft = np.vstack([back, line[: max(until, 2)]])
-    outer, bore, length = MARKER_MM
     sheathed = getattr(case, "sheathed", None) is not None
     inset = 0.0 if sheathed else getattr(getattr(case, "balloon", None), "overhang_mm", 2.0)
-    stations = arc_lengths(axis)
-    markers = []
-    for middle in (inset, stations[-1] - inset):
+    shaft_of = Cylinders.of_line(shaft, radius=SHAFT_MM[0], bore=SHAFT_MM[1], material="PEBAX")
+    return (wire, coil, shaft_of, *_markers(axis, inset))
+
+
+def over_in_beam(case: Any, frame: Any) -> tuple[Cylinders, ...]:
+    """The wire, the catheter and the markers of its balloon where they are at a sampled state of a case with such."""
+    if not frame.wires:
+        return ()
+    lines = (wire_in_beam(wire, frame.wires[called]) for called, wire in case.over.lines.items())
+    return (*lines, *_markers(frame.balloon.axis, case.balloon.overhang_mm))
+
+
+def _markers(axis: np.ndarray, inset_mm: float) -> tuple[Cylinders, ...]:
+    """The two markers of a balloon, so far within the ends of its axis, shape (q, 3) [mm]."""
+    outer, bore, length = MARKER_MM
+    stations, markers = arc_lengths(axis), []
+    for middle in (inset_mm, stations[-1] - inset_mm):
         ends = np.column_stack([np.interp([middle - length / 2, middle + length / 2], stations, axis[:, k]) for k in range(3)])
         markers.append(Cylinders.of_line(ends, radius=outer, bore=bore, material="platinum"))
-    return (wire, coil, Cylinders.of_line(shaft, radius=SHAFT_MM[0], bore=SHAFT_MM[1], material="PEBAX"), *markers)
+    return tuple(markers)
 
 
 def wires_of(passage: Any) -> tuple[Cylinders, ...]:
