@@ -102,15 +102,22 @@ class Mounted:
     balloon
         Its axis and chart.
     share
-        Area of the balloon that each node bears, per unit of radius, shape (n,) [m·rad]; nought for nodes that are not on it.
+        Area of a balloon about which they lie that each node bears, per unit of radius, shape (n,) [m·rad]; nought for nodes
+        that it never presses. Which of them lie upon it is told by where they are.
     gap
-        Distance of those nodes from the strut's inner face [m].
+        Distance of those nodes from the strut's inner face [m], one for all or shape (n,).
+    layers
+        Nodes of each of several stents about it, the innermost first: where one lies within another it alone bears the balloon.
+    fabric
+        Nodes of triangles of fabric, shape (t, 3): their corners bear the balloon by the fabric's area, not by `share`.
     """
 
     name: str
     balloon: GuidedBalloon
     share: np.ndarray
-    gap: float = 0.0
+    gap: float | np.ndarray = 0.0
+    layers: tuple[np.ndarray, ...] = ()
+    fabric: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 3), int))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +164,10 @@ class Nested:
         About which they lie, shape (q, 3) [m].
     distance
         Between their middle lines where they touch [m].
+    width
+        Between their middle lines, sideways, where they pass each other [m]; nought where only those that cross meet.
+    inner_fabric, outer_fabric
+        Node pairs of edges of fabric on either, which cross what is on the other as elements do.
     """
 
     name: str
@@ -164,6 +175,9 @@ class Nested:
     outer: np.ndarray
     axis: np.ndarray
     distance: float
+    width: float = 0.0
+    inner_fabric: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 2), int))
+    outer_fabric: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 2), int))
 
 
 @dataclasses.dataclass(frozen=True)

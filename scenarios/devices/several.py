@@ -9,10 +9,10 @@ from meshing.centrelines import arc_lengths
 from meshing.errors import InputError
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import Device, StentDesign
-from scenarios.devices.lattice import STENT, Dilation, Lattice, device_body, mounted
+from scenarios.devices.lattice import STENT, Dilation, Lattice, device_body, guided, share_of
 from scenarios.devices.self_expanding import Sheathed
-from sim.balloon import nearest_on
-from sim.device import DeviceBody, Entering, Nested
+from sim.balloon import GuidedBalloon, nearest_on
+from sim.device import DeviceBody, Entering, Mounted, Nested
 from sim.tray import together
 
 MOST_OVERLAP = 0.5
@@ -128,10 +128,12 @@ def stents_body(
             own = dataclasses.replace(own, entering=(_entering(stent_called(number), one, vertices_mm, lumen),))
         parts.append(own)
     whole, first = together(parts), np.cumsum([0, *(part.node_count for part in parts)])
-    others = zip(*(mounted(one.lattice, one.stent, dilations) for one in stents), strict=True)
     balloons = [
-        dataclasses.replace(each[0], share=np.concatenate([one.share for one in each]), gap=max(one.gap for one in each))
-        for each in others
+        _within(balloon_called(number), guided(one.balloon, one.balloon_axis), stents, number + 1)
+        for number, one in enumerate(stents)
+    ]
+    balloons += [
+        _within(one.name, guided(one.balloon, one.axis_mm), stents, len(stents) if one.in_stent else 0) for one in dilations
     ]
     nested = [
         Nested(
@@ -140,12 +142,26 @@ def stents_body(
             outer=other.lattice.bars + first[before],
             axis=1e-3 * stent.balloon_axis,
             distance=1e-3 * (stent.lattice.half_thickness_mm + other.lattice.half_thickness_mm),
+            width=0.5e-3 * (stent.stent.strut_width_mm + other.stent.strut_width_mm),
+            inner_fabric=stent.lattice.fabric_edges + first[number],
+            outer_fabric=other.lattice.fabric_edges + first[before],
         )
         for number, stent in enumerate(stents)
         for before, other in enumerate(stents[:number])
         if overlap_mm(other, stent) > 0.0
     ]
-    return dataclasses.replace(whole, balloons=(*whole.balloons, *balloons), nested=tuple(nested))
+    return dataclasses.replace(whole, balloons=tuple(balloons), nested=tuple(nested))
+
+
+def _within(name: str, chart: GuidedBalloon, stents: Sequence[Placed], there: int) -> Mounted:
+    """A balloon within the stents of a procedure, of which so many are in the vessel; the one placed last lies innermost."""
+    first = np.cumsum([0, *(len(one.lattice.nodes) for one in stents)])
+    share = np.concatenate([share_of(one.lattice, one.stent) for one in stents])
+    gap = np.concatenate([np.full(len(one.lattice.nodes), 1e-3 * one.stent.half_thickness_mm) for one in stents])
+    share[first[there] :] = 0.0
+    layers = tuple(np.arange(first[number], first[number + 1]) for number in reversed(range(there)))
+    fabric = [one.lattice.fabric + start for one, start in zip(stents[:there], first, strict=False)]
+    return Mounted(name, chart, share, gap, layers, np.concatenate([np.zeros((0, 3), int), *fabric]))
 
 
 def _entering(name: str, stent: Placed, vertices_mm: np.ndarray, lumen: np.ndarray) -> Entering:

@@ -61,8 +61,9 @@ class DeviceStep:
         self._parts += [NestedPart(one, origin, state.device_position) for one in met]
         self._parts += [FabricPart(one) for one in device.membranes]
         for one in device.balloons:
-            if one.share.any():
-                self._parts.append(BalloonPart(one, origin, state.device_position, command.balloons.get(one.name, 0.0)))
+            pressure = command.balloons.get(one.name, 0.0)
+            if one.share.any() and pressure > 0.0:
+                self._parts.append(BalloonPart(one, origin, state.device_position, pressure))
 
     def fed(self, command: Command, pose: Pose, share: float) -> Pose:
         """Begin a stage in which hands move rods from a pose by a share of what is still asked; returns a guess, see `fed`.
