@@ -48,13 +48,15 @@ class Frame:
     balloon_pressure_atm
         Gauge pressure in the stent's balloon; of several stents' in that which has the most.
     sheath_mm
-        How far the stent's sheath has been drawn back; None where it has none.
+        How far the first stent's sheath has been drawn back; None where it has none.
     stress
         First principal Cauchy stress of each tet [kPa], shape (m,); nought where no forces were solved.
     contact_force
         Force of each sample point of the stent on the wall [N], shape (s,).
     waiting
         Names of the stents that are not in the vessel yet; their nodes are where they ride along with it.
+    sheaths_mm
+        How far each sheath has been drawn back, by its name in commands.
     """
 
     tick: int
@@ -68,6 +70,7 @@ class Frame:
     contact_force: np.ndarray
     sheath_mm: float | None = None
     waiting: tuple[str, ...] = ()
+    sheaths_mm: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +116,7 @@ class Recording:
         device = arrays["device"]
         pressures = {name: float(value) / ATMOSPHERE for name, value in about["command"]["balloons"].items()}
         vertices = (self.body.vertices + displacement) * 1e3
+        sheaths = {name: 1e3 * float(way) for name, way in about["command"].get("sheaths", {}).items()}
         return Frame(
             tick=tick,
             time_s=about["time_s"],
@@ -123,8 +127,9 @@ class Recording:
             balloon_pressure_atm=_in_stents(self.case, pressures),
             stress=self._stress(displacement),
             contact_force=arrays["contact_force"].astype(float),
-            sheath_mm=None if self.case.sheathed is None else 1e3 * float(about["command"].get("sheaths", {}).get(SHEATH, 0.0)),
+            sheath_mm=None if self.case.sheathed is None else sheaths.get(SHEATH, 0.0),
             waiting=tuple(about["command"].get("waiting", ())),
+            sheaths_mm=sheaths,
         )
 
     def _stress(self, displacement: np.ndarray) -> np.ndarray:

@@ -83,12 +83,15 @@ class Sheath:
         Its way from the hand to its distal end, shape (q, 3) [m].
     radius
         How far the nodes may lie from its axis [m]: half its bore less half a strut's thickness.
+    rides
+        Name of what comes in with it, see `Entering`: its way then rides along with the lumen about it; None where it stays.
     """
 
     name: str
     nodes: np.ndarray
     axis: np.ndarray
     radius: float
+    rides: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

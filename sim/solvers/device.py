@@ -54,7 +54,9 @@ class DeviceStep:
         self._parts: list[Any] = [*self._sleeves]
         self._parts += [GuidePart(feed, origin) for feed in device.feeds]
         self._sheaths = [
-            SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0)) for one in device.sheaths
+            SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0))
+            for one in device.sheaths
+            if one.rides not in command.waiting
         ]
         self._parts += self._sheaths
         met = [one for one in device.nested if one.name not in command.waiting]

@@ -1,10 +1,13 @@
 """Rods that wait for their turn: they ride along with the lumen about their axis, held there, and touch nothing."""
 
+import dataclasses
+
 import numpy as np
 
 from sim.balloon import nearest_on
 from sim.body import ModelError
 from sim.command import Command
+from sim.device import DeviceBody, Entering
 from sim.model import Model
 from sim.rods.network import Pose
 from sim.rods.rotations import from_vectors, quaternion_product, to_matrices
@@ -35,8 +38,7 @@ def ridden(model: Model, state: State, command: Command) -> Pose:
     moved = state.displacement.to_numpy()
     for name in command.waiting:
         one = entering[name]
-        lumen = model.body.vertices[one.vertices] + moved[one.vertices]
-        motion = one.weights @ (lumen - one.places)
+        motion = _motion(one, model, moved)
         along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(one.axis, axis=0), axis=1))])
         slope = np.gradient(motion, along, axis=0)
         first = device.pose.position[one.nodes]
@@ -47,3 +49,22 @@ def ridden(model: Model, state: State, command: Command) -> Pose:
         rotation[one.nodes] = quaternion_product(turn, device.pose.rotation[one.nodes])
     state.device_position, state.device_rotation = position, rotation
     return state.device_pose
+
+
+def carried(model: Model, state: State) -> DeviceBody:
+    """The model's device with the ways of those sheaths that ride along with the lumen where the lumen is now."""
+    device = model.device
+    assert device is not None
+    if all(one.rides is None for one in device.sheaths):
+        return device
+    entering, moved = {one.name: one for one in device.entering}, state.displacement.to_numpy()
+    sheaths = [
+        one if one.rides is None else dataclasses.replace(one, axis=one.axis + _motion(entering[one.rides], model, moved))
+        for one in device.sheaths
+    ]
+    return dataclasses.replace(device, sheaths=tuple(sheaths))
+
+
+def _motion(one: Entering, model: Model, moved: np.ndarray) -> np.ndarray:
+    """Mean motion of the lumen about each point of an axis [m], shape (q, 3), from all displacements [m], shape (n, 3)."""
+    return one.weights @ (model.body.vertices[one.vertices] + moved[one.vertices] - one.places)

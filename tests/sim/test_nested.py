@@ -158,5 +158,5 @@ def test_only_stents_that_overlap_are_nested_and_each_has_its_own_balloon(waitin
     assert borne[0][:first].any() and not borne[0][first:].any() and borne[1][first:].any()
     apart = (placed(case.path, 6.0), placed(case.path, 15.0))
     lumen = case.mesh.face_sets["lumen"]
-    body = stents_body(apart, drag=1.0, dilations=(), vertices_mm=case.mesh.vertices, lumen=lumen)
+    body = stents_body(apart, drag=1.0, release_drag=1.0, dilations=(), vertices_mm=case.mesh.vertices, lumen=lumen)
     assert body.nested == () and body.entering[0].weights.sum(axis=1) == pytest.approx(1.0)

@@ -63,14 +63,13 @@ class Shapes:
         return np.asarray(drawn.points, float), np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
 
     def _sheath(self, moment: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        from scenarios.sheath_shape import sheaths_at
         from viewer.shapes import sheath_surface
 
-        sheathed = getattr(self._case, "sheathed", None)
-        line = None if sheathed is None else sheathed.reaching(moment.sheath_mm)
-        if line is None or len(line) < 2:
-            return None
-        drawn = sheath_surface(line, radius_mm=0.5 * self._case.device.sheath.outer_diameter_mm).triangulate()
-        return np.asarray(drawn.points, float), np.asarray(drawn.regular_faces)
+        for one in sheaths_at(self._case, moment):
+            drawn = sheath_surface(one.line, radius_mm=0.5 * one.size.outer_diameter_mm).triangulate()
+            return np.asarray(drawn.points, float), np.asarray(drawn.regular_faces)
+        return None
 
 
 def cut(vertices: np.ndarray, triangles: np.ndarray, plane: Plane) -> np.ndarray:

@@ -7,12 +7,14 @@ straight beyond it. The vessel's wall is as dark as what surrounds it and is lef
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from meshing.centrelines import arc_lengths
 from scenarios.balloon_shape import BalloonShape, balloon_shape
+from scenarios.sheath_shape import sheaths_at
 from viewer.bars import bars_of, there
 from viewer.shapes import balloon_surface
 from viewer.xray.contrast import DyedTree, Puff, Stretch
@@ -49,9 +51,11 @@ class Moment:
     balloon
         The balloon that is full, or the stent's, folded away.
     sheath_mm
-        How far the stent's sheath has been drawn back; None where it has none.
+        How far the first stent's sheath has been drawn back; None where it has none.
     waiting
         Names of the stents that are not in the vessel yet.
+    sheaths_mm
+        How far each sheath has been drawn back, by its name in commands.
     """
 
     vertices: np.ndarray
@@ -59,6 +63,7 @@ class Moment:
     balloon: BalloonShape
     sheath_mm: float | None = None
     waiting: tuple[str, ...] = ()
+    sheaths_mm: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 def moment_of(rehearsal: Any, command: Any = None) -> Moment:
@@ -73,7 +78,8 @@ def moment_of(rehearsal: Any, command: Any = None) -> Moment:
     drawn, waiting = None, getattr(command, "waiting", ())
     if getattr(rehearsal.case, "sheathed", None) is not None:
         drawn = 0.0 if command is None else 1e3 * float(command.sheaths.get(SHEATH, 0.0))
-    return Moment(vertices, device, balloon_shape(rehearsal.case, vertices, device, pressures), drawn, waiting)
+    ways = {name: 1e3 * float(way) for name, way in getattr(command, "sheaths", {}).items()}
+    return Moment(vertices, device, balloon_shape(rehearsal.case, vertices, device, pressures), drawn, waiting, ways)
 
 
 class RehearsalInBeam:
@@ -132,11 +138,10 @@ class RehearsalInBeam:
 
     def _sheath(self, frame: Any) -> tuple[Cylinders, ...]:
         """A self-expanding stent's sheath as far as it reaches, with the marker at its end."""
-        if self.case.sheathed is None:
+        found = sheaths_at(self.case, frame)
+        if not found:
             return ()
-        line, size = self.case.sheathed.reaching(frame.sheath_mm), self.case.device.sheath
-        if len(line) < 2:
-            return ()
+        line, size = found[0].line, found[0].size
         outer, bore = 0.5 * size.outer_diameter_mm, 0.5 * size.bore_mm
         tip = np.stack([line[-1] - MARKER_MM[2] * _direction(line[-1] - line[-2]), line[-1]])
         return (
