@@ -198,12 +198,21 @@ class Membrane:
         Young's modulus times thickness [N/m].
     poisson
         Poisson's ratio.
+    axis
+        That of a sleeve about which blood flows, shape (q, 3) [m]; None where it seals nothing off.
+    face
+        From its nodes to the outer face [m].
+    sac_share
+        Pressure behind it, where it seals, over the blood's.
     """
 
     triangles: np.ndarray
     rest_edges: np.ndarray
     stiffness: float
     poisson: float
+    axis: np.ndarray | None = None
+    face: float = 0.0
+    sac_share: float = 1.0
 
     @property
     def rest_areas(self) -> np.ndarray:

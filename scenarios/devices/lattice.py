@@ -229,7 +229,7 @@ def device_body(
         sample_radius=np.full(len(pairs), 1e-3 * design.half_thickness_mm),
         drag=drag_of(design, tributary(lattice), drag),
         balloons=(own, *mounted(lattice, design, dilations)),
-        membranes=membranes_of(design, lattice.fabric, _flat_places(lattice, design)),
+        membranes=membranes_of(design, lattice.fabric, _flat_places(lattice, design), axis_mm),
     )
 
 

@@ -15,6 +15,7 @@ from sim.solvers.fabric import FabricPart
 from sim.solvers.feeding import fed, held_degrees
 from sim.solvers.nested import NestedPart
 from sim.solvers.rubbing import RubbingPart
+from sim.solvers.sealed import SealedPart
 from sim.state import State
 
 SPIN_ARM = 5e-4
@@ -66,6 +67,10 @@ class DeviceStep:
             pressure = command.balloons.get(one.name, 0.0)
             if one.share.any() and pressure > 0.0:
                 self._parts.append(BalloonPart(one, origin, state.device_position, pressure))
+
+    def bear(self, forces: np.ndarray) -> None:
+        """Let blood press on fabric by forces on the nodes [N], shape (n, 3)."""
+        self._parts.append(SealedPart(forces, self._before.position))
 
     def fed(self, command: Command, pose: Pose, share: float) -> Pose:
         """Begin a stage in which hands move rods from a pose by a share of what is still asked; returns a guess, see `fed`.

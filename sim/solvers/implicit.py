@@ -162,6 +162,8 @@ class ImplicitSolver:
         pose, deepest = ridden(m, state, command), 0.0
         if m.device and m.node_count:
             self._device = DeviceStep(carried(m, state), m.origin, state, command, h or 1e3, self._device)
+            if self._tissue.sealed:
+                self._device.bear(self._tissue.sealed.forces)
             self._touching.position_before.from_numpy(pose.position)
         stages = self._stages(state, command, last)
         for stage in range(stages):

@@ -28,7 +28,7 @@ class NestedPart:
         used, index = np.unique(np.concatenate(kinds), return_inverse=True)
         parts = np.split(index.reshape(-1, 2), np.cumsum([len(one) for one in kinds])[:-1])
         inner, outer = (np.concatenate(pair) for pair in (parts[:2], parts[2:]))
-        place, off = _unrolled(nested.axis, position[used] + origin, np.isin(np.arange(len(used)), inner))
+        place, off = unrolled(nested.axis, position[used] + origin, np.isin(np.arange(len(used)), inner))
         first, second, a, b = _crossings(place, inner, outer)
         pairs = [np.concatenate([inner[first], outer[second]], 1)]
         weights = [np.stack([a - 1.0, -a, 1.0 - b, b], 1)]
@@ -64,7 +64,7 @@ class NestedPart:
         return NodeBlocks(self._nodes, stiff[:, None, None] * slope[:, :, None] * slope[:, None])
 
 
-def _unrolled(axis: np.ndarray, points: np.ndarray, middle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def unrolled(axis: np.ndarray, points: np.ndarray, middle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Station [m] and angle [rad] of points about an axis, shape (n, 2), and their place across it [m], shape (n, 3).
 
     The axis lies in the middle of those points that are marked, shape (n,), as a balloon's does.
