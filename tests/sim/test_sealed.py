@@ -10,7 +10,7 @@ from scenarios.case import wall_body
 from scenarios.devices.lattice import device_body
 from scenarios.tissues import find_tissue
 from sim.command import Command
-from sim.model import build_model
+from sim.model import Model, build_model
 from sim.solvers.fabric import FabricPart
 from sim.solvers.implicit import ImplicitSolver
 from sim.solvers.sealed import SealedPart, sealed_off
@@ -22,7 +22,7 @@ BLOOD = 12e3
 BORE_MM, SAC_MM = 6.0, 2.0
 
 
-def model_of(*, sac_mm: float, reach_mm: float, bore_mm: float = BORE_MM):
+def model_of(*, sac_mm: float, reach_mm: float, bore_mm: float = BORE_MM) -> Model:
     """A covered stent opened to 6 mm in a tube that fits it, with a sac about its middle that reaches so far to both sides."""
     half = SIX.stent.half_thickness_mm
     fits = 0.5 * BORE_MM + 2.0 * half
@@ -42,6 +42,13 @@ def model_of(*, sac_mm: float, reach_mm: float, bore_mm: float = BORE_MM):
     return build_model(wall_body(mesh, {1: find_tissue("arterial wall")}), device)
 
 
+def keeping(model: Model, share: float) -> Model:
+    """The same in which a sealed sac keeps a share of the blood's pressure."""
+    assert model.device is not None
+    sheet = dataclasses.replace(model.device.membranes[0], sac_share=share)
+    return dataclasses.replace(model, device=dataclasses.replace(model.device, membranes=(sheet,)))
+
+
 def test_a_sac_between_two_seals_is_spared_and_the_fabric_before_it_bears_the_rest():
     model = model_of(sac_mm=SAC_MM, reach_mm=4.0)
     state = new_state(model)
@@ -52,6 +59,7 @@ def test_a_sac_between_two_seals_is_spared_and_the_fabric_before_it_bears_the_re
     assert set(np.round(found.relief[found.relief > 0.0])) == {round(0.5 * BLOOD)}
     assert (np.abs(z[found.relief > 0.0]) < 4.0).all() and (found.relief[wall][np.abs(z[wall]) < 2.0] > 0.0).all()
     assert not np.setdiff1d(np.flatnonzero(found.relief), wall).size
+    assert model.device is not None
     nodes = 1e3 * model.device.pose.position
     out = np.einsum("ni,ni->n", found.forces[:, :2], nodes[:, :2]) / np.hypot(*nodes[:, :2].T)
     # As much as half of the blood's pressure on the sleeve where the sac is, which is as long as the wall spared.
@@ -71,9 +79,7 @@ def test_nothing_is_spared_without_blood_or_by_a_stent_that_waits_or_where_the_s
     model = model_of(sac_mm=SAC_MM, reach_mm=4.0)
     state = new_state(model)
     assert sealed_off(model, state, Command(blood_pressure=0.0)) is None
-    sheet = dataclasses.replace(model.device.membranes[0], sac_share=1.0)
-    kept = dataclasses.replace(model, device=dataclasses.replace(model.device, membranes=(sheet,)))
-    assert sealed_off(kept, state, Command(blood_pressure=BLOOD)) is None
+    assert sealed_off(keeping(model, 1.0), state, Command(blood_pressure=BLOOD)) is None
 
 
 def test_the_forces_are_minus_the_slope_of_their_energy():
@@ -88,9 +94,9 @@ def test_the_forces_are_minus_the_slope_of_their_energy():
 def test_in_the_engine_a_sealed_sac_is_narrower_and_the_fabric_before_it_tauter():
     widths, tensions = [], []
     for share in (1.0, 0.5):
-        model = model_of(sac_mm=SAC_MM, reach_mm=4.0, bore_mm=6.4)
-        sheet = dataclasses.replace(model.device.membranes[0], sac_share=share)
-        model = dataclasses.replace(model, device=dataclasses.replace(model.device, membranes=(sheet,)))
+        model = keeping(model_of(sac_mm=SAC_MM, reach_mm=4.0, bore_mm=6.4), share)
+        assert model.device is not None
+        sheet = model.device.membranes[0]
         state, solver = new_state(model), ImplicitSolver(model)
         for _ in range(4):
             report = solver.step(state, Command(blood_pressure=BLOOD))

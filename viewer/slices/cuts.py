@@ -18,7 +18,7 @@ BESIDE_MM = 0.8
 
 
 class Shapes:
-    """What of a case is drawn over its slices: outlines of its tissues, its stent or wires, its balloon or its sheath."""
+    """What of a case is drawn over its slices: outlines of its tissues, stent, fabric or wires, its balloon or its sheath."""
 
     def __init__(self, case: Any) -> None:
         mesh, self._bars, self._case = case.mesh, bars_of(case), case
@@ -34,6 +34,8 @@ class Shapes:
         for surface, colour in ((self._balloon(moment), BALLOON), (self._sheath(moment), palette.SHEATH)):
             if surface is not None:
                 lots.append((cut(*surface, plane), colour))
+        nodes = np.asarray(moment.device)
+        lots += [(cut(nodes, one.fabric, plane), palette.FABRIC) for one in there(self._bars, moment) if len(one.fabric)]
         return lots
 
     def near(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:

@@ -20,7 +20,7 @@ from viewer.shapes import balloon_surface
 from viewer.xray.contrast import DyedTree, Puff, Stretch
 from viewer.xray.cylinders import Cylinders
 from viewer.xray.fluoroscope import Contents
-from viewer.xray.surfaces import Surface, capped, tet_boundary, weighted_along
+from viewer.xray.surfaces import Surface, capped, tet_boundary, thick_sheet, weighted_along
 
 BALLOON_IODINE_MG_ML = 150.0
 """Diluted contrast agent in a balloon [mg/mL]; usual, from memory, unverified."""
@@ -120,6 +120,7 @@ class RehearsalInBeam:
         surfaces = [] if self._calcium is None else [self._calcium.moved(frame.vertices)]
         balloon = self._balloon(frame)
         surfaces += [] if balloon is None else [balloon]
+        surfaces += self._fabric(frame)
         if time_s is not None and self.tree.puffs:
             surfaces += [self._dye(frame, time_s)]
         seen = there(self._bars, frame)
@@ -148,6 +149,15 @@ class RehearsalInBeam:
             Cylinders.of_line(line, radius=outer, bore=bore, material="PEBAX"),
             Cylinders.of_line(tip, radius=outer, bore=0.5 * (outer + bore), material="platinum"),
         )
+
+    def _fabric(self, frame: Any) -> list[Surface]:
+        """The fabric of those covered stents that are in the patient."""
+        seen = {one.name for one in there(self._bars, frame)}
+        return [
+            thick_sheet(frame.device, bars.fabric, thickness=one.stent.fabric.thickness_mm, material="ePTFE")
+            for bars, one in zip(self._bars, getattr(self.case, "stents", ()), strict=False)
+            if bars.name in seen and len(bars.fabric)
+        ]
 
     def _balloon(self, frame: Any) -> Surface | None:
         drawn = balloon_surface(frame.balloon.axis, frame.balloon.radius, sides=32)
