@@ -51,6 +51,8 @@ MATERIALS = (
      {"H": 0.066, "C": 0.396, "N": 0.03, "O": 0.2174, "Ba": 0.2354, "S": 0.0552}, "M",
      "Two fifths barium sulphate by mass, as in shafts that shall be seen, from memory, unverified"),
     ("PTFE", (), 2.2, {"C": 0.2402, "F": 0.7598}, "C", "C2F4 by atomic weights, 2.2 g/cm3"),
+    ("ePTFE", ("fabric",), 1.0, {"C": 0.2402, "F": 0.7598}, "M",
+     "C2F4 by atomic weights; a little less than half of it is solid, from memory, unverified: makers' fabrics differ widely"),
     ("caesium iodide", ("CsI",), 4.51, {"Cs": 0.5115, "I": 0.4885}, "C", "CsI by atomic weights, the crystal's density"),
 )  # fmt: skip
 

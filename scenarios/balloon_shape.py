@@ -74,10 +74,11 @@ def balloon_shape(
     if dilation is not None:
         radius = np.minimum(radius, _lumen_radius(axis, station, vertices[np.unique(case.mesh.face_sets["lumen"])]))
     if dilation is None or dilation.in_stent:
-        for about in range(len(case.stents)) if dilation is not None else (number,):
+        own = None if dilation is not None else number
+        for about in range(len(case.stents) if own is None else own + 1):
             first, last = case.first_nodes[about : about + 2]
             lattice, nodes = case.stents[about].lattice, device[first:last]
-            radius = np.minimum(radius, _radius_in_stent(lattice, axis, station, nodes, beyond=dilation is not None))
+            radius = np.minimum(radius, _radius_in_stent(lattice, axis, station, nodes, beyond=about != own))
     return BalloonShape(axis, radius * _closing(balloon, station))
 
 

@@ -139,8 +139,8 @@ class Case:
     def _stents_body(self) -> DeviceBody:
         if len(self.stents) > 1:
             return stents_body(
-                self.stents, drag=DEVICE_DRAG, dilations=self.dilations, vertices_mm=self.mesh.vertices,
-                lumen=self.mesh.face_sets["lumen"],
+                self.stents, drag=DEVICE_DRAG, release_drag=RELEASE_DRAG, dilations=self.dilations,
+                vertices_mm=self.mesh.vertices, lumen=self.mesh.face_sets["lumen"],
             )  # fmt: skip
         if self.sheathed is not None:
             return sheathed_body(self.lattice, self.stent, self.sheathed, drag=RELEASE_DRAG, dilations=self.dilations)
@@ -168,9 +168,9 @@ class Case:
         for number, one in enumerate(self.stents):
             arrays |= {f"{_before(number)}lattice_{name}": getattr(one.lattice, name) for name in LATTICE_ARRAYS}
             arrays[f"{_before(number)}balloon_axis"] = one.balloon_axis
+            if one.sheathed is not None:
+                arrays |= {f"{_before(number)}sheathed_{name}": value for name, value in _arrays_of(one.sheathed).items()}
         arrays |= {f"dilation_axis_{number}": one.axis_mm for number, one in enumerate(self.dilations)}
-        if self.sheathed is not None:
-            arrays |= {f"sheathed_{name}": value for name, value in _arrays_of(self.sheathed).items()}
         np.savez(folder / "arrays.npz", **arrays)  # pyright: ignore[reportArgumentType]
 
 
@@ -259,7 +259,7 @@ def _placed(row: Mapping[str, Any], arrays: Mapping[str, np.ndarray], number: in
         lattice=Lattice(**lattice, half_thickness_mm=row["half_thickness_mm"]),
         balloon_axis=arrays[f"{before}balloon_axis"],
         station_mm=row["station_mm"],
-        sheathed=_sheathed(arrays) if number == 0 and "sheathed_axis" in arrays else None,
+        sheathed=_sheathed(arrays, before) if f"{before}sheathed_axis" in arrays else None,
         pressure_atm=row.get("pressure_atm"),
     )
 
@@ -274,9 +274,11 @@ def _arrays_of(sheathed: Sheathed) -> dict[str, np.ndarray]:
     return {"position": pose.position, "rotation": pose.rotation, "history": sheathed.history, "axis": sheathed.axis_mm}
 
 
-def _sheathed(arrays: Mapping[str, np.ndarray]) -> Sheathed:
-    pose = Pose(arrays["sheathed_position"], arrays["sheathed_rotation"])
-    return Sheathed(pose, arrays["sheathed_history"], arrays["sheathed_axis"])
+def _sheathed(arrays: Mapping[str, np.ndarray], before: str) -> Sheathed:
+    position, rotation, history, axis = (
+        arrays[f"{before}sheathed_{name}"] for name in ("position", "rotation", "history", "axis")
+    )
+    return Sheathed(Pose(position, rotation), history, axis)
 
 
 def tissue_from(row: dict[str, Any]) -> Tissue:

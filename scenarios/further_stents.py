@@ -11,6 +11,7 @@ from scenarios import catalogue
 from scenarios.devices.several import Placed, require_apart, stent_called
 from scenarios.measures.lumen import Lesion
 from scenarios.placing import balloon_asked, carried_over, guide_of, laid_along, reach_of
+from scenarios.procedure import opening_of
 
 OVERLAP_MM = 2.0
 """How far a further stent overlaps the one before it where nothing else is asked, chosen; said wherever it is used."""
@@ -27,7 +28,7 @@ class Further:
     device
         Its name.
     pressure_atm
-        That is asked of its balloon; None for its nominal one.
+        That is asked of its balloon; None for its nominal one, or where it is released from a sheath.
     at_mm
         Where along the path its middle goes; None where `overlap_mm` tells.
     overlap_mm
@@ -74,10 +75,12 @@ class Further:
         Raises
         ------
         InputError
-            If there is no such device, it would reach beyond the vessel, or it would lie too far within another.
+            If there is no such device, it would reach beyond the vessel or lie too far within another, a pressure is asked of one
+            in a sheath, or as `laid_along` does.
         """
         device, last = catalogue.find(self.device), stents[-1]
-        if not device.is_self_expanding and self.pressure_atm is not None and not self.pressure_atm > 0.0:
+        opening_of(device, pressure_atm=self.pressure_atm)
+        if self.pressure_atm is not None and not self.pressure_atm > 0.0:
             raise InputError(f"The inflation pressure of {device.name} is {self.pressure_atm:g} atm; give one above zero.")
         half, middle = 0.5 * device.stent.length_mm, self.at_mm
         if middle is None:
@@ -89,14 +92,14 @@ class Further:
                 f"{name}, {device.name}, would reach from {middle - half:.1f} to {middle + half:.1f} mm "
                 f"along a vessel that runs from 0 to {path.length:.1f} mm; place it elsewhere with at MM, or take a shorter one."
             )
-        # A sheath is refused before it is crimped, which takes seconds.
+        # What cannot be is refused before a stent is crimped into a sheath, which takes seconds.
         bare = Placed(device, last.lattice, last.balloon_axis, middle)
         require_apart((*stents, bare))
         guide = guide_of(path, 0.5 * device.stent.diameter_mm)
-        lattice, _ = laid_along(device, lesion, path, guide, middle)
-        on_guide = carried_over(middle, path, guide)
-        axis = guide.at(np.linspace(*reach_of(guide, on_guide, device.balloon.length_mm), 81))[0]
-        return Placed(device, lattice, axis, middle, pressure_atm=self.pressure_atm)
+        lattice, sheathed = laid_along(device, lesion, path, guide, middle)
+        bearing_mm = device.stent.length_mm if device.is_self_expanding else device.balloon.length_mm
+        axis = guide.at(np.linspace(*reach_of(guide, carried_over(middle, path, guide), bearing_mm), 81))[0]
+        return Placed(device, lattice, axis, middle, sheathed, self.pressure_atm)
 
     def told(self, number: int, placed: Placed) -> str:
         """Say in a sentence where the stent of a number, counted from 0, goes."""

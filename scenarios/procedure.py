@@ -12,7 +12,7 @@ from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import Device, StentDesign
 from scenarios.devices.lattice import ATMOSPHERE, STENT
 from scenarios.devices.self_expanding import SHEATH, withdrawal_mm
-from scenarios.devices.several import balloon_called, stent_called
+from scenarios.devices.several import balloon_called, sheath_called, stent_called
 from sim.command import Command
 
 RELEASE_S = 3.0
@@ -26,8 +26,8 @@ HOLD_S = 0.4
 class Keyframe:
     """At the end of a phase, at this time, one balloon is at this pressure and the others are empty; in between, evenly.
 
-    `sheath_mm` is how far the stent's sheath has been drawn back by then; None where the stent has none, as `balloon` is where
-    the procedure begins or ends without one.
+    `sheath_mm` is how far the sheath of the name `sheath` has been drawn back by then; None where there is none, as `balloon` is
+    where the procedure begins or ends without one.
     """
 
     time_s: float
@@ -35,11 +35,12 @@ class Keyframe:
     balloon_atm: float
     balloon: str | None = STENT
     sheath_mm: float | None = None
+    sheath: str = SHEATH
 
 
 @dataclasses.dataclass(frozen=True)
 class Procedure:
-    """Keyframed balloon pressures, and a sheath's way back, under a steady blood pressure.
+    """Keyframed balloon pressures, and sheaths' ways back, under a steady blood pressure.
 
     Attributes
     ----------
@@ -64,7 +65,8 @@ class Procedure:
     enters_s: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require_back([(key.time_s, key.sheath_mm) for key in self.keyframes if key.sheath_mm is not None])
+        for name in self.sheaths:
+            _require_back(self._way_back(name))
 
     @property
     def duration_s(self) -> float:
@@ -76,21 +78,36 @@ class Procedure:
         """Names of the balloons in the order of their use."""
         return tuple(dict.fromkeys(key.balloon for key in self.keyframes if key.balloon is not None))
 
+    @property
+    def sheaths(self) -> tuple[str, ...]:
+        """Names of the sheaths in the order of their use."""
+        return tuple(dict.fromkeys(key.sheath for key in self.keyframes if key.sheath_mm is not None))
+
     def __call__(self, time_s: float) -> Command:
         """The Command for the tick that ends at `time_s`."""
         pressures = {name: ATMOSPHERE * self.pressure_atm(name, time_s) for name in self.balloons}
-        drawn = self.sheath_mm(time_s)
-        sheaths = {} if drawn is None else {SHEATH: 1e-3 * drawn}
+        sheaths = {name: 1e-3 * (self.sheath_mm(time_s, name) or 0.0) for name in self.sheaths}
         waiting = tuple(name for name, enters in self.enters_s.items() if time_s <= enters + 1e-9)
         return Command(blood_pressure=self.blood_pressure_pa, balloons=pressures, sheaths=sheaths, waiting=waiting)
 
-    def sheath_mm(self, time_s: float) -> float | None:
-        """How far the sheath is drawn back at a time [mm]; None where there is none."""
-        drawn = [(key.time_s, key.sheath_mm) for key in self.keyframes if key.sheath_mm is not None]
+    def sheath_mm(self, time_s: float, name: str = SHEATH) -> float | None:
+        """How far a sheath is drawn back at a time [mm]; None where there is none of the name."""
+        drawn = self._way_back(name)
         if not drawn:
             return None
-        times, ways = np.array([(0.0, 0.0), *drawn]).T
+        times, ways = np.array(drawn).T
         return float(np.interp(time_s, times, ways))
+
+    def _way_back(self, name: str) -> list[tuple[float, float]]:
+        """A sheath's course in pairs of time [s] and way back [mm], from the keyframe before the first of its own."""
+        own = [number for number, key in enumerate(self.keyframes) if key.sheath_mm is not None and key.sheath == name]
+        if not own:
+            return []
+        begins = self.keyframes[own[0] - 1].time_s if own[0] else 0.0
+        return [
+            (begins, 0.0),
+            *((self.keyframes[number].time_s, float(self.keyframes[number].sheath_mm or 0.0)) for number in own),
+        ]
 
     def pressure_atm(self, balloon: str, time_s: float) -> float:
         """Pressure in a balloon at a time [atm]."""
@@ -139,13 +156,13 @@ def _require_back(course: Sequence[tuple[float, float]]) -> None:
 
 
 def phase_of(balloon: str, doing: str) -> str:
-    """What a phase is called in which a balloon does something: for the stent's own just that."""
-    return doing if balloon == STENT else f"{balloon}, {doing}"
+    """What a phase is called in which a balloon or a sheath does something: for the first stent's own just that."""
+    return doing if balloon in (STENT, SHEATH) else f"{balloon}, {doing}"
 
 
 def moments_of(case: Case) -> tuple[str, ...]:
     """The phases whose last states tell what a rehearsal came to, in the order of time, of which it may not have all."""
-    further = (phase_of(balloon_called(number), "inflated") for number in range(1, len(case.stents)))
+    further = (phase_of(stent_called(number), one.device.opened) for number, one in enumerate(case.stents) if number)
     return ("before", "released", "inflated", *further, "after")
 
 
@@ -201,9 +218,15 @@ class Release:
     ----------
     course
         Time since the release began [s], and how far the sheath has then been drawn back [mm]; evenly in between.
+    name
+        The sheath's.
+    brings
+        As of an `Inflation`.
     """
 
     course: tuple[tuple[float, float], ...]
+    name: str = SHEATH
+    brings: str | None = None
 
     @staticmethod
     def of(design: StentDesign, words: str | None = None) -> "Release":
@@ -284,22 +307,24 @@ def steps_in_turn(
     names = [one.name for one in inflations]
     if len(set(names)) < len(names):
         raise InputError(f"Two inflations share a name among {', '.join(names)}; give each its own.")
-    drawn = 0.0 if len(inflations) < len(steps) else None
+    sheaths = [one.name for one in steps if isinstance(one, Release)]
+    drawn, sheath = (0.0, sheaths[0]) if sheaths else (None, SHEATH)
     enters: dict[str, float] = {}
-    clock, keyframes = settle_s, [Keyframe(settle_s, "before", 0.0, names[0] if names else None, drawn)]
+    clock, keyframes = settle_s, [Keyframe(settle_s, "before", 0.0, names[0] if names else None, drawn, sheath)]
     for one in steps:
-        if isinstance(one, Release):
-            keyframes += [Keyframe(clock + time, "releasing", 0.0, None, way) for time, way in one.course]
-            clock, drawn = keyframes[-1].time_s + hold_s, keyframes[-1].sheath_mm
-            keyframes.append(Keyframe(clock, "released", 0.0, None, drawn))
-            continue
         if one.brings is not None:
             enters[one.brings] = clock
+        if isinstance(one, Release):
+            sheath, (doing, done) = one.name, (phase_of(one.name, word) for word in ("releasing", "released"))
+            keyframes += [Keyframe(clock + time, doing, 0.0, None, way, sheath) for time, way in one.course]
+            clock, drawn = keyframes[-1].time_s + hold_s, keyframes[-1].sheath_mm
+            keyframes.append(Keyframe(clock, done, 0.0, None, drawn, sheath))
+            continue
         rows = zip(one.phases, (inflate_s, hold_s, deflate_s), (one.asked_atm, one.asked_atm, 0.0), strict=True)
         for phase, duration, pressure in rows:
             clock += duration
-            keyframes.append(Keyframe(clock, phase, pressure, one.name, drawn))
-    keyframes.append(Keyframe(clock + rest_s, "after", 0.0, names[-1] if names else None, drawn))
+            keyframes.append(Keyframe(clock, phase, pressure, one.name, drawn, sheath))
+    keyframes.append(Keyframe(clock + rest_s, "after", 0.0, names[-1] if names else None, drawn, sheath))
     rated = {one.name: one.balloon.highest_pressure_atm for one in inflations}
     return Procedure(tuple(keyframes), blood_pressure_pa, rated, enters)
 
@@ -327,8 +352,8 @@ def opening_of(device: Device, *, pressure_atm: float | None = None, release: st
 def procedure_of(case: Case, *, pressure_atm: float | None = None, release: str | None = None, **times_s: float) -> Procedure:
     """Open the vessel as the case says: balloons before the stent, the stent as `opening_of` takes it, balloons within it.
 
-    Further stents follow upon the first, each at the pressure that the case asks of its balloon, and balloons within upon the
-    last of them. Times as in `steps_in_turn`.
+    Further stents follow upon the first, each at the pressure that the case asks of its balloon, or out of its sheath drawn back
+    evenly, and balloons within upon the last of them. Times as in `steps_in_turn`.
 
     Raises
     ------
@@ -347,7 +372,9 @@ def turns_of(case: Case, *, pressure_atm: float | None = None, release: str | No
     )
     stent = opening_of(case.device, pressure_atm=pressure_atm, release=release)
     further = [
-        Inflation(balloon_called(number), one.balloon, one.pressure_atm, brings=stent_called(number))
+        dataclasses.replace(Release.of(one.stent), name=sheath_called(number), brings=stent_called(number))
+        if one.device.is_self_expanding
+        else Inflation(balloon_called(number), one.balloon, one.pressure_atm, brings=stent_called(number))
         for number, one in enumerate(case.stents)
         if number
     ]

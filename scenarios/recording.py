@@ -49,7 +49,7 @@ class Frame:
     balloon_pressure_atm
         Gauge pressure in the stent's balloon; of several stents' in that which has the most.
     sheath_mm
-        How far the stent's sheath has been drawn back; None where it has none.
+        How far the first stent's sheath has been drawn back; None where it has none.
     stress
         First principal Cauchy stress of each tet [kPa], shape (m,); nought where no forces were solved.
     contact_force
@@ -58,6 +58,8 @@ class Frame:
         Names of the stents that are not in the vessel yet; their nodes are where they ride along with it.
     wires
         Nodes of the wire and the catheter that all goes over, by their names, each of shape (q, 3); none without.
+    sheaths_mm
+        How far each sheath has been drawn back, by its name in commands.
     """
 
     tick: int
@@ -72,6 +74,7 @@ class Frame:
     sheath_mm: float | None = None
     waiting: tuple[str, ...] = ()
     wires: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    sheaths_mm: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +120,7 @@ class Recording:
         device, wires = wires_apart(self.case, arrays["device"] * 1e3)
         pressures = {name: float(value) / ATMOSPHERE for name, value in about["command"]["balloons"].items()}
         vertices = (self.body.vertices + displacement) * 1e3
+        sheaths = {name: 1e3 * float(way) for name, way in about["command"].get("sheaths", {}).items()}
         return Frame(
             tick=tick,
             time_s=about["time_s"],
@@ -128,8 +132,9 @@ class Recording:
             stress=self._stress(displacement),
             contact_force=_of_stents(self.case, arrays["contact_force"].astype(float)),
             wires=wires,
-            sheath_mm=None if self.case.sheathed is None else 1e3 * float(about["command"].get("sheaths", {}).get(SHEATH, 0.0)),
+            sheath_mm=None if self.case.sheathed is None else sheaths.get(SHEATH, 0.0),
             waiting=tuple(about["command"].get("waiting", ())),
+            sheaths_mm=sheaths,
         )
 
     def _stress(self, displacement: np.ndarray) -> np.ndarray:

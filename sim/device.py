@@ -84,12 +84,15 @@ class Sheath:
         Its way from the hand to its distal end, shape (q, 3) [m].
     radius
         How far the nodes may lie from its axis [m]: half its bore less half a strut's thickness.
+    rides
+        Name of what comes in with it, see `Entering`: its way then rides along with the lumen about it; None where it stays.
     """
 
     name: str
     nodes: np.ndarray
     axis: np.ndarray
     radius: float
+    rides: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,9 +106,14 @@ class Mounted:
     balloon
         Its axis and chart.
     share
-        Area of the balloon that each node bears, per unit of radius, shape (n,) [m·rad]; nought for nodes that are not on it.
+        Area of a balloon about which they lie that each node bears, per unit of radius, shape (n,) [m·rad]; nought for nodes
+        that it never presses. Which of them lie upon it is told by where they are.
     gap
-        Distance of those nodes from the strut's inner face [m].
+        Distance of those nodes from the strut's inner face [m], one for all or shape (n,).
+    layers
+        Nodes of each of several stents about it, the innermost first: where one lies within another it alone bears the balloon.
+    fabric
+        Nodes of triangles of fabric, shape (t, 3): their corners bear the balloon by the fabric's area, not by `share`.
     carrier
         Its place on its catheter, along which its axis then lies wherever that runs; None for an axis that stays.
     """
@@ -113,7 +121,9 @@ class Mounted:
     name: str
     balloon: GuidedBalloon
     share: np.ndarray
-    gap: float = 0.0
+    gap: float | np.ndarray = 0.0
+    layers: tuple[np.ndarray, ...] = ()
+    fabric: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 3), int))
     carrier: Carrier | None = None
 
 
@@ -161,6 +171,10 @@ class Nested:
         About which they lie, shape (q, 3) [m].
     distance
         Between their middle lines where they touch [m].
+    width
+        Between their middle lines, sideways, where they pass each other [m]; nought where only those that cross meet.
+    inner_fabric, outer_fabric
+        Node pairs of edges of fabric on either, which cross what is on the other as elements do.
     """
 
     name: str
@@ -168,6 +182,9 @@ class Nested:
     outer: np.ndarray
     axis: np.ndarray
     distance: float
+    width: float = 0.0
+    inner_fabric: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 2), int))
+    outer_fabric: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 2), int))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,12 +202,21 @@ class Membrane:
         Young's modulus times thickness [N/m].
     poisson
         Poisson's ratio.
+    axis
+        That of a sleeve about which blood flows, shape (q, 3) [m]; None where it seals nothing off.
+    face
+        From its nodes to the outer face [m].
+    sac_share
+        Pressure behind it, where it seals, over the blood's.
     """
 
     triangles: np.ndarray
     rest_edges: np.ndarray
     stiffness: float
     poisson: float
+    axis: np.ndarray | None = None
+    face: float = 0.0
+    sac_share: float = 1.0
 
     @property
     def rest_areas(self) -> np.ndarray:

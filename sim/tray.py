@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sim.balloon import GuidedBalloon
-from sim.device import COAXIAL_FRICTION, DeviceBody, Feed, Mounted, Sleeve
+from sim.device import COAXIAL_FRICTION, DeviceBody, Feed, Mounted, Nested, Sleeve
 from sim.rods.builders import straight_wire
 from sim.rods.laws import Law
 from sim.rods.network import Pose, RodNetwork
@@ -101,11 +101,7 @@ def together(
     """
     first = np.concatenate([[0], np.cumsum([one.node_count for one in devices])])
     total, placed = int(first[-1]), list(zip(devices, first, strict=False))
-    balloons = tuple(
-        dataclasses.replace(mounted, share=_padded(mounted.share, start, total))
-        for one, start in placed
-        for mounted in one.balloons
-    )
+    balloons = tuple(_mounted_from(mounted, start, total) for one, start in placed for mounted in one.balloons)
     _require_names_apart("balloons", balloons)
     feeds = tuple(dataclasses.replace(feed, nodes=feed.nodes + start) for one, start in placed for feed in one.feeds)
     named = {feed.name: feed for feed in feeds}
@@ -137,11 +133,7 @@ def together(
             for one, start in zip(devices, first, strict=False)
             for waiting in one.entering
         ),
-        nested=tuple(
-            dataclasses.replace(nested, inner=nested.inner + start, outer=nested.outer + start)
-            for one, start in zip(devices, first, strict=False)
-            for nested in one.nested
-        ),
+        nested=tuple(_nested_from(nested, start) for one, start in zip(devices, first, strict=False) for nested in one.nested),
         membranes=tuple(
             dataclasses.replace(sheet, triangles=sheet.triangles + start)
             for one, start in zip(devices, first, strict=False)
@@ -173,6 +165,22 @@ def _frictions(devices: Sequence[DeviceBody]) -> np.ndarray | None:
     if any(one is None for one in told):
         raise ValueError("Some devices tell their friction on the wall and others do not; let all or none of them tell it.")
     return np.concatenate(told)  # pyright: ignore[reportArgumentType, reportCallIssue]
+def _mounted_from(mounted: Mounted, start: int, total: int) -> Mounted:
+    """A balloon whose device's nodes are numbered from `start` among so many in all."""
+    gap = mounted.gap
+    return dataclasses.replace(
+        mounted,
+        share=_padded(mounted.share, start, total),
+        gap=_padded(gap, start, total) if isinstance(gap, np.ndarray) else gap,
+        layers=tuple(nodes + start for nodes in mounted.layers),
+        fabric=mounted.fabric + start,
+    )
+
+
+def _nested_from(nested: Nested, start: int) -> Nested:
+    """Rods that open within others, whose nodes are numbered from `start`."""
+    pairs = ("inner", "outer", "inner_fabric", "outer_fabric")
+    return dataclasses.replace(nested, **{name: getattr(nested, name) + start for name in pairs})
 
 
 def _padded(share: np.ndarray, start: int, total: int) -> np.ndarray:

@@ -157,8 +157,10 @@ def _legend(figure: Any, case: Any) -> None:
     handles.append(Patch(facecolor=palette.STENT, label="stent"))
     if any(len(one.fabric) for one in bars_of(case)):
         handles.append(Patch(facecolor=palette.FABRIC, edgecolor=palette.FAINT_INK, linewidth=0.6, label="fabric"))
-    colour, name = (palette.BALLOON, "balloon") if case.sheathed is None else (palette.SHEATH, "sheath")
-    handles.append(Patch(facecolor=colour, edgecolor=palette.FAINT_INK, linewidth=0.6, label=name))
+    in_sheaths = [one.sheathed is not None for one in case.stents]
+    for colour, name, used in ((palette.BALLOON, "balloon", not all(in_sheaths)), (palette.SHEATH, "sheath", any(in_sheaths))):
+        if used:
+            handles.append(Patch(facecolor=colour, edgecolor=palette.FAINT_INK, linewidth=0.6, label=name))
     wide = figure.get_size_inches()[0] > 7
     options = {"ncols": len(handles) if wide else 3, "frameon": False, "fontsize": 9.5 if wide else 8, "handlelength": 1.2}
     figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.018), columnspacing=1.4, **options)

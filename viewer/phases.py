@@ -31,8 +31,11 @@ def file_word(phase: str) -> str:
     return phase.replace(",", "").replace(" ", "_")
 
 
-def opening_words(frame: Any) -> str:
-    """Say of a sampled state what opens the stent: the pressure in its balloon, or how far its sheath has been drawn back."""
-    if frame.sheath_mm is not None:
-        return f"sheath drawn back by {frame.sheath_mm:.1f} mm"
+def opening_words(case: Any, frame: Any) -> str:
+    """Say of a sampled state what opens a stent: the pressure in its balloon, or how far its sheath has been drawn back."""
+    from scenarios.sheath_shape import drawn_mm
+
+    drawn = drawn_mm(case, frame)
+    if drawn is not None and not frame.balloon_pressure_atm > 0.0:
+        return f"sheath drawn back by {drawn:.1f} mm"
     return f"balloon at {frame.balloon_pressure_atm:.1f} atm"

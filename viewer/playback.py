@@ -34,7 +34,7 @@ class Playback:
         self.number = number
         frame = self.recording.frame(number)
         self.scene.set_frame(frame)
-        words = f"{self.recording.case.name}\n{frame.phase}, {frame.time_s:.3f} s, {opening_words(frame)}"
+        words = f"{self.recording.case.name}\n{frame.phase}, {frame.time_s:.3f} s, {opening_words(self.recording.case, frame)}"
         self.plotter.add_text(words, position=(0.02, 0.93), viewport=True, font_size=11, color=palette.INK, name="state")
         if not self._placed:
             self.scene.look_into()

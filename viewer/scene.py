@@ -107,10 +107,11 @@ class Scene:
 
     def _sheath(self, frame: Any) -> Any | None:
         """Give the sheath as far as it reaches at this state, from the vessel's end on; None where there is none."""
-        if self.case.sheathed is None:
-            return None
-        line = self.case.sheathed.reaching(frame.sheath_mm)
-        return sheath_surface(line, radius_mm=0.5 * self.case.device.sheath.outer_diameter_mm) if len(line) > 1 else None
+        from scenarios.sheath_shape import sheaths_at
+
+        for one in sheaths_at(self.case, frame):
+            return sheath_surface(one.line, radius_mm=0.5 * one.size.outer_diameter_mm)
+        return None
 
     def remove(self) -> None:
         """Take everything that this scene drew out of the plotter."""

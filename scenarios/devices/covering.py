@@ -1,5 +1,6 @@
 """The fabric of a covered stent: a sleeve whose vertices are nodes of its rings, and its mechanics for the engine."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -69,10 +70,15 @@ def fabric_edges(triangles: np.ndarray, rest_mm: np.ndarray, bars: np.ndarray) -
     return edges[(length > LEAST_EDGE_MM) & ~struts]
 
 
-def membranes_of(design: StentDesign, triangles: np.ndarray, places: np.ndarray) -> tuple[Membrane, ...]:
-    """A design's fabric for the engine, its nodes at rest where `flat_places` has them, shape (n, 2); none of a bare stent."""
+def membranes_of(design: StentDesign, triangles: np.ndarray, places: np.ndarray, axis_mm: np.ndarray) -> tuple[Membrane, ...]:
+    """A design's fabric for the engine, its nodes at rest where `flat_places` has them, shape (n, 2); none of a bare stent.
+
+    `axis_mm` is that about which it lies, shape (q, 3) [mm].
+    """
     if design.fabric is None or not len(triangles):
         return ()
     stiffness = design.fabric.young_modulus_pa * 1e-3 * design.fabric.thickness_mm
     rest = 1e-3 * rest_places(design, places)
-    return (Membrane.of(rest, triangles, stiffness=stiffness, poisson=design.fabric.poisson_ratio),)
+    sheet = Membrane.of(rest, triangles, stiffness=stiffness, poisson=design.fabric.poisson_ratio)
+    face, share = 1e-3 * design.half_thickness_mm, design.fabric.sac_share
+    return (dataclasses.replace(sheet, axis=1e-3 * axis_mm, face=face, sac_share=share),)

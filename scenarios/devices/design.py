@@ -44,13 +44,21 @@ class Nitinol:
     source: str
 
 
+SAC_SHARE = 0.5
+"""Pressure in a sac that is sealed over the blood's [M]: from memory, unverified; it differs widely, and falls with time."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Fabric:
-    """What a covered stent is covered with, a thin sheet that bears tension alone."""
+    """What a covered stent is covered with, a thin sheet that bears tension alone.
+
+    `sac_share` is the pressure behind it, where it seals, over the blood's.
+    """
 
     thickness_mm: float
     young_modulus_pa: float
     poisson_ratio: float
+    sac_share: float = SAC_SHARE
 
 
 @dataclasses.dataclass(frozen=True)

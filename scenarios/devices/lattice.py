@@ -219,7 +219,8 @@ def device_body(
     """
     pairs, along = lattice.samples()
     rods, pose = rods_of(lattice, design, axis_mm * 1e-3)
-    own = Mounted(name, guided(balloon, axis_mm), _share_of(lattice, design), 1e-3 * design.half_thickness_mm)
+    gap = 1e-3 * design.half_thickness_mm
+    own = Mounted(name, guided(balloon, axis_mm), share_of(lattice, design), gap, fabric=lattice.fabric)
     return DeviceBody(
         rods=rods,
         pose=pose,
@@ -228,7 +229,7 @@ def device_body(
         sample_radius=np.full(len(pairs), 1e-3 * design.half_thickness_mm),
         drag=drag_of(design, tributary(lattice), drag),
         balloons=(own, *mounted(lattice, design, dilations)),
-        membranes=membranes_of(design, lattice.fabric, _flat_places(lattice, design)),
+        membranes=membranes_of(design, lattice.fabric, _flat_places(lattice, design), axis_mm),
     )
 
 
@@ -239,16 +240,21 @@ def _flat_places(lattice: Lattice, design: StentDesign) -> np.ndarray:
 
 
 def mounted(lattice: Lattice, design: StentDesign, dilations: Sequence[Dilation]) -> tuple[Mounted, ...]:
-    """Balloons without a stent in a vessel with one; those within it press on the nodes that lie upon them at first."""
-    share, found = _share_of(lattice, design), []
-    for one in dilations:
-        chart = guided(one.balloon, one.axis_mm)
-        upon = (chart.share_at(chart.nearest(1e-3 * lattice.nodes)[2]) > 0.0) & one.in_stent
-        found.append(Mounted(one.name, chart, np.where(upon, share, 0.0), 1e-3 * design.half_thickness_mm))
-    return tuple(found)
+    """Balloons without a stent in a vessel with one; those within it press on the nodes that lie upon them."""
+    share, gap = share_of(lattice, design), 1e-3 * design.half_thickness_mm
+    return tuple(
+        Mounted(
+            one.name,
+            guided(one.balloon, one.axis_mm),
+            share * one.in_stent,
+            gap,
+            fabric=lattice.fabric[: None if one.in_stent else 0],
+        )
+        for one in dilations
+    )
 
 
-def _share_of(lattice: Lattice, design: StentDesign) -> np.ndarray:
+def share_of(lattice: Lattice, design: StentDesign) -> np.ndarray:
     """Area of a balloon within that each node bears, per unit of radius, shape (n,) [m·rad].
 
     It is borne by rings, each node by the length of strut about it.

@@ -255,11 +255,18 @@ def in_sheath(design: StentDesign, guide: Path, *, station_mm: float) -> tuple[L
 
 
 def sheathed_body(
-    lattice: Lattice, design: StentDesign, sheathed: Sheathed, *, drag: float, dilations: Sequence[Dilation] = ()
+    lattice: Lattice,
+    design: StentDesign,
+    sheathed: Sheathed,
+    *,
+    drag: float,
+    dilations: Sequence[Dilation] = (),
+    name: str = SHEATH,
+    rides: str | None = None,
 ) -> DeviceBody:
     """The mechanics of a stent in its sheath, in SI units; `dilations` are balloons in the same vessel.
 
-    `drag` is the resistance of a crown with its struts against moving [N·s/m].
+    `drag` is the resistance of a crown with its struts against moving [N·s/m], `name` the sheath's, `rides` as in `Sheath`.
     """
     pairs, along = lattice.samples()
     nodes = np.arange(len(lattice.nodes))
@@ -271,7 +278,7 @@ def sheathed_body(
         sample_radius=np.full(len(pairs), 1e-3 * design.half_thickness_mm),
         drag=drag_of(design, tributary(lattice), drag),
         balloons=mounted(lattice, design, dilations),
-        sheaths=(Sheath(SHEATH, nodes, 1e-3 * sheathed.axis_mm, 1e-3 * sheath_radius_mm(design)),),
+        sheaths=(Sheath(name, nodes, 1e-3 * sheathed.axis_mm, 1e-3 * sheath_radius_mm(design), rides),),
         history=sheathed.history,
     )
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from scenarios.recording import Frame
 
 OF_ALL = ("minimum stent area", "stent expansion", "stent diameter after", "recoil", "largest recoil")
-"""What of the opening is also told of all stents together: each ring against itself when its own balloon was inflated."""
+"""What of the opening is also told of all stents together: each ring against itself when its own stent was just opened."""
 
 IN_ANOTHER = (
     "Of a stent that was opened within another, struts in the overlap are left out of the apposition: they lie on the other's "
@@ -131,8 +131,11 @@ def _of_all(case: Case, frames: "Mapping[str, Frame]", lesion: Lesion | None) ->
     if after is None:
         return Findings()
     shapes = [_shapes(case, number, frames) for number in range(len(case.stents))]
-    area, opened = None if lesion is None else lesion.reference_area_mm2, case.device.opened
-    at_first, at_last = ([ring for one in shapes for ring in one.get(phase, [])] for phase in (opened, "after"))
+    area, ways = None if lesion is None else lesion.reference_area_mm2, {one.device.opened for one in case.stents}
+    # Recoil is told of all together where all were on balloons.
+    opened = "inflated" if ways == {"inflated"} else "released"
+    at_first = [ring for one, stent in zip(shapes, case.stents, strict=True) for ring in one.get(stent.device.opened, [])]
+    at_last = [ring for one in shapes for ring in one.get("after", [])]
     opening = opening_findings(at_first, at_last, reference_area_mm2=area, opened=opened).measures
     findings = Findings(tuple(one for one in opening if one.name in OF_ALL))
     first, parts = case.first_nodes, []

@@ -16,6 +16,7 @@ import numpy as np
 
 from sim.device import DeviceBody, Mounted
 from sim.rods.network import Pose
+from sim.solvers.bearing import bearing
 from sim.solvers.device_parts import NodeBlocks, across, middle_of
 
 SKIN_POISSON = 0.4
@@ -48,20 +49,22 @@ class CarriedBalloonPart:
         self._course = device.course(mounted.carrier.feed, now)
         self._mounted = device.placed(mounted, now)
         self._balloon, self._pressure = self._mounted.balloon, pressure
-        self._upon = np.flatnonzero(mounted.share > 0.0)
-        share, points = mounted.share[self._upon], now.position[self._upon]
-        centre, tangent, self._station = self._balloon.nearest(points)
-        off = across(points - centre, tangent)
-        own = across(off - middle_of(off, self._station, share, window=RING_WINDOW), tangent)
+        found = bearing(self._mounted, now.position)
+        self._upon = np.flatnonzero(found.share > 0.0)
+        gap = np.broadcast_to(mounted.gap, len(now.position))[self._upon]
+        self._share, self._narrow = found.share[self._upon], found.narrow[self._upon]
+        self._station, tangent = found.station[self._upon], found.tangent[self._upon]
+        off = across(now.position[self._upon] - found.centre[self._upon], tangent)
+        own = across(off - middle_of(off, self._station, self._share, window=RING_WINDOW), tangent)
         distance = np.maximum(np.linalg.norm(own, axis=1), 1e-9)
         self._outward = own / distance[:, None]
-        self._inner = np.maximum(distance - mounted.gap, 0.0)
-        self._area = share * self._inner
+        self._inner = np.maximum(distance - gap, 0.0)
+        self._area = self._share * self._inner
         below, along = self._course.elements(self._first_station + self._station)
         self._nodes = np.stack([self._upon, self._course.nodes[below], self._course.nodes[below + 1]], 1)
         self._weights = np.stack([np.ones_like(along), along - 1.0, -along], 1)
         # How far a strut's inner face is from the catheter when the tick begins, less what the weights give for it there.
-        begin = np.einsum("ni,ni->n", off, self._outward) - mounted.gap
+        begin = np.einsum("ni,ni->n", off, self._outward) - gap
         self._offset = begin - self._apart(before.position)
 
     @property
@@ -79,10 +82,7 @@ class CarriedBalloonPart:
         chosen = np.flatnonzero(np.abs(station - self._mounted.carrier.middle) < half)
         chosen = chosen[(chosen > 0) & (chosen < len(nodes) - 1)]
         at = station[chosen] - self._first_station
-        order = np.argsort(self._station, kind="stable")
-        struts = middle_of(
-            np.repeat(self._inner[order][:, None], 3, 1), self._station[order], self._mounted.share[self._upon][order], at
-        )[:, 0]
+        struts = middle_of(np.repeat(self._inner[:, None], 3, 1), self._station, self._share, at)[:, 0]
         radius = np.minimum(struts, self._balloon.free_radius(self._pressure))
         skin = (1.0 - 0.5 * SKIN_POISSON) * radius**2 * self._balloon.wall_stiffness(radius)
         length = 0.5 * (station[chosen + 1] - station[chosen - 1])
@@ -90,19 +90,23 @@ class CarriedBalloonPart:
 
     def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
-        radius, pull = self._apart(y) + self._offset, np.zeros_like(y)
-        energy = float((self._area * self._balloon.work(self._pressure, radius)).sum())
+        radius, pull = self._radius(y), np.zeros_like(y)
+        energy = float((self._area * self._narrow * self._balloon.work(self._pressure, radius)).sum())
         push = self._area * np.maximum(self._pressure - self._balloon.wall_pressure(radius), 0.0)
         np.add.at(pull, self._nodes, -(push[:, None] * self._weights)[:, :, None] * self._outward[:, None])
         return energy, pull
 
     def stiffness(self, y: np.ndarray) -> NodeBlocks:
         """Second derivative."""
-        radius = self._apart(y) + self._offset
+        radius = self._radius(y)
         pressing = self._pressure > self._balloon.wall_pressure(radius)
-        stiff = np.where(pressing, self._area * self._balloon.wall_stiffness(radius), 0.0)
+        stiff = np.where(pressing, self._area / self._narrow * self._balloon.wall_stiffness(radius), 0.0)
         slope = (self._weights[:, :, None] * self._outward[:, None]).reshape(-1, 9)
         return NodeBlocks(self._nodes, stiff[:, None, None] * slope[:, :, None] * slope[:, None])
+
+    def _radius(self, y: np.ndarray) -> np.ndarray:
+        """How far each strut's inner face is from the catheter [m], over what the shoulders leave of the balloon's radius."""
+        return (self._apart(y) + self._offset) / self._narrow
 
     def _apart(self, y: np.ndarray) -> np.ndarray:
         """How far struts are from their catheter [m] in the direction in which they are pressed, but for a constant."""

@@ -16,6 +16,7 @@ from sim.solvers.fabric import FabricPart
 from sim.solvers.feeding import fed, held_degrees
 from sim.solvers.nested import NestedPart
 from sim.solvers.rubbing import RubbingPart
+from sim.solvers.sealed import SealedPart
 from sim.state import State
 
 SPIN_ARM = 5e-4
@@ -58,19 +59,25 @@ class DeviceStep:
         self._parts: list[Any] = [*self._sleeves]
         self._parts += [GuidePart(feed, origin) for feed in device.feeds]
         self._sheaths = [
-            SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0)) for one in device.sheaths
+            SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0))
+            for one in device.sheaths
+            if one.rides not in command.waiting
         ]
         self._parts += self._sheaths
         met = [one for one in device.nested if one.name not in command.held_back]
         self._parts += [NestedPart(one, origin, state.device_position) for one in met]
         self._parts += [FabricPart(one) for one in device.membranes]
         for one in device.balloons:
-            if one.share.any():
-                pressure = command.balloons.get(one.name, 0.0)
+            pressure = command.balloons.get(one.name, 0.0)
+            if one.share.any() and pressure > 0.0:
                 if one.carrier is None:
                     self._parts.append(BalloonPart(one, origin, state.device_position, pressure))
-                elif pressure > 0.0:
+                else:
                     self._parts += on_a_catheter(device, one, origin, self._before, pressure)
+
+    def bear(self, forces: np.ndarray) -> None:
+        """Let blood press on fabric by forces on the nodes [N], shape (n, 3)."""
+        self._parts.append(SealedPart(forces, self._before.position))
 
     def fed(self, command: Command, pose: Pose, share: float) -> Pose:
         """Begin a stage in which hands move rods from a pose by a share of what is still asked; returns a guess, see `fed`.

@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.balloon import nearest_on
 from sim.device import Feed, Mounted, Sheath, Sleeve
+from sim.solvers.bearing import bearing
 
 GUIDE_STIFFNESS = 1e4
 """Of a guide against a node that leaves its line [N/m]: a newton moves it by a tenth of a millimetre."""
@@ -47,24 +48,26 @@ class BalloonPart:
 
     A balloon is closed and pushes nowhere as a whole: its axis lies in the middle of the struts about it, wherever these have
     gone with the vessel. Its catheter's own stiffness is left out. Axis, areas and directions are those at which a tick begins,
-    so that the balloon does not chase, within the tick, what its struts have moved aside.
+    so that the balloon does not chase, within the tick, what its struts have moved aside. At its shoulders, where it has the
+    share f of its radius, a strut at radius r is pressed as one at r/f would be between them.
     """
 
     def __init__(self, mounted: Mounted, origin: np.ndarray, position: np.ndarray, pressure: float):
         self._balloon, self._pressure, self._gap = mounted.balloon, pressure, mounted.gap
-        centre, tangent, station = mounted.balloon.nearest(position + origin)
-        off = across(position + origin - centre, tangent)
-        middle = middle_of(off, station, mounted.share)
-        self._centre = centre - origin + middle
-        off = off - across(middle, tangent)
+        found = bearing(mounted, position + origin)
+        self._narrow = found.narrow
+        off = across(position + origin - found.centre, found.tangent)
+        middle = middle_of(off, found.station, found.share)
+        self._centre = found.centre - origin + middle
+        off = off - across(middle, found.tangent)
         distance = np.maximum(np.linalg.norm(off, axis=1), 1e-9)
         self._outward = off / distance[:, None]
-        self._area = mounted.share * np.maximum(distance - self._gap, 0.0)
+        self._area = found.share * np.maximum(distance - self._gap, 0.0)
 
     def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
         radius = self._radius(y)
-        energy = float((self._area * self._balloon.work(self._pressure, radius)).sum())
+        energy = float((self._area * self._narrow * self._balloon.work(self._pressure, radius)).sum())
         push = self._area * np.maximum(self._pressure - self._balloon.wall_pressure(radius), 0.0)
         return energy, -push[:, None] * self._outward
 
@@ -72,13 +75,13 @@ class BalloonPart:
         """Second derivative."""
         radius = self._radius(y)
         pressing = self._pressure > self._balloon.wall_pressure(radius)
-        stiff = np.where(pressing, self._area * self._balloon.wall_stiffness(radius), 0.0)
+        stiff = np.where(pressing, self._area / self._narrow * self._balloon.wall_stiffness(radius), 0.0)
         along = np.einsum("ni,nj->nij", self._outward, self._outward)
         return NodeBlocks(np.arange(len(y))[:, None], stiff[:, None, None] * along)
 
     def _radius(self, y: np.ndarray) -> np.ndarray:
-        """How far each strut's inner face is from the balloon's axis [m], in the direction in which it is pressed."""
-        return np.einsum("ni,ni->n", y - self._centre, self._outward) - self._gap
+        """How far each strut's inner face is from the balloon's axis [m], in the direction in which it is pressed, over f."""
+        return (np.einsum("ni,ni->n", y - self._centre, self._outward) - self._gap) / self._narrow
 
 
 class GuidePart:

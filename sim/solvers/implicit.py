@@ -25,7 +25,7 @@ from sim.solvers.settings import DivergedError, Settings, TickReport
 from sim.solvers.system import System
 from sim.solvers.tissue import Tissue
 from sim.solvers.touching import Touching
-from sim.solvers.waiting import carried_on, ridden
+from sim.solvers.waiting import carried_on, ridden, with_sheaths
 from sim.state import State, new_state
 from sim.support import check_supported
 
@@ -161,7 +161,9 @@ class ImplicitSolver:
         last = self._last_moves(state)
         pose, deepest = ridden(m, state, command), 0.0
         if m.device and m.node_count:
-            self._device = DeviceStep(m.device, m.origin, state, command, h or 1e3, self._device)
+            self._device = DeviceStep(with_sheaths(m, state), m.origin, state, command, h or 1e3, self._device)
+            if self._tissue.sealed:
+                self._device.bear(self._tissue.sealed.forces)
             self._touching.position_before.from_numpy(pose.position)
         stages = self._stages(state, command, last)
         for stage in range(stages):

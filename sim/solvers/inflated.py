@@ -18,6 +18,7 @@ from sim.command import Command
 from sim.device import Mounted
 from sim.model import Model
 from sim.rods.network import Pose
+from sim.solvers.bearing import bearing
 from sim.solvers.device_parts import across, middle_of
 from sim.state import State
 
@@ -93,7 +94,7 @@ class _Scratch:
 
         `points` are all vertices [m], shape (n, 3), `device` the device's nodes [m], shape (k, 3).
         """
-        balloon, upon = mounted.balloon, mounted.share > 0.0
+        balloon, borne = mounted.balloon, bearing(mounted, device)
         reach = FARTHEST * balloon.free_radius(pressure)
         near = wall[np.abs(points[wall] - balloon.axis.mean(0)).max(1) < reach + np.ptp(balloon.axis, axis=0).max()]
         foot, along, station = balloon.nearest(points[near])
@@ -101,10 +102,10 @@ class _Scratch:
         facing = _areas(points, model.body.lumen, near)
         off = points[near] - foot
         # A closed balloon pushes nowhere as a whole: it lies in the middle of its struts, or of the lumen where it has none.
-        if upon.any():
-            strut_foot, strut_along, at = balloon.nearest(device[upon])
-            narrow = np.where((station > at.min()) & (station < at.max()), 0.0, narrow)
-            foot = foot + middle_of(across(device[upon] - strut_foot, strut_along), at, mounted.share[upon], station)
+        if len(borne.spans):
+            within = (station[:, None] > borne.spans[:, 0]) & (station[:, None] < borne.spans[:, 1])
+            narrow = np.where(within.any(axis=1), 0.0, narrow)
+            foot = foot + middle_of(across(device - borne.centre, borne.tangent), borne.station, borne.share, station)
         else:
             about = (narrow > 0.0) & (np.linalg.norm(off, axis=1) < reach) & (np.einsum("ni,ni->n", facing, off) > 0.0)
             foot = foot + middle_of(across(off, along), station, np.linalg.norm(facing, axis=1) * about)

@@ -15,13 +15,14 @@ from sim.solvers import assembly, motion
 from sim.solvers.inflated import Inflated
 from sim.solvers.loads import dead_loads
 from sim.solvers.pulled import Pulled
+from sim.solvers.sealed import Sealed, sealed_off
 from sim.state import State
 
 
 class Tissue:
     """Scratch for one model's tissue; what it leaves is of the displacement that it was last shown.
 
-    `moves` tells whether any of it is not held.
+    `moves` tells whether any of it is not held, `sealed` what fabric seals off from the blood in this tick.
     """
 
     def __init__(self, model: Model):
@@ -50,6 +51,7 @@ class Tissue:
         self._extra, self._strain = zeros(count, mat3), zeros(count, mat3)
         self._partial = zeros(partial_length(n, m.tet_count, m.pockets.count, m.loaded.count), ti.f64)
         self._lasting = np.zeros((0, 3, 3))
+        self.sealed: Sealed | None = None
         self._presses = False
         self._scale = 0.0
 
@@ -61,6 +63,9 @@ class Tissue:
         self._launch(motion.copy, n, state.displacement, self.before)
         self._dead.from_numpy(dead_loads(m, command).astype(np.float32))
         load = m.loaded.pressures({"lumen": command.blood_pressure, **command.pressures})
+        self.sealed = sealed_off(m, state, command)
+        if self.sealed:
+            load[m.loaded.names["lumen"]] -= self.sealed.relief[m.body.lumen].mean(axis=1)
         self._presses = bool(load.any())
         self._load.from_numpy(load.astype(np.float32))
         inverse_h = 0.0 if h is None else 1.0 / h

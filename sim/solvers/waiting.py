@@ -1,5 +1,7 @@
 """Rods that wait for their turn, held, and touch nothing: they go with the lumen about their axis, or with their catheter."""
 
+import dataclasses
+
 import numpy as np
 import taichi as ti
 from scipy.spatial import KDTree
@@ -46,8 +48,7 @@ def _with_the_lumen(one: Entering, device: DeviceBody, model: Model, moved: np.n
     """The pose with what waits gone by the mean motion d of the lumen about each cross-section of its axis, from where it was
     at first, and turned with the axis, by t × dd/ds."""
     position, rotation = pose.position.copy(), pose.rotation.copy()
-    lumen = model.body.vertices[one.vertices] + moved[one.vertices]
-    motion = one.weights @ (lumen - one.places)
+    motion = _motion(one, model, moved)
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(one.axis, axis=0), axis=1))])
     slope = np.gradient(motion, along, axis=0)
     first = device.pose.position[one.nodes]
@@ -75,3 +76,22 @@ def carried_on(model: Model, state: State, command: Command, pose: Pose) -> Pose
         nearest[: len(rides)][rides] = wall[KDTree(places).query(device.sample_points(pose.position)[rides])[1]]
         state.nearest = put(nearest, ti.i32)
     return pose
+
+
+def with_sheaths(model: Model, state: State) -> DeviceBody:
+    """The model's device with the ways of those sheaths that ride along with the lumen where the lumen is now."""
+    device = model.device
+    assert device is not None
+    if all(one.rides is None for one in device.sheaths):
+        return device
+    entering, moved = {one.name: one for one in device.entering}, state.displacement.to_numpy()
+    sheaths = [
+        one if one.rides is None else dataclasses.replace(one, axis=one.axis + _motion(entering[one.rides], model, moved))
+        for one in device.sheaths
+    ]
+    return dataclasses.replace(device, sheaths=tuple(sheaths))
+
+
+def _motion(one: Entering, model: Model, moved: np.ndarray) -> np.ndarray:
+    """Mean motion of the lumen about each point of an axis [m], shape (q, 3), from all displacements [m], shape (n, 3)."""
+    return one.weights @ (model.body.vertices[one.vertices] + moved[one.vertices] - one.places)

@@ -159,7 +159,7 @@ def test_the_fabric_presses_on_the_wall_and_bears_tension(recorded):
     case = recorded.case
     inflated = recorded.frame_of_phase("inflated")
     plain = len(case.lattice.nodes) + len(case.lattice.bars)
-    assert inflated.contact_force[plain:].sum() > 0.02 * inflated.contact_force.sum() > 0.0
+    assert inflated.contact_force[plain:].sum() > 0.0 and inflated.contact_force[:plain].sum() > 10.0
     part = FabricPart(case.device_body().membranes[0])
     tension = part.tensions(1e-3 * inflated.device)
     left = part.tensions(1e-3 * recorded.frame(-1).device)

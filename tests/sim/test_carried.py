@@ -116,7 +116,7 @@ def test_slopes_are_those_of_the_energies_and_forces_balance(device, radius):
 
 
 def test_a_closed_balloon_pushes_its_catheter_nowhere(device):
-    """About a straight catheter with a stent in the middle all cancels; struts moved aside are drawn back by the growth of P_c."""
+    """About a straight catheter with a stent in the middle all cancels; struts moved aside are drawn back by what P_c grew."""
     mounted, pose = device.balloons[0], opened(device, 1.5)
     part = CarriedBalloonPart(device, mounted, np.zeros(3), pose, 3.0 * ATMOSPHERE)
     catheter = next(feed for feed in device.feeds if feed.name == CATHETER)

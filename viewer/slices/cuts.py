@@ -18,7 +18,7 @@ BESIDE_MM = 0.8
 
 
 class Shapes:
-    """What of a case is drawn over its slices: outlines of its tissues, its stent or wires, its balloon or its sheath."""
+    """What of a case is drawn over its slices: outlines of its tissues, stent, fabric or wires, its balloon or its sheath."""
 
     def __init__(self, case: Any) -> None:
         mesh, self._bars, self._case = case.mesh, bars_of(case), case
@@ -34,6 +34,8 @@ class Shapes:
         for surface, colour in ((self._balloon(moment), BALLOON), (self._sheath(moment), palette.SHEATH)):
             if surface is not None:
                 lots.append((cut(*surface, plane), colour))
+        nodes = np.asarray(moment.device)
+        lots += [(cut(nodes, one.fabric, plane), palette.FABRIC) for one in there(self._bars, moment) if len(one.fabric)]
         return lots
 
     def near(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:
@@ -63,14 +65,13 @@ class Shapes:
         return np.asarray(drawn.points, float), np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
 
     def _sheath(self, moment: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        from scenarios.sheath_shape import sheaths_at
         from viewer.shapes import sheath_surface
 
-        sheathed = getattr(self._case, "sheathed", None)
-        line = None if sheathed is None else sheathed.reaching(moment.sheath_mm)
-        if line is None or len(line) < 2:
-            return None
-        drawn = sheath_surface(line, radius_mm=0.5 * self._case.device.sheath.outer_diameter_mm).triangulate()
-        return np.asarray(drawn.points, float), np.asarray(drawn.regular_faces)
+        for one in sheaths_at(self._case, moment):
+            drawn = sheath_surface(one.line, radius_mm=0.5 * one.size.outer_diameter_mm).triangulate()
+            return np.asarray(drawn.points, float), np.asarray(drawn.regular_faces)
+        return None
 
 
 def cut(vertices: np.ndarray, triangles: np.ndarray, plane: Plane) -> np.ndarray:

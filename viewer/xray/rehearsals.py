@@ -7,18 +7,20 @@ straight beyond it. The vessel's wall is as dark as what surrounds it and is lef
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from meshing.centrelines import arc_lengths
 from scenarios.balloon_shape import BalloonShape, balloon_shape
+from scenarios.sheath_shape import sheaths_at
 from viewer.bars import bars_of, there
 from viewer.shapes import balloon_surface
 from viewer.xray.contrast import DyedTree, Puff, Stretch
 from viewer.xray.cylinders import Cylinders
 from viewer.xray.fluoroscope import Contents
-from viewer.xray.surfaces import Surface, capped, tet_boundary, weighted_along
+from viewer.xray.surfaces import Surface, capped, tet_boundary, thick_sheet, weighted_along
 
 BALLOON_IODINE_MG_ML = 150.0
 """Diluted contrast agent in a balloon [mg/mL]; usual, from memory, unverified."""
@@ -49,9 +51,11 @@ class Moment:
     balloon
         The balloon that is full, or the stent's, folded away.
     sheath_mm
-        How far the stent's sheath has been drawn back; None where it has none.
+        How far the first stent's sheath has been drawn back; None where it has none.
     waiting
         Names of the stents that are not in the vessel yet.
+    sheaths_mm
+        How far each sheath has been drawn back, by its name in commands.
     """
 
     vertices: np.ndarray
@@ -59,6 +63,7 @@ class Moment:
     balloon: BalloonShape
     sheath_mm: float | None = None
     waiting: tuple[str, ...] = ()
+    sheaths_mm: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 def moment_of(rehearsal: Any, command: Any = None) -> Moment:
@@ -73,7 +78,8 @@ def moment_of(rehearsal: Any, command: Any = None) -> Moment:
     drawn, waiting = None, getattr(command, "waiting", ())
     if getattr(rehearsal.case, "sheathed", None) is not None:
         drawn = 0.0 if command is None else 1e3 * float(command.sheaths.get(SHEATH, 0.0))
-    return Moment(vertices, device, balloon_shape(rehearsal.case, vertices, device, pressures), drawn, waiting)
+    ways = {name: 1e3 * float(way) for name, way in getattr(command, "sheaths", {}).items()}
+    return Moment(vertices, device, balloon_shape(rehearsal.case, vertices, device, pressures), drawn, waiting, ways)
 
 
 class RehearsalInBeam:
@@ -114,6 +120,7 @@ class RehearsalInBeam:
         surfaces = [] if self._calcium is None else [self._calcium.moved(frame.vertices)]
         balloon = self._balloon(frame)
         surfaces += [] if balloon is None else [balloon]
+        surfaces += self._fabric(frame)
         if time_s is not None and self.tree.puffs:
             surfaces += [self._dye(frame, time_s)]
         seen = there(self._bars, frame)
@@ -133,17 +140,25 @@ class RehearsalInBeam:
 
     def _sheath(self, frame: Any) -> tuple[Cylinders, ...]:
         """A self-expanding stent's sheath as far as it reaches, with the marker at its end."""
-        if self.case.sheathed is None:
+        found = sheaths_at(self.case, frame)
+        if not found:
             return ()
-        line, size = self.case.sheathed.reaching(frame.sheath_mm), self.case.device.sheath
-        if len(line) < 2:
-            return ()
+        line, size = found[0].line, found[0].size
         outer, bore = 0.5 * size.outer_diameter_mm, 0.5 * size.bore_mm
         tip = np.stack([line[-1] - MARKER_MM[2] * _direction(line[-1] - line[-2]), line[-1]])
         return (
             Cylinders.of_line(line, radius=outer, bore=bore, material="PEBAX"),
             Cylinders.of_line(tip, radius=outer, bore=0.5 * (outer + bore), material="platinum"),
         )
+
+    def _fabric(self, frame: Any) -> list[Surface]:
+        """The fabric of those covered stents that are in the patient."""
+        seen = {one.name for one in there(self._bars, frame)}
+        return [
+            thick_sheet(frame.device, bars.fabric, thickness=one.stent.fabric.thickness_mm, material="ePTFE")
+            for bars, one in zip(self._bars, getattr(self.case, "stents", ()), strict=False)
+            if bars.name in seen and len(bars.fabric)
+        ]
 
     def _balloon(self, frame: Any) -> Surface | None:
         drawn = balloon_surface(frame.balloon.axis, frame.balloon.radius, sides=32)

@@ -69,6 +69,23 @@ class Surface:
         return float((self.weights * np.einsum("ij,ij->i", a, np.cross(b, c))).sum() / 6.0)
 
 
+def thick_sheet(vertices: Any, triangles: Any, *, thickness: float, material: str) -> Surface:
+    """A sheet of a thickness [mm] about triangles that face one way, such as a sleeve's, closed along their rims.
+
+    Its faces lie half a thickness to both sides along the vertices' mean normals.
+    """
+    used, corner = np.unique(np.asarray(triangles, np.int64), return_inverse=True)
+    points, faces, count = np.asarray(vertices, float)[used], corner.reshape(-1, 3), len(used)
+    a, b, c = np.moveaxis(points[faces], 1, 0)
+    each = np.repeat(np.cross(b - a, c - a), 3, axis=0)
+    normal = np.stack([np.bincount(faces.ravel(), column, count) for column in each.T], 1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    start, end = unmatched_edges(faces).T
+    rims = [np.stack(side, 1) for side in ((end, start, start + count), (end, start + count, end + count))]
+    both = np.concatenate([points + 0.5 * thickness * normal, points - 0.5 * thickness * normal])
+    return Surface.closed(both, np.concatenate([faces, faces[:, ::-1] + count, *rims]), material=material)
+
+
 def unmatched_edges(triangles: np.ndarray) -> np.ndarray:
     """Directed edges that no triangle runs along the other way, shape (m, 2), each as often as its partner is missing.
 
