@@ -43,7 +43,8 @@ class DeviceStep:
         self._before = Pose(state.device_position, state.device_rotation)
         self._drag = device.drag / h
         self.held = held_degrees(device) | device.waiting_nodes(command.waiting)[:, None]
-        self.matrix = last.matrix if last and np.array_equal(last.held, self.held) else DeviceMatrix(self.held)
+        lent = last and np.array_equal(last.held, self.held) and not last.matrix.missed
+        self.matrix = last.matrix if last and lent else DeviceMatrix(self.held)
         # A moment counts as the force that makes it on an arm of one element.
         self.weights = np.repeat([1.0, 1.0 / float(device.rods.rest_length.mean())], 3) if len(device.rods.rest_length) else 1.0
         self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None
