@@ -120,9 +120,9 @@ class CoarseSpace:
             t.joint_right, t.motion, t.sums,
         )  # fmt: skip
         blocks = t.sums.to_numpy().reshape(-1, 4, 4, 3, 3)
-        whole = np.zeros((self.count, self.count, 4, 4, 3, 3))
-        whole.reshape(-1, 4, 4, 3, 3)[t.pairs] = blocks
-        whole = whole.transpose(0, 2, 4, 1, 3, 5).reshape(self.count * MODES, self.count * MODES)
+        whole = np.zeros((self.count, 4, 3, self.count, 4, 3))
+        whole.transpose(0, 3, 1, 4, 2, 5)[t.pairs // self.count, t.pairs % self.count] = blocks
+        whole = whole.reshape(self.count * MODES, self.count * MODES)
         if contacts is not None:
             whole += contacts
         return _positive_inverse(0.5 * (whole + whole.T))
@@ -263,14 +263,23 @@ def pair_sums(
 
 
 def _positive_inverse(matrix: np.ndarray) -> np.ndarray:
-    """Inverse of a symmetric matrix that may be singular (held clusters) or slightly indefinite (compressed tissue)."""
+    """Inverse of a symmetric matrix that may be singular (held clusters) or slightly indefinite (compressed tissue).
+
+    In single precision, in which it is used: each mode is measured by its own stiffness, lest soft ones be lost beside stiff
+    ones. What single precision cannot tell from indefinite is left to double precision.
+    """
     size = np.diagonal(matrix).copy()
     empty = size <= 1e-12 * size.max()
-    shift = 1e-6
+    size[empty] = size.max() or 1.0
+    scale = 1.0 / np.sqrt(size)
+    scaled = scale[:, None] * matrix * scale
+    scaled[empty, empty] += 1.0
+    precision, shift = np.float32, 1e-6
     while True:
-        shifted = matrix.copy()
-        shifted[np.diag_indices_from(shifted)] += np.where(empty, size.max() or 1.0, shift * np.abs(size))
+        shifted = scaled.astype(precision)
+        shifted[np.diag_indices_from(shifted)] += shift
         inverse = positive_inverse(shifted)
         if inverse is not None:
-            return inverse
-        shift *= 10.0
+            scale = scale.astype(np.float32)
+            return scale[:, None] * inverse.astype(np.float32) * scale
+        shift, precision = shift if precision is np.float32 else 10.0 * shift, np.float64

@@ -48,7 +48,8 @@ class DeviceStep:
         # What a catheter carries is bent as the catheter is, more than a stent on its balloon is: that strains no metal.
         names = [one.name for one in device.carried if one.name in command.held_back]
         self._carried = device.waiting_nodes(names) if names else None
-        self.matrix = last.matrix if last and np.array_equal(last.held, self.held) else DeviceMatrix(self.held)
+        lent = last and np.array_equal(last.held, self.held) and not last.matrix.missed
+        self.matrix = last.matrix if last and lent else DeviceMatrix(self.held)
         # A moment counts as the force that makes it on an arm of one element.
         self.weights = np.repeat([1.0, 1.0 / float(device.rods.rest_length.mean())], 3) if len(device.rods.rest_length) else 1.0
         self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None

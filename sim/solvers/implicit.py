@@ -35,8 +35,14 @@ SEARCH_LIMIT = 50
 DEVICE_STEPS = 20
 """Most Newton steps of a fed device alone before tissue is asked to move with it."""
 
+DEVICE_SEARCHES = 4
+"""Most searches for contacts between these steps."""
+
 LARGEST_TURN, LARGEST_STEP = 0.5, 2e-3
 """Largest rotation [rad] and displacement [m] of a device's node in one Newton step."""
+
+ENERGY_FLOOR = 1e-7
+"""Share of its energy by which a Newton step that gets nearer to rest lowers it, where single precision is not yet the limit."""
 
 SMALLEST_INCREMENT = 1.0 / 512.0
 """Share of the load below which statics gives up."""
@@ -268,16 +274,18 @@ class ImplicitSolver:
         p, static = self._progress, self._h is None
         bound = self.settings.static_residual_bound if static else self.settings.residual_bound
         limit = self.settings.static_newton_limit if static else self.settings.newton_limit
-        steps, best, idle, tissue_share = 0, np.inf, 0, 1.0
+        steps, best, idle, tissue_share, energy = 0, np.inf, 0, 1.0, np.inf
         while True:
             # The device need not be much nearer to its rest than the tissue is.
             pose = self._settle_device(state, pose, max(0.3 * bound, 0.1 * tissue_share))
             p.confined = self._touching.room(state.displacement) < 0.05 * self._touching.reach
             p.confined = p.confined or self._touching.strayed(pose.position)
             device_force, tissue_share = self._residual(state, pose)
-            idle = 0 if p.residual < 0.7 * best else idle + 1
-            best = min(best, p.residual)
-            # Near the floor of single precision steps go on for ever without getting nearer.
+            # Near the floor of single precision steps go on for ever without getting nearer. What buckles gets nearer by its
+            # energy long before its forces balance.
+            falls = energy - p.energy > ENERGY_FLOOR * abs(p.energy)
+            idle = 0 if p.residual < 0.7 * best or falls else idle + 1
+            best, energy = min(best, p.residual), p.energy
             p.stuck = idle > 2 and p.residual < 30.0 * bound
             if p.residual <= bound or steps >= limit or p.stuck or p.confined:
                 return pose
@@ -292,7 +300,7 @@ class ImplicitSolver:
         """Newton steps of the device alone, the tissue standing still: cheap, and most of what a wire or yielding metal needs."""
         if not self._device:
             return pose
-        energy = self._device_energy(state, pose)
+        energy, searches = self._device_energy(state, pose), 0
         for _ in range(DEVICE_STEPS):
             force, share = self._device_residual(pose)
             if share <= bound:
@@ -311,7 +319,10 @@ class ImplicitSolver:
             pose, energy = trial, reached
             if self._touching.strayed(pose.position):
                 self._search(pose.position)
-                energy = self._device_energy(state, pose)
+                energy, searches = self._device_energy(state, pose), searches + 1
+                # A tip between two facets of a dented wall would go to and fro for ever: the wall has to give way.
+                if searches >= DEVICE_SEARCHES:
+                    break
         self._progress.energy = self._progress.tissue_energy + energy
         return pose
 
