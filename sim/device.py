@@ -1,7 +1,7 @@
 """DeviceBody: what goes into the patient, as numpy arrays: rods, the balloon under them, and what leads and pushes them."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -249,7 +249,10 @@ class DeviceBody:
     sample_radius
         Distance of each point's outer face from the rod's middle line [m], shape (s,).
     drag
-        Resistance of each node against moving [N·s/m], shape (n,): the flow of fluid into the balloon and friction, in one.
+        Resistance of each node against moving [N·s/m], shape (n,).
+    filling_drag
+        What comes on top of it while a balloon that presses the node is full [N·s/m], shape (n,): fluid flows in and out but
+        slowly. None for none.
     balloons
         Balloons, under stents or alone.
     feeds
@@ -287,6 +290,7 @@ class DeviceBody:
     membranes: tuple[Membrane, ...] = ()
     history: np.ndarray | None = None
     carried: tuple[Carried, ...] = ()
+    filling_drag: np.ndarray | None = None
     sample_friction: np.ndarray | None = None
 
     @property
@@ -325,6 +329,16 @@ class DeviceBody:
         for one in (*self.entering, *self.carried):
             found[one.nodes] |= one.name in names
         return found
+
+    def drag_under(self, pressures: Mapping[str, float]) -> np.ndarray:
+        """Resistance of each node against moving [N·s/m], shape (n,), while balloons have pressures [Pa] by their names."""
+        if self.filling_drag is None:
+            return self.drag
+        upon = np.zeros(self.node_count, bool)
+        for one in self.balloons:
+            if pressures.get(one.name, 0.0) > 0.0:
+                upon |= one.share > 0.0
+        return self.drag + np.where(upon, self.filling_drag, 0.0)
 
     def course(self, feed: str, pose: Pose) -> Course:
         """Where the feed of a name runs in a pose [m]."""

@@ -122,6 +122,9 @@ def together(
         sample_along=np.concatenate([one.sample_along for one in devices]),
         sample_radius=sample_radius,
         drag=np.concatenate([one.drag for one in devices]),
+        filling_drag=np.concatenate(
+            [np.zeros(one.node_count) if one.filling_drag is None else one.filling_drag for one in devices]
+        ),
         balloons=balloons,
         feeds=feeds,
         sleeves=tuple(

@@ -43,7 +43,7 @@ class DeviceStep:
         self.device = device
         self._history = state.device_history
         self._before = Pose(state.device_position, state.device_rotation)
-        self._drag = device.drag / h
+        self._drag = device.drag_under(command.balloons) / h
         self.held = held_degrees(device) | device.waiting_nodes(command.held_back)[:, None]
         # What a catheter carries is bent as the catheter is, more than a stent on its balloon is: that strains no metal.
         names = [one.name for one in device.carried if one.name in command.held_back]
