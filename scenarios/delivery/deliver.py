@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from scenarios.case import Case
-from scenarios.delivery.hands import DeliveringHands, Felt, steps_of
+from scenarios.delivery.hands import DeliveringHands, Felt
+from scenarios.delivery.script import Script, usual
 from scenarios.measures.stations import stations_of
 from scenarios.passage.senses import Senses, sense
 from scenarios.recording import Recorder, Recording, load_recording
@@ -27,20 +28,22 @@ def deliver(
     folder: Path,
     *,
     backend_name: str = "auto",
+    script: Script | None = None,
     pressure_atm: float | None = None,
     settings: Settings | None = None,
     unloaded: Unloaded | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Recording:
-    """Push the wire across, bring each balloon over it, open it, and draw all back, recording as it goes.
+    """Do what a script says, recording as it goes; without one, push the wire across, bring each balloon over it, open it, and
+    draw all back.
 
-    `pressure_atm` is asked of the first stent's balloon, its nominal one if None. What was recorded stays readable if the run
-    stops early: on an interrupt, when a tick diverges, or when something does not come to its place.
+    `pressure_atm` is then asked of the first stent's balloon, its nominal one if None. What was recorded stays readable if the
+    run stops early: on an interrupt, when a tick diverges, or when something does not come to its place.
 
     Raises
     ------
     InputError
-        If the case cannot be simulated as it stands.
+        If the case cannot be simulated as it stands, or the script asks for what it does not have.
     NotDeliveredError
         If the wire or a balloon does not come to its place.
     DivergedError
@@ -48,15 +51,17 @@ def deliver(
     """
     tell = progress or (lambda fraction, text: None)
     started, chosen = time.perf_counter(), settings or Settings()
-    name, steps = backend.start(backend_name), steps_of(case, pressure_atm=pressure_atm)
+    steps = script or usual(case, pressure_atm=pressure_atm)
+    hands = DeliveringHands(steps, case, dt=chosen.dt)
+    name = backend.start(backend_name)
     tell(0.0, "shape without blood pressure")
     found = unloaded or without_pressure(case, progress=lambda part: tell(0.03 * part, "shape without blood pressure"))
     case = dataclasses.replace(case, notes=(*case.notes, unloading_note(case, found)))
     rehearsal = Rehearsal(case, body=found.body, displacement=found.displacement, settings=chosen)
     header = header_of(case, rehearsal, name, unloading_error_mm=found.error * 1e3)
+    header["script"] = [step.model_dump(mode="json", exclude_none=True) for step in steps.step]
     header["run"] |= {"device": case.device.name, "station_mm": case.station_mm, "wire": case.over and case.over.wire}
     recorder = Recorder.start(folder, case, header, body=found.body, displacement=found.displacement)
-    hands = DeliveringHands(steps, dt=chosen.dt, blood_pressure_pa=case.blood_pressure_pa)
     try:
         first = _run(rehearsal, case, hands, recorder, tell)
         recorder.finish(wall_clock_s=time.perf_counter() - started, first_tick_s=first - started)
@@ -77,8 +82,9 @@ def _run(
         senses = _senses(rehearsal, case)
         sampled = hands.phase_ends or rehearsal.state.tick % FRAME_EVERY == 0
         felt = dataclasses.asdict(senses)
+        where = ", ".join(f"{called} at {place:.0f} mm" for called, place in senses.tip_mm.items())
         recorder.tick(rehearsal, command, report, phase=hands.phase, sampled=sampled, events=hands.events, senses=felt)
-        tell(0.03 + 0.97 * hands.share, f"{hands.phase}; wire at {senses.tip_mm['wire']:.0f} mm")
+        tell(0.03 + 0.97 * hands.share, f"{hands.phase}; {where}")
     tell(1.0, "")
     return first or time.perf_counter()
 
@@ -97,4 +103,4 @@ def _felt(rehearsal: Rehearsal, case: Case, senses: Senses) -> Felt:
         if one.carrier is not None:
             point = model.device.course(one.carrier.feed, pose).at(np.array([one.carrier.middle]))
             middles[one.name] = float(stations_of(way, 1e3 * point)[0])
-    return Felt(senses.tip_mm["wire"], middles)
+    return Felt(senses, middles)

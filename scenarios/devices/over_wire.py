@@ -30,6 +30,9 @@ INSIDE_MM = 2.0
 BEYOND_MM = 15.0
 """How far the wire's tip goes beyond the farthest place of the catheter's, where the vessel is long enough; chosen."""
 
+BEFORE_END_MM = 5.0
+"""How far before the end of the simulated wall the wire's tip stops, lest it slip out; chosen."""
+
 WIRE_FRICTION, STRUT_FRICTION = 0.1, 0.2
 """Coulomb's coefficients of wires and of struts on the wall, from memory [M]."""
 
@@ -88,7 +91,7 @@ class OverWire:
             self.on_way(one.station_mm, path) + 0.5 * balloon.length_mm
             for one, balloon in (*((s, s.balloon) for s in stents), *((stents[0], d.balloon) for d in dilations))
         ]
-        return min(max(reach) + TIP_MM + BEYOND_MM, self.between_mm[1] - INSIDE_MM)
+        return min(max(reach) + TIP_MM + BEYOND_MM, self.between_mm[1] - BEFORE_END_MM)
 
     def body(self, stents_body: DeviceBody, stents: Sequence[Placed], dilations: Sequence[Dilation], path: Path) -> DeviceBody:
         """Stents and balloons, as they lie at the lesion, put on the catheter outside the vessel, and the wire in it.

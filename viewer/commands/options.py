@@ -141,6 +141,14 @@ Over = Annotated[
         show_default=False,
     ),
 ]
+Script = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.toml",
+        help="Steps to take, each until something is reached, felt or has lasted; see docs/devices.md.",
+        show_default=False,
+    ),
+]
 Catheter = Annotated[
     str | None,
     typer.Option(

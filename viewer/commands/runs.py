@@ -25,6 +25,7 @@ from viewer.commands.options import (
     Predilate,
     Pressure,
     Release,
+    Script,
     Then,
     Thickness,
     UnitsOption,
@@ -69,6 +70,7 @@ def rehearse(
     over: Over = None,
     catheter: Catheter = None,
     access: AccessOption = Access.FAR,
+    script: Script = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
     geometry_only: Annotated[
@@ -106,7 +108,13 @@ def rehearse(
 
       [cyan]vesalius rehearse iliac --device "balloon-expandable 6x30" --geometry-only -o quick[/]
     """
+    from scenarios.delivery.script import read_script
+
     _require_devices(device, pressure, release, then or ())
+    steps = read_script(script) if script is not None else None
+    if steps is not None and (pressure is not None or release is not None or geometry_only):
+        other = "--geometry-only" if geometry_only else "--pressure" if pressure is not None else "--release"
+        raise InputError(f"A script tells pressures and releases itself, with forces; leave {other} out, or leave --script out.")
     choices = {
         "labels": tuple(label or ()),
         "device": device,
@@ -124,7 +132,8 @@ def rehearse(
     elif rigid:
         raise InputError("--rigid goes with --geometry-only; the engine's wall always gives way.")
     else:
-        _rehearse(source, output, backend=backend, overwrite=overwrite, pressure_atm=pressure, release=release, **choices)
+        how = {"pressure_atm": pressure, "release": release, "script": steps}
+        _rehearse(source, output, backend=backend, overwrite=overwrite, **how, **choices)
 
 
 def rerun(
@@ -190,6 +199,7 @@ def _rehearse(
     overwrite: bool,
     pressure_atm: float | None = None,
     release: str | None = None,
+    script: Any = None,
     **choices: Any,
 ) -> None:
     """Plan, rehearse, measure and write everything down."""
@@ -207,15 +217,19 @@ def _rehearse(
 
     console, began = Console(), time.monotonic()
     case = planned(source, output, console, overwrite=overwrite, **choices)
-    procedure = procedure_of(case, pressure_atm=pressure_atm, release=release)
+    if script is not None:
+        script.check(case)
     tell_notes(console, case.notes)
     planned_s = time.monotonic() - began
     try:
         with progress_of("Rehearsal", console) as progress:
-            if case.over is None:
-                recording = run(case, output, backend_name=backend.value, procedure=procedure, progress=progress)
+            how = {"backend_name": backend.value, "progress": progress}
+            if case.over is not None:
+                recording = deliver(case, output, script=script, pressure_atm=pressure_atm, **how)
+            elif script is not None:
+                recording = run(case, output, procedure=script.procedure(case), **how)
             else:
-                recording = deliver(case, output, backend_name=backend.value, pressure_atm=pressure_atm, progress=progress)
+                recording = run(case, output, procedure=procedure_of(case, pressure_atm=pressure_atm, release=release), **how)
     except NotDeliveredError as error:
         _tell_what_is_kept(f"Error: {error}", output)
         raise typer.Exit(EXIT_BAD_INPUT) from None
