@@ -154,10 +154,10 @@ def _legend(figure: Any, case: Any) -> None:
         for number, colour in colours.items()
         if number in present
     ]
-    handles.append(Patch(facecolor=palette.STENT, label="stent"))
+    handles += [Patch(facecolor=palette.stent_colour(number), label=one.name) for number, one in enumerate(bars_of(case))]
     if any(len(one.fabric) for one in bars_of(case)):
         handles.append(Patch(facecolor=palette.FABRIC, edgecolor=palette.FAINT_INK, linewidth=0.6, label="fabric"))
-    in_sheaths = [one.sheathed is not None for one in case.stents]
+    in_sheaths = [way is not None for way in (case.sheathed, *(one.sheathed for one in case.stents[1:]))]
     for colour, name, used in ((palette.BALLOON, "balloon", not all(in_sheaths)), (palette.SHEATH, "sheath", any(in_sheaths))):
         if used:
             handles.append(Patch(facecolor=colour, edgecolor=palette.FAINT_INK, linewidth=0.6, label=name))
