@@ -24,25 +24,25 @@ def write_pictures(
 ) -> dict[str, Path]:
     """Draw every picture of a rehearsal into a folder, and give their paths by name.
 
-    Names: before, inflated or released, after (one picture each, and one for each further stent inflated), rehearsal (these
+    Names: before, inflated or released, after (one picture each, and one for each further stent once open), rehearsal (these
     side by side), stress (where forces were solved), overview, lumen.
     """
     tell = progress or (lambda fraction, text: None)
     folder.mkdir(parents=True, exist_ok=True)
     frames = kept_frames(recording)
     case, last = recording.case, frames[list(frames)[-1]]
-    panels = {}
+    panels, whole = {}, len(frames) + 4
     for number, (phase, frame) in enumerate(frames.items()):
-        tell(number / 7, f"picture: {phase}")
+        tell(number / whole, f"picture: {phase}")
         panels[phase] = (still(case, frame), *_title_of(phase, frame, outcome))
     figures = {phase: _panels([panel], case) for phase, panel in panels.items()}
     figures["rehearsal"] = _panels(list(panels.values()), case)
     if not recording.header.get("geometry_only"):
-        tell(3 / 7, "picture: wall stress")
+        tell(1.0 - 4 / whole, "picture: wall stress")
         figures["stress"] = stress_figure(case, last)
-    tell(5 / 7, "picture: overview")
+    tell(1.0 - 2 / whole, "picture: overview")
     figures["overview"] = overview_figure(case, last)
-    tell(6 / 7, "plot: lumen")
+    tell(1.0 - 1 / whole, "plot: lumen")
     figures["lumen"] = lumen_figure(outcome.profiles, stents=extents_of(case, last))
     paths = {}
     for name, figure in figures.items():
