@@ -1,7 +1,7 @@
 """The shape of the balloon that is full, for whoever draws it: what its chart, the struts and the wall leave it."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -13,6 +13,7 @@ from scenarios.devices.lattice import Lattice
 from scenarios.devices.several import balloon_called
 from scenarios.passage.passage import Passage
 from scenarios.procedure import STENT
+from sim.solvers.device_parts import across
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,8 +51,8 @@ def balloon_shape(
 ) -> BalloonShape:
     """The balloon with the highest of some gauge pressures, by their names in commands; the stent's, folded, if there is none.
 
-    Between the struts it is as wide as they leave it, and a balloon without a stent no wider than the lumen; elsewhere as its
-    chart says. A passage has no balloon: q is 0.
+    Between the struts it is as wide as they leave it, about their middle, and a balloon without a stent no wider than the lumen;
+    elsewhere as its chart says. A passage has no balloon: q is 0.
 
     vertices: the wall's, shape (n, 3) [mm]; device: the stents' nodes, one stent after the other, shape (k, 3) [mm]; catheter:
     the nodes of the one that it goes on, shape (q, 3) [mm], where there is one.
@@ -71,14 +72,14 @@ def balloon_shape(
     axis = _axis(case, balloon, planned, catheter)
     station = arc_lengths(axis)
     radius = np.full(len(axis), 0.5 * float(balloon.diameter(min(pressure, balloon.highest_pressure_atm))))
+    own = None if dilation is not None else number
+    within = range(len(case.stents) if own is None else own + 1) if dilation is None or dilation.in_stent else range(0)
+    lots = [(case.stents[about].lattice, device[slice(*case.first_nodes[about : about + 2])]) for about in within]
+    axis = _in_middle(axis, station, lots)
     if dilation is not None:
         radius = np.minimum(radius, _lumen_radius(axis, station, vertices[np.unique(case.mesh.face_sets["lumen"])]))
-    if dilation is None or dilation.in_stent:
-        own = None if dilation is not None else number
-        for about in range(len(case.stents) if own is None else own + 1):
-            first, last = case.first_nodes[about : about + 2]
-            lattice, nodes = case.stents[about].lattice, device[first:last]
-            radius = np.minimum(radius, _radius_in_stent(lattice, axis, station, nodes, beyond=about != own))
+    for about, (lattice, nodes) in zip(within, lots, strict=True):
+        radius = np.minimum(radius, _radius_in_stent(lattice, axis, station, nodes, beyond=about != own))
     return BalloonShape(axis, radius * _closing(balloon, station))
 
 
@@ -87,6 +88,29 @@ def _axis(case: Case, balloon: Balloon, planned: np.ndarray, catheter: np.ndarra
     if case.over is None or catheter is None:
         return np.asarray(planned, float)
     return case.over.axis_mm(catheter, balloon)
+
+
+def _in_middle(axis: np.ndarray, station: np.ndarray, lots: Sequence[tuple[Lattice, np.ndarray]]) -> np.ndarray:
+    """An axis [mm], shape (q, 3), moved to where the middles of the rings about it are, as the engine has it.
+
+    `lots` are stents and their nodes [mm].
+    """
+    places: list[tuple[float, np.ndarray]] = []
+    for lattice, nodes in lots:
+        nearest = np.asarray(KDTree(axis).query(nodes)[1])
+        for ring in range(lattice.node_ring.max() + 1):
+            on = lattice.node_ring == ring
+            at = nearest[on]
+            # A ring past an end lies nearest to the last point, and tells nothing of the axis.
+            if at.min() > 0 and at.max() < len(axis) - 1:
+                along = axis[at + 1] - axis[at - 1]
+                along /= np.linalg.norm(along, axis=1, keepdims=True)
+                places.append((float(station[at].mean()), across(nodes[on] - axis[at], along).mean(axis=0)))
+    if not places:
+        return axis
+    order = np.argsort([at for at, _ in places])
+    stations, shifts = np.array([places[k][0] for k in order]), np.array([places[k][1] for k in order])
+    return axis + np.stack([np.interp(station, stations, column) for column in shifts.T], 1)
 
 
 def _radius_in_stent(lattice: Lattice, axis: np.ndarray, station: np.ndarray, device: np.ndarray, *, beyond: bool) -> np.ndarray:

@@ -56,7 +56,7 @@ class Frame:
         Force of each sample point of the stent on the wall [N], shape (s,).
     waiting
         Names of the stents that are not in the vessel yet; their nodes are where they ride along with it.
-    wires
+    lines
         Nodes of the wire and the catheter that all goes over, by their names, each of shape (q, 3); none without.
     sheaths_mm
         How far each sheath has been drawn back, by its name in commands.
@@ -73,7 +73,7 @@ class Frame:
     contact_force: np.ndarray
     sheath_mm: float | None = None
     waiting: tuple[str, ...] = ()
-    wires: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    lines: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     sheaths_mm: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -117,7 +117,7 @@ class Recording:
         arrays = self.arrays(index)
         about = self.ticks[tick - 1]
         displacement = arrays["displacement"].astype(float)
-        device, wires = wires_apart(self.case, arrays["device"] * 1e3)
+        device, lines = lines_apart(self.case, arrays["device"] * 1e3)
         pressures = {name: float(value) / ATMOSPHERE for name, value in about["command"]["balloons"].items()}
         vertices = (self.body.vertices + displacement) * 1e3
         sheaths = {name: 1e3 * float(way) for name, way in about["command"].get("sheaths", {}).items()}
@@ -127,11 +127,11 @@ class Recording:
             phase=about["phase"],
             vertices=vertices,
             device=device,
-            balloon=balloon_shape(self.case, vertices, device, pressures, wires.get(CATHETER)),
+            balloon=balloon_shape(self.case, vertices, device, pressures, lines.get(CATHETER)),
             balloon_pressure_atm=_in_stents(self.case, pressures),
             stress=self._stress(displacement),
             contact_force=_of_stents(self.case, arrays["contact_force"].astype(float)),
-            wires=wires,
+            lines=lines,
             sheath_mm=None if self.case.sheathed is None else sheaths.get(SHEATH, 0.0),
             waiting=tuple(about["command"].get("waiting", ())),
             sheaths_mm=sheaths,
@@ -243,7 +243,7 @@ def _read_ticks(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def wires_apart(case: Case | Passage, nodes: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def lines_apart(case: Case | Passage, nodes: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The stents' nodes of all, shape (k, 3), and by their names those of the wire and the catheter that these go over."""
     if isinstance(case, Passage) or case.over is None:
         return nodes, {}

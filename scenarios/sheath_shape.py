@@ -23,27 +23,27 @@ def sheaths_at(case: Any, moment: Any) -> tuple[SheathShape, ...]:
     `case` is a `scenarios.case.Case`, or a passage, which has none; `moment` anything with vertices [mm], and how far the
     sheaths have been drawn back. Those of stents after the first ride along with the lumen.
     """
-    number, drawn = _last(case, moment), drawn_mm(case, moment)
+    number, drawn = last_placed(case, moment), drawn_mm(case, moment)
     if drawn is None:
         return ()
-    stent = case.stents[number]
-    way = stent.sheathed
+    stent = case.stents[number] if number else case
+    way, size = stent.sheathed, stent.device.sheath
     if number:
         axis = axis_ridden(way.axis_mm, case.mesh.vertices, case.mesh.face_sets["lumen"], np.asarray(moment.vertices, float))
         way = dataclasses.replace(way, axis_mm=axis)
     line = way.reaching(drawn)
-    return (SheathShape(line, stent.device.sheath),) if len(line) > 1 else ()
+    return (SheathShape(line, size),) if len(line) > 1 else ()
 
 
 def drawn_mm(case: Any, moment: Any) -> float | None:
     """How far the sheath of the stent placed last has been drawn back at a moment [mm]; None where it has none."""
-    stents, number = getattr(case, "stents", ()), _last(case, moment)
-    if not stents or stents[number].sheathed is None:
-        return None
-    return moment.sheath_mm if number == 0 else float(moment.sheaths_mm.get(sheath_called(number), 0.0))
+    number = last_placed(case, moment)
+    if number == 0:
+        return None if getattr(case, "sheathed", None) is None else moment.sheath_mm
+    return None if case.stents[number].sheathed is None else float(moment.sheaths_mm.get(sheath_called(number), 0.0))
 
 
-def _last(case: Any, moment: Any) -> int:
-    """Number of the stent placed last, counted from 0."""
+def last_placed(case: Any, moment: Any) -> int:
+    """Number of the stent placed last at a moment, counted from 0; 0 in a passage."""
     waiting, stents = getattr(moment, "waiting", ()), getattr(case, "stents", ())
     return max((number for number in range(len(stents)) if stent_called(number) not in waiting), default=0)

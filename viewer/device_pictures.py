@@ -8,18 +8,19 @@ import numpy as np
 
 from meshing.centrelines import Path as VesselPath
 from scenarios.devices.balloon_table import PlainBalloon
-from scenarios.devices.design import Device
+from scenarios.devices.design import Device, StentDesign
 from scenarios.devices.wires import Wire
 from scenarios.limits import LIMITS_OF_USE
 from viewer import palette
 from viewer.offscreen import offscreen_plotter
-from viewer.shapes import sheath_surface, stent_surface
+from viewer.shapes import fabric_surface, sheath_surface, stent_surface
 
 DOTS_PER_INCH = 150
 PIXELS_WIDE = 1500
 WIDTH_INCHES = 9.0
 SCALE_BARS_MM = (1, 2, 5, 10, 20, 50)
 FAR_STRUTS = "#c9d1d7"
+FABRIC = "#b5cadb"
 STIFFNESS_MAP = "viridis"
 # EI [N·mm²] from which to which colours run, the same in every picture.
 SOFTEST, STIFFEST = 0.1, 10_000.0
@@ -44,13 +45,7 @@ def stent_nodes(device: Device, *, bore_mm: float) -> tuple[np.ndarray, np.ndarr
 
     Rings keep their distance, for the bridges that join them keep their length.
     """
-    from scenarios.devices.lattice import place
-
-    stent = device.stent
-    stations = np.linspace(0.0, stent.length_mm, 50)
-    points = np.outer(stations, [1.0, 0.0, 0.0])
-    straight = VesselPath(points, np.tile([1.0, 0.0, 0.0], (50, 1)), np.full(50, 1e3), stations)
-    lattice = place(stent, straight, station_mm=0.5 * stent.length_mm)
+    stent, lattice = device.stent, _straight(device.stent)
     nodes, on_ring = lattice.nodes.copy(), lattice.node_ring >= 0
     height, crimped = stent.ring_height_mm(bore_mm), stent.crimped_ring_height_mm
     for ring in range(stent.rings):
@@ -66,12 +61,23 @@ def stent_nodes(device: Device, *, bore_mm: float) -> tuple[np.ndarray, np.ndarr
     return nodes, lattice.bars
 
 
+def _straight(stent: StentDesign) -> Any:
+    """The lattice of a crimped stent along x."""
+    from scenarios.devices.lattice import place
+
+    stations = np.linspace(0.0, stent.length_mm, 50)
+    points = np.outer(stations, [1.0, 0.0, 0.0])
+    straight = VesselPath(points, np.tile([1.0, 0.0, 0.0], (50, 1)), np.full(50, 1e3), stations)
+    return place(stent, straight, station_mm=0.5 * stent.length_mm)
+
+
 def _stent_figure(device: Device) -> Any:
     """The crimped stent above the open one, seen from the side to one scale, with what lies behind drawn fainter."""
     from matplotlib.figure import Figure
 
     stent = device.stent
     shapes = [stent_nodes(device, bore_mm=bore) for bore in (stent.crimped_bore_mm, stent.diameter_mm)]
+    fabric = _straight(stent).fabric
     lengths = [float(np.ptp(nodes[:, 0])) for nodes, _ in shapes]
     titles = _stent_titles(device, *lengths)
     covers_mm = (device.sheath.outer_diameter_mm, None) if device.is_self_expanding else (None, None)
@@ -90,7 +96,7 @@ def _stent_figure(device: Device) -> Any:
         figure.text(0.3 / WIDTH_INCHES, (level + 0.12) / height, title, fontsize=10, color=palette.INK, va="center")
         level -= own
         axes = figure.add_axes((0.3 / WIDTH_INCHES, level / height, 1 - 0.6 / WIDTH_INCHES, own / height))
-        image = _stent_image(nodes, bars, stent.half_thickness_mm, wide_mm=wide_mm, high_mm=own_mm, cover_mm=cover)
+        image = _stent_image(nodes, bars, stent.half_thickness_mm, wide_mm, own_mm, cover_mm=cover, fabric=fabric)
         axes.imshow(image, interpolation="lanczos", extent=(0.0, wide_mm, 0.0, own_mm))
         axes.set_axis_off()
     scale_bar(figure, mm_per_inch=wide_mm / (WIDTH_INCHES - 0.6), level_inches=0.3)
@@ -115,13 +121,26 @@ def _stent_titles(device: Device, crimped_mm: float, open_mm: float) -> tuple[st
 
 
 def _stent_image(
-    nodes: np.ndarray, bars: np.ndarray, radius: float, *, wide_mm: float, high_mm: float, cover_mm: float | None = None
+    nodes: np.ndarray,
+    bars: np.ndarray,
+    radius: float,
+    wide_mm: float,
+    high_mm: float,
+    *,
+    cover_mm: float | None = None,
+    fabric: np.ndarray,
 ) -> np.ndarray:
-    """A stent along x seen along y to scale, within a sheath so wide where one is given; shape (height, width, 3)."""
+    """A stent along x seen along y to scale, within a sheath so wide where one is given; shape (height, width, 3).
+
+    `fabric` are the nodes of the triangles of what covers it, shape (t, 3).
+    """
     near = nodes[bars].mean(axis=1)[:, 1] < 0.0
     width, height = 2 * PIXELS_WIDE, 2 * round(PIXELS_WIDE * high_mm / wide_mm)
     with offscreen_plotter(width, height) as plotter:
-        for side, colour in ((~near, FAR_STRUTS), (near, palette.STENT)):
+        cloth = nodes[fabric].mean(axis=1)[:, 1] < 0.0 if len(fabric) else np.zeros(0, bool)
+        for side, hung, colour in ((~near, ~cloth, FAR_STRUTS), (near, cloth, palette.STENT)):
+            if hung.any():
+                plotter.add_mesh(fabric_surface(nodes, fabric[hung]), color=FABRIC, opacity=0.5, lighting=False)
             plotter.add_mesh(stent_surface(nodes[np.unique(bars[side])], _renumbered(bars[side]), radius_mm=radius), color=colour)
         centre = 0.5 * (nodes.min(axis=0) + nodes.max(axis=0))
         if cover_mm is not None:

@@ -25,25 +25,25 @@ def write_pictures(
 ) -> dict[str, Path]:
     """Draw every picture of a rehearsal into a folder, and give their paths by name.
 
-    Names: before, inflated or released, after (one picture each, and one for each further stent inflated), rehearsal (these
+    Names: before, inflated or released, after (one picture each, and one for each further stent once open), rehearsal (these
     side by side), stress (where forces were solved), overview, lumen, handling (where devices went over a wire).
     """
     tell = progress or (lambda fraction, text: None)
     folder.mkdir(parents=True, exist_ok=True)
     frames = kept_frames(recording)
     case, last = recording.case, frames[list(frames)[-1]]
-    panels = {}
+    panels, whole = {}, len(frames) + 4
     for number, (phase, frame) in enumerate(frames.items()):
-        tell(number / 7, f"picture: {phase}")
+        tell(number / whole, f"picture: {phase}")
         panels[phase] = (still(case, frame), *_title_of(phase, frame, outcome))
     figures = {phase: _panels([panel], case) for phase, panel in panels.items()}
     figures["rehearsal"] = _panels(list(panels.values()), case)
     if not recording.header.get("geometry_only"):
-        tell(3 / 7, "picture: wall stress")
+        tell(1.0 - 4 / whole, "picture: wall stress")
         figures["stress"] = stress_figure(case, last)
-    tell(5 / 7, "picture: overview")
+    tell(1.0 - 2 / whole, "picture: overview")
     figures["overview"] = overview_figure(case, last)
-    tell(6 / 7, "plot: lumen")
+    tell(1.0 - 1 / whole, "plot: lumen")
     figures["lumen"] = lumen_figure(outcome.profiles, stents=extents_of(case, last))
     if case.over is not None:
         figures["handling"] = handling_figure(recording)
@@ -157,10 +157,10 @@ def _legend(figure: Any, case: Any) -> None:
         for number, colour in colours.items()
         if number in present
     ]
-    handles.append(Patch(facecolor=palette.STENT, label="stent"))
+    handles += [Patch(facecolor=palette.stent_colour(number), label=one.name) for number, one in enumerate(bars_of(case))]
     if any(len(one.fabric) for one in bars_of(case)):
         handles.append(Patch(facecolor=palette.FABRIC, edgecolor=palette.FAINT_INK, linewidth=0.6, label="fabric"))
-    in_sheaths = [one.sheathed is not None for one in case.stents]
+    in_sheaths = [way is not None for way in (case.sheathed, *(one.sheathed for one in case.stents[1:]))]
     for colour, name, used in ((palette.BALLOON, "balloon", not all(in_sheaths)), (palette.SHEATH, "sheath", any(in_sheaths))):
         if used:
             handles.append(Patch(facecolor=colour, edgecolor=palette.FAINT_INK, linewidth=0.6, label=name))

@@ -10,6 +10,7 @@ TISSUES = {
 }
 OTHER_TISSUES = ("#9c8fb8", "#7fa88c", "#b58b6b", "#8aa3b5")
 STENT = "#46525c"
+FURTHER_STENTS = ("#2b6ca3", "#6a4c93")
 BALLOON = "#9ccaf0"
 SHEATH = "#8fb7a6"
 FABRIC = "#e9eef2"
@@ -19,6 +20,11 @@ PHASES = {"before": "#8a949c", "inflated": "#2f78b7", "released": "#2f78b7", "af
 FURTHER = "#7a5ca8"
 STRESS_MAP = "YlOrRd"
 DIAMETER_MAP = "viridis"
+
+
+def stent_colour(number: int) -> str:
+    """Give the stent of a number, counted from 0, its colour: those placed after the first are told apart where they overlap."""
+    return STENT if number == 0 else FURTHER_STENTS[(number - 1) % len(FURTHER_STENTS)]
 
 
 def phase_colour(phase: str) -> str:

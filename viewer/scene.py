@@ -87,15 +87,15 @@ class Scene:
         if not self.with_device:
             return
         seen = there(self._bars, frame)
-        for one in self._bars:
+        for number, one in enumerate(self._bars):
             stent = stent_surface(frame.device, one.pairs, radius_mm=one.radius_mm) if one in seen else None
-            self._show(one.name, stent, color=palette.STENT, ambient=0.15, specular=0.8, specular_power=20)
+            self._show(one.name, stent, color=palette.stent_colour(number), ambient=0.15, specular=0.8, specular_power=20)
             fabric = fabric_surface(frame.device, one.fabric) if one in seen else None
             self._show(f"{one.name} fabric", fabric, color=palette.FABRIC, opacity=0.55, ambient=0.3, specular=0.1)
         balloon = balloon_surface(frame.balloon.axis, frame.balloon.radius)
         self._show("balloon", balloon, color=palette.BALLOON, opacity=0.7, ambient=0.35, specular=0.25, specular_power=15)
         self._show("sheath", self._sheath(frame), color=palette.SHEATH, opacity=0.45, ambient=0.3, specular=0.2)
-        for name, line in frame.wires.items():
+        for name, line in frame.lines.items():
             self._show(name, self._wire(name, line), color=palette.WIRES[name], ambient=0.2, specular=0.5)
 
     def _wire(self, name: str, line: Any) -> Any:

@@ -192,7 +192,7 @@ def lumen_findings(
     """Give the measures of the lumen from its profiles "before", "inflated" or "released", and "after", as many as there are.
 
     Before, the minimum is sought over the lesion and the stent together; opened and after, within the stent, whose ends
-    are at the stations `stent_mm`.
+    are at the stations `stent_mm`. Of profiles in which further stents were opened the minimum is told as well.
     """
     measures = list(_reference_measures(lesion))
     notes = list(lesion.notes)
@@ -200,6 +200,7 @@ def lumen_findings(
     regions = {
         "before": (whole, "over the lesion and the stent's place"),
         opened: (stent_mm, "within the stent"),
+        **{phase: (stent_mm, "within the stents") for phase in profiles if phase not in ("before", "after", opened)},
         "after": (stent_mm, "within the stent"),
     }
     smallest: dict[str, float] = {}
@@ -263,7 +264,7 @@ def _minimum_measures(part: Profile, phase: str, where: str, lesion: Lesion) -> 
             f"At {part.stations[small]:.1f} mm along the centreline.",
         ),
     ]
-    if phase in ("inflated", "released"):
+    if phase not in ("before", "after"):
         return measures
     names = (
         ("diameter stenosis before", "area stenosis before")

@@ -232,11 +232,11 @@ def test_the_stent_comes_to_its_place_and_opens_as_one_that_was_laid_there(deliv
 def test_frames_tell_wire_and_catheter_apart_from_the_stent(delivered):
     frame = delivered.frame_of_phase("inflated")
     assert frame.device.shape == delivered.case.lattice.nodes.shape
-    assert set(frame.wires) == {WIRE, CATHETER}
+    assert set(frame.lines) == {WIRE, CATHETER}
     assert len(frame.contact_force) == delivered.case.first_samples[-1]
     # The balloon lies along the catheter, about the lesion.
     assert frame.balloon.is_open
-    gap = np.linalg.norm(frame.balloon.axis[:, None] - frame.wires[CATHETER][None], axis=2).min(axis=1)
+    gap = np.linalg.norm(frame.balloon.axis[:, None] - frame.lines[CATHETER][None], axis=2).min(axis=1)
     assert gap.max() < 1.1
     assert delivered.frame_of_phase("pushing wire").waiting == ("stent 1",)
     assert delivered.frame_of_phase("tracking").waiting == ()

@@ -121,6 +121,7 @@ def test_its_sheath_rides_along_with_the_lumen_in_engine_and_pictures(mixed):
     away[:, 1] = 0.8e-3
     state.displacement = put(away, vec3d)
     moved = with_sheaths(model, state)
+    assert model.device is not None
     assert moved.sheaths[0].axis - model.device.sheaths[0].axis == pytest.approx(
         np.tile([0.0, 0.8e-3, 0.0], (len(moved.sheaths[0].axis), 1)), abs=1e-9
     )

@@ -216,7 +216,10 @@ def test_pictures_show_the_second_once_it_is_in(recorded):
     assert file_word("stent 2, inflated") == "stent_2_inflated"
     assert frames["stent 2, inflated"].balloon_pressure_atm == pytest.approx(12.0)
     axis = recorded.case.stents[1].balloon_axis
-    assert np.array_equal(frames["stent 2, inflated"].balloon.axis, axis) and frames["stent 2, inflated"].balloon.is_open
+    # It lies in the middle of its struts.
+    assert (
+        frames["stent 2, inflated"].balloon.axis == pytest.approx(axis, abs=0.05) and frames["stent 2, inflated"].balloon.is_open
+    )
 
 
 @pytest.mark.slow

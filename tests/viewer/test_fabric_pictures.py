@@ -8,8 +8,7 @@ import pytest
 from scenarios.balloon_shape import BalloonShape
 from tests.scenarios.test_covered_stent import SIX
 from tests.scenarios.test_release import survey_of
-from viewer import palette
-from viewer.slices.cuts import Shapes
+from viewer.slices.cuts import FABRIC, Shapes
 from viewer.slices.planes import plane_at
 from viewer.xray.attenuation import find_material
 from viewer.xray.rehearsals import RehearsalInBeam
@@ -44,6 +43,9 @@ def test_fabric_of_the_stents_that_are_there_is_in_the_beam(case):
     before, after = beam.contents(frame_of(case, "stent 2")), beam.contents(frame_of(case))
     told = [[one.material for one in contents.surfaces] for contents in (before, after)]
     assert told == [["ePTFE"], ["ePTFE", "ePTFE"]]
+    # Shaft and markers are those of the balloon that is in the vessel.
+    markers = [np.concatenate([one.nodes for one in each.cylinders if one.material == "platinum"]) for each in (before, after)]
+    assert markers[1][:, 2].mean() - markers[0][:, 2].mean() == pytest.approx(13.0, abs=0.2)
     assert find_material("fabric").name == "ePTFE" and find_material("ePTFE").density == 1.0
 
 
@@ -51,7 +53,7 @@ def test_fabric_is_a_line_in_slices(case):
     shapes, at = Shapes(case), 25.3
     middle = case.path.at(at)[0]
     plane = plane_at("axial", middle, case.path.at(at)[1])
-    lots = [lines for lines, colour in shapes.lines(frame_of(case, "stent 2"), plane) if colour == palette.FABRIC]
+    lots = [lines for lines, colour in shapes.lines(frame_of(case, "stent 2"), plane) if colour == FABRIC]
     assert len(lots) == 1
     radius = np.hypot(*(lots[0].reshape(-1, 2) - plane.flat(middle[None])).T)
     assert len(lots[0]) >= 2 * case.stent.crowns and radius.max() < 0.5 * case.stent.crimped_bore_mm + 0.3

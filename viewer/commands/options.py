@@ -98,9 +98,9 @@ Then = Annotated[
     typer.Option(
         "--then",
         metavar="STENT[@ATM][, PLACE]",
-        help="Place another stent after it, on its own balloon: [cyan]overlap 3[/] or [cyan]gap 2[/] mm, [cyan]distal[/] or "
-        "[cyan]proximal[/] to the one before it, or its middle [cyan]at 62[/] mm; without a place, overlapping distally by 2 mm. "
-        "Give it again for a third.",
+        help="Place another stent after it, on its own balloon or out of its own sheath: [cyan]overlap 3[/] or "
+        "[cyan]gap 2[/] mm, [cyan]distal[/] or [cyan]proximal[/] to the one before it, or its middle [cyan]at 62[/] mm; "
+        "without a place, overlapping distally by 2 mm. Give it again for a third.",
         show_default=False,
     ),
 ]

@@ -10,7 +10,7 @@ from viewer.slices.planes import Plane
 from viewer.tints import Tints
 
 LUMEN, OUTSIDE, BOUND = "#ff6f61", "#e0b3ac", "#e8c46a"
-BALLOON = "#5fb3d9"
+BALLOON, FABRIC = "#5fb3d9", "#b99be6"
 
 
 BESIDE_MM = 0.8
@@ -27,6 +27,11 @@ class Shapes:
             (Tints(mesh).bounds, BOUND), (mesh.face_sets["outside"], OUTSIDE), (mesh.face_sets["lumen"], LUMEN),
         )  # fmt: skip
 
+    @property
+    def has_fabric(self) -> bool:
+        """Whether any stent is covered."""
+        return any(len(one.fabric) for one in self._bars)
+
     def lines(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, str]]:
         """Line segments in the plane, shape (s, 2 ends, 2) [mm], and the colour of each lot."""
         vertices = np.asarray(moment.vertices)
@@ -35,7 +40,7 @@ class Shapes:
             if surface is not None:
                 lots.append((cut(*surface, plane), colour))
         nodes = np.asarray(moment.device)
-        lots += [(cut(nodes, one.fabric, plane), palette.FABRIC) for one in there(self._bars, moment) if len(one.fabric)]
+        lots += [(cut(nodes, one.fabric, plane), FABRIC) for one in there(self._bars, moment) if len(one.fabric)]
         return lots
 
     def near(self, moment: Any, plane: Plane) -> list[tuple[np.ndarray, float, str]]:

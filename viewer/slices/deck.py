@@ -113,8 +113,10 @@ class Deck:
             If the name does not end in .png, or the file cannot be written.
         """
         behind = NO_VOLUME if self.volume is None else f"behind the outlines: {self.volume.source}"
+        fabric = "fabric violet, " if self._shapes.has_fabric else ""
         lines = (
-            "lumen red, outer wall pale, between tissues yellow, balloon blue, sheath green, metal white, as the model has it",
+            f"lumen red, outer wall pale, between tissues yellow, balloon blue, sheath green, {fabric}metal white, as the model "
+            "has it",
             behind,
         )
         return write_sheet(sheet({name: self.picture(name, moment, side) for name in NAMES}, title=title, lines=lines), path)

@@ -14,7 +14,7 @@ import numpy as np
 
 from meshing.centrelines import arc_lengths
 from scenarios.balloon_shape import BalloonShape, balloon_shape
-from scenarios.sheath_shape import sheaths_at
+from scenarios.sheath_shape import last_placed, sheaths_at
 from viewer.bars import bars_of, there
 from viewer.shapes import balloon_surface
 from viewer.xray.contrast import DyedTree, Puff, Stretch
@@ -109,7 +109,7 @@ class RehearsalInBeam:
         self._calcium = Surface.closed(mesh.vertices, calcium, material="calcified plaque") if len(calcium) else None
         self._bars = bars_of(case)
         self._moving = stents_of(case) if has_stent else wires_of(case)
-        self._delivery = delivery_on(case) if delivery and has_stent else ()
+        self._delivery = [delivery_on(case, number) for number in range(len(case.stents))] if delivery and has_stent else []
 
     def inject(self, puff: Puff) -> None:
         """Inject contrast agent where the centreline begins; in a passage at its wider end, from which blood comes."""
@@ -124,8 +124,11 @@ class RehearsalInBeam:
         if time_s is not None and self.tree.puffs:
             surfaces += [self._dye(frame, time_s)]
         seen = there(self._bars, frame)
+        delivery: tuple[Cylinders, ...] = ()
+        if self._delivery:
+            over = getattr(self.case, "over", None)
+            delivery = self._delivery[last_placed(self.case, frame)] if over is None else over_in_beam(self.case, frame)
         moving = (one.moved(frame.device) for one, bars in zip(self._moving, self._bars, strict=True) if bars in seen)
-        delivery = over_in_beam(self.case, frame) if self._delivery and getattr(self.case, "over", None) else self._delivery
         return Contents(tuple(surfaces), (*moving, *delivery, *self._sheath(frame)))
 
     def lumen(self, frame: Any) -> Surface:
@@ -179,9 +182,12 @@ def stents_of(case: Any) -> tuple[Cylinders, ...]:
     )
 
 
-def delivery_on(case: Any) -> tuple[Cylinders, ...]:
-    """Guidewire with its J, balloon shaft and markers along a case's centreline, from the leaf's side towards the root."""
-    path = case.path
+def delivery_on(case: Any, number: int = 0) -> tuple[Cylinders, ...]:
+    """Guidewire with its J, balloon shaft and markers along a case's centreline, from the leaf's side towards the root.
+
+    Shaft and markers are those that bring the stent of a number, counted from 0.
+    """
+    path, brought = case.path, case.stents[number] if number else case
     count = max(int(path.length / 1.5), 8)
     line = path.at(np.linspace(path.length, 0.0, count))[0]
     back = line[0] + np.linspace(TO_ACCESS_MM, 2.0, 24)[:, None] * _direction(line[0] - line[3])
@@ -192,23 +198,23 @@ def delivery_on(case: Any) -> tuple[Cylinders, ...]:
     tip = ahead[-1] + J_RADIUS_MM * (np.sin(angle) * onward + (1.0 - np.cos(angle)) * square)
     wire = Cylinders.of_line(np.vstack([back, line, ahead]), radius=WIRE_RADIUS_MM, material="stainless steel 316L")
     coil = Cylinders.of_line(np.vstack([ahead[-1:], tip]), radius=0.8 * WIRE_RADIUS_MM, material="stainless steel 316L")
-    axis = np.asarray(case.balloon_axis, float)
+    axis = np.asarray(brought.balloon_axis, float)
     if np.linalg.norm(axis[0] - line[0]) > np.linalg.norm(axis[-1] - line[0]):
         axis = axis[::-1]
     near = line[np.linalg.norm(line - axis[-1], axis=1).argmin() :][:1]
     until = int(np.linalg.norm(line - near, axis=1).argmin())
     shaft = np.vstack([back, line[: max(until, 2)]])
-    sheathed = getattr(case, "sheathed", None) is not None
-    inset = 0.0 if sheathed else getattr(getattr(case, "balloon", None), "overhang_mm", 2.0)
+    sheathed = getattr(brought, "sheathed", None) is not None
+    inset = 0.0 if sheathed else getattr(getattr(brought, "balloon", None), "overhang_mm", 2.0)
     shaft_of = Cylinders.of_line(shaft, radius=SHAFT_MM[0], bore=SHAFT_MM[1], material="PEBAX")
     return (wire, coil, shaft_of, *_markers(axis, inset))
 
 
 def over_in_beam(case: Any, frame: Any) -> tuple[Cylinders, ...]:
     """The wire, the catheter and the markers of its balloon where they are at a sampled state of a case with such."""
-    if not frame.wires:
+    if not frame.lines:
         return ()
-    lines = (wire_in_beam(wire, frame.wires[called]) for called, wire in case.over.lines.items())
+    lines = (wire_in_beam(wire, frame.lines[called]) for called, wire in case.over.lines.items())
     return (*lines, *_markers(frame.balloon.axis, case.balloon.overhang_mm))
 
 
