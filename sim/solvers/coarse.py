@@ -65,7 +65,7 @@ class CoarseSpace:
 
     def __init__(self, model: Model):
         self._model = model
-        self.cluster = bisect(model.body.vertices, cluster_count(model.vertex_count))
+        self.cluster = bisect(model.body.vertices, cluster_count(model.vertex_count, anew=model.device is not None))
         self.count = int(self.cluster.max()) + 1
         order = np.argsort(self.cluster, kind="stable")
         self.cluster_of, self.members = put(self.cluster, ti.i32), put(order, ti.i32)
@@ -153,9 +153,13 @@ def in_tiles(inverse: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(whole.reshape(tiles, 16, size).transpose(0, 2, 1))
 
 
-def cluster_count(vertices: int) -> int:
-    """Number of clusters for so many vertices: more need fewer iterations, yet their dense matrix is read in each of them."""
-    return 64 if vertices < 12_000 else 128 if vertices < 40_000 else 256
+def cluster_count(vertices: int, *, anew: bool = False) -> int:
+    """Number of clusters for so many vertices: more need fewer iterations, yet their dense matrix is read in each of them.
+
+    Half as many where the inverse is made anew each tick, as it is where devices touch: it takes the cube of their number.
+    """
+    count = 64 if vertices < 12_000 else 128 if vertices < 40_000 else 256
+    return max(count // 2, 64) if anew else count
 
 
 def bisect(points: np.ndarray, count: int) -> np.ndarray:

@@ -30,6 +30,7 @@ class DeviceMatrix:
         self._likely: list[np.ndarray | None] = []
         self._widths: list[int] = []
         self._places: list[np.ndarray] = []
+        self._every: np.ndarray | None = None
         self._pairs = self._firsts = np.zeros(0, int)
         self._rod_places: tuple[np.ndarray, np.ndarray] | None = None
         self._rows = self._columns = np.zeros(0, np.int32)
@@ -46,7 +47,9 @@ class DeviceMatrix:
         if widths != self._widths or not all(map(_same, likely, self._likely)) or not self._found(nodes, widths, likely):
             self._find_pattern(rods, nodes, widths, likely)
         values = [rods.data, *(one.values.ravel() for one in blocks), diagonal]
-        entries = np.bincount(np.concatenate(self._places), np.concatenate(values), len(self._rows) + 1)[:-1]
+        if self._every is None:
+            self._every = np.concatenate(self._places)
+        entries = np.bincount(self._every, np.concatenate(values), len(self._rows) + 1)[:-1]
         entries[self._diagonal[self._held]] = 1.0
         return entries
 
@@ -61,7 +64,7 @@ class DeviceMatrix:
             if places is None:
                 self.missed = True
                 return False
-            self._nodes[number], self._places[1 + number] = some.copy(), places
+            self._nodes[number], self._places[1 + number], self._every = some.copy(), places, None
         return True
 
     def raised(self, entries: np.ndarray, share: float) -> np.ndarray:
@@ -145,7 +148,7 @@ class DeviceMatrix:
         self._nodes, self._likely, self._widths, self._solver = [some.copy() for some in nodes], likely, widths, None
         found = [self._places_between(row, column)]
         found += [self._places_of(some, width) for some, width in zip(nodes, widths, strict=True)]
-        every = np.arange(len(self._held))
+        every, self._every = np.arange(len(self._held)), None
         self._places = [places for places in (*found, self._places_between(every, every)) if places is not None]
 
     def _entry(self, pair: np.ndarray, a: np.ndarray, b: np.ndarray, first: np.ndarray, second: np.ndarray):

@@ -129,6 +129,7 @@ class SleevePart:
         pairs = ((sleeve.inner, sleeve.outer), (sleeve.outer, sleeve.inner))
         self._ways = [(nodes, line, _nearest_edges(position[nodes], position[line])) for nodes, line in pairs]
         self._middles = [edges.copy() for _, _, edges in self._ways]
+        self._seen: tuple[np.ndarray, list[Touches]] | None = None
 
     def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
@@ -161,7 +162,13 @@ class SleevePart:
         fields = [field.name for field in dataclasses.fields(Touches)]
         return Touches(*(np.concatenate([getattr(inner, name), getattr(outer, name)]) for name in fields))
 
-    def _touches(self, y: np.ndarray) -> Iterator["Touches"]:
+    def _touches(self, y: np.ndarray) -> list["Touches"]:
+        """As `touches`, each rod's for itself; slope and stiffness are asked at one place, so the last is kept."""
+        if self._seen is None or self._seen[0] is not y:
+            self._seen = y, list(self._found(y))
+        return self._seen[1]
+
+    def _found(self, y: np.ndarray) -> Iterator["Touches"]:
         first = 0
         for (nodes, line, edges), middle in zip(self._ways, self._middles, strict=True):
             last = len(line) - 2

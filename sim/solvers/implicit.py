@@ -35,9 +35,6 @@ SEARCH_LIMIT = 50
 DEVICE_STEPS = 20
 """Most Newton steps of a fed device alone before tissue is asked to move with it."""
 
-DEVICE_SEARCHES = 4
-"""Most searches for contacts between these steps."""
-
 LARGEST_TURN, LARGEST_STEP = 0.5, 2e-3
 """Largest rotation [rad] and displacement [m] of a device's node in one Newton step."""
 
@@ -300,7 +297,7 @@ class ImplicitSolver:
         """Newton steps of the device alone, the tissue standing still: cheap, and most of what a wire or yielding metal needs."""
         if not self._device:
             return pose
-        energy, searches = self._device_energy(state, pose), 0
+        energy = self._device_energy(state, pose)
         for _ in range(DEVICE_STEPS):
             force, share = self._device_residual(pose)
             if share <= bound:
@@ -319,10 +316,7 @@ class ImplicitSolver:
             pose, energy = trial, reached
             if self._touching.strayed(pose.position):
                 self._search(pose.position)
-                energy, searches = self._device_energy(state, pose), searches + 1
-                # A tip between two facets of a dented wall would go to and fro for ever: the wall has to give way.
-                if searches >= DEVICE_SEARCHES:
-                    break
+                energy = self._device_energy(state, pose)
         self._progress.energy = self._progress.tissue_energy + energy
         return pose
 
