@@ -192,22 +192,23 @@ class _Shaping:
 
 def _shortfall(block: Block, positions: np.ndarray, target: float) -> tuple[float, np.ndarray]:
     """Sum of (1 - q / target)^3 over tets with scaled Jacobian q below the target, and its gradient (vertex count, 3)."""
-    corner = positions[block.tets]
-    ends = corner[:, TET_EDGES]
-    vectors = (ends[:, :, 1] - ends[:, :, 0]).transpose(1, 2, 0)
-    lengths = np.sqrt((vectors * vectors).sum(axis=1))
-    products = lengths[CORNER_EDGES].prod(axis=1)
-    largest = products.argmax(axis=0)
+    # Component by component, each in one piece: this is asked for some hundred times.
+    corner = np.ascontiguousarray(np.take(positions, block.tets.T, axis=0).transpose(0, 2, 1))
+    vectors = corner[TET_EDGES[:, 1]] - corner[TET_EDGES[:, 0]]
+    lengths = np.sqrt(_dot(vectors.swapaxes(0, 1), vectors.swapaxes(0, 1)))
+    products = np.stack([lengths[a] * lengths[b] * lengths[c] for a, b, c in CORNER_EDGES])
+    most = products.max(axis=0)
     det = _dot(vectors[0], _cross(vectors[1], vectors[2]))
-    quality = np.sqrt(2.0) * det / products.max(axis=0)
+    quality = np.sqrt(2.0) * det / most
     poor = np.flatnonzero(quality < target)
     if poor.size == 0:
         return 0.0, np.zeros_like(positions)
     vectors, lengths, quality = vectors[:, :, poor], lengths[:, poor], quality[poor]
-    scale = np.sqrt(2.0) / products.max(axis=0)[poor]
+    largest = products[:, poor].argmax(axis=0)
+    scale = np.sqrt(2.0) / most[poor]
     by_edge = scale * np.stack([_cross(vectors[1], vectors[2]), _cross(vectors[2], vectors[0]), _cross(vectors[0], vectors[1])])
     # The logarithm of a corner's product falls apart into its three edges.
-    for row in CORNER_EDGES[largest[poor]].T:
+    for row in CORNER_EDGES[largest].T:
         pull = -quality * vectors[row, :, np.arange(len(poor))].T / lengths[row, np.arange(len(poor))] ** 2
         start, end = TET_EDGES[row].T
         for edge in range(3):

@@ -43,25 +43,33 @@ class BalloonShape:
 
 
 def balloon_shape(
-    case: Case | Passage, vertices: np.ndarray, device: np.ndarray, pressures_atm: Mapping[str, float]
+    case: Case | Passage,
+    vertices: np.ndarray,
+    device: np.ndarray,
+    pressures_atm: Mapping[str, float],
+    catheter: np.ndarray | None = None,
 ) -> BalloonShape:
     """The balloon with the highest of some gauge pressures, by their names in commands; the stent's, folded, if there is none.
 
     Between the struts it is as wide as they leave it, about their middle, and a balloon without a stent no wider than the lumen;
     elsewhere as its chart says. A passage has no balloon: q is 0.
 
-    vertices: the wall's, shape (n, 3) [mm]; device: the stents' nodes, one stent after the other, shape (k, 3) [mm].
+    vertices: the wall's, shape (n, 3) [mm]; device: the stents' nodes, one stent after the other, shape (k, 3) [mm]; catheter:
+    the nodes of the one that it goes on, shape (q, 3) [mm], where there is one.
     """
     if isinstance(case, Passage):
         return BalloonShape.folded(np.zeros((0, 3)))
     full = max(pressures_atm, key=lambda name: pressures_atm[name], default=STENT)
     pressure = pressures_atm.get(full, 0.0)
     if pressure <= 0.0:
-        return BalloonShape.folded(case.balloon_axis)
+        return BalloonShape.folded(
+            case.balloon_axis if case.over is None else _axis(case, case.balloon, case.balloon_axis, catheter)
+        )
     dilation = next((one for one in case.dilations if one.name == full), None)
     number = next((number for number in range(len(case.stents)) if balloon_called(number) == full), 0)
-    axis = np.asarray(case.stents[number].balloon_axis if dilation is None else dilation.axis_mm, float)
+    planned = case.stents[number].balloon_axis if dilation is None else dilation.axis_mm
     balloon = case.stents[number].balloon if dilation is None else dilation.balloon
+    axis = _axis(case, balloon, planned, catheter)
     station = arc_lengths(axis)
     radius = np.full(len(axis), 0.5 * float(balloon.diameter(min(pressure, balloon.highest_pressure_atm))))
     own = None if dilation is not None else number
@@ -73,6 +81,13 @@ def balloon_shape(
     for about, (lattice, nodes) in zip(within, lots, strict=True):
         radius = np.minimum(radius, _radius_in_stent(lattice, axis, station, nodes, beyond=about != own))
     return BalloonShape(axis, radius * _closing(balloon, station))
+
+
+def _axis(case: Case, balloon: Balloon, planned: np.ndarray, catheter: np.ndarray | None) -> np.ndarray:
+    """A balloon's axis: as planned, or along its catheter where that runs [mm], shape (q, 3)."""
+    if case.over is None or catheter is None:
+        return np.asarray(planned, float)
+    return case.over.axis_mm(catheter, balloon)
 
 
 def _in_middle(axis: np.ndarray, station: np.ndarray, lots: Sequence[tuple[Lattice, np.ndarray]]) -> np.ndarray:

@@ -15,6 +15,7 @@ from meshing.tetmesh import TetMesh
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.design import Alloy, DeliverySheath, Device, Fabric, Nitinol, StentDesign
 from scenarios.devices.lattice import Dilation, Lattice, device_body
+from scenarios.devices.over_wire import OverWire
 from scenarios.devices.self_expanding import Sheathed, sheathed_body
 from scenarios.devices.several import Placed, stents_body
 from scenarios.tissues import Tissue
@@ -56,6 +57,8 @@ class Case:
         Pressure of the blood, under which the vessel was imaged [Pa].
     dilations
         Balloons without a stent, in the order of their use.
+    over
+        The wire that all balloons go over on their catheter; None where they are placed along the path.
     notes
         What a reader of the results should know of how the case was made.
     source
@@ -71,6 +74,7 @@ class Case:
     notes: tuple[str, ...]
     source: Mapping[str, Any]
     dilations: tuple[Dilation, ...] = ()
+    over: OverWire | None = None
 
     @property
     def device(self) -> Device:
@@ -128,7 +132,11 @@ class Case:
         return wall_body(self.mesh, self.tissues)
 
     def device_body(self) -> DeviceBody:
-        """The stents, on their balloons or in a sheath, for the engine, in metres."""
+        """The stents, on their balloons or in a sheath, for the engine, in metres; where they go over a wire, with that."""
+        placed = self._stents_body()
+        return placed if self.over is None else self.over.body(placed, self.stents, self.dilations, self.path)
+
+    def _stents_body(self) -> DeviceBody:
         if len(self.stents) > 1:
             return stents_body(
                 self.stents, drag=DEVICE_DRAG, release_drag=RELEASE_DRAG, dilations=self.dilations,
@@ -153,6 +161,7 @@ class Case:
             "dilations": [
                 {name: value for name, value in dataclasses.asdict(one).items() if name != "axis_mm"} for one in self.dilations
             ],
+            "over": self.over and dataclasses.asdict(self.over),
         }
         (folder / "case.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
         arrays = {f"path_{field.name}": getattr(self.path, field.name) for field in dataclasses.fields(Path)}
@@ -221,6 +230,7 @@ def load_case(folder: FilePath) -> Case:
                 Dilation(**{**row, "balloon": _balloon(row["balloon"])}, axis_mm=arrays[f"dilation_axis_{number}"])
                 for number, row in enumerate(about["dilations"])
             ),
+            over=_over(about.get("over")),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
@@ -275,6 +285,10 @@ def tissue_from(row: dict[str, Any]) -> Tissue:
     """A tissue from the words and numbers that it was saved as."""
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
     return Tissue(**values)
+
+
+def _over(row: dict[str, Any] | None) -> OverWire | None:
+    return None if row is None else OverWire(**{**row, "between_mm": tuple(row["between_mm"])})
 
 
 def _device(row: dict[str, Any]) -> Device:

@@ -11,6 +11,7 @@ import numpy as np
 
 from meshing.errors import InputError
 from scenarios.limits import LIMITS_OF_USE
+from scenarios.measures.delivering import delivery_findings
 from scenarios.measures.flow import Stenosis, flow_findings
 from scenarios.measures.inflating import inflation_findings
 from scenarios.measures.landing import landing_findings, music_findings, reference_areas
@@ -139,6 +140,13 @@ def assess(recording: "Recording") -> Outcome:
         findings += _against_lesion(recording, profiles, lesion, stent_mm, findings)
     if "dt_s" in recording.header["run"]:
         findings += inflation_findings(recording.ticks, dt_s=float(recording.header["run"]["dt_s"]))
+    if recording.case.over is not None:
+        findings += delivery_findings(
+            recording.ticks,
+            dt_s=float(recording.header["run"]["dt_s"]),
+            extents_mm=extents,
+            planned_mm=[one.station_mm for one in recording.case.stents],
+        )
     for phase in () if geometry_only else frames:
         if phase != "before":
             findings += _wall(recording, frames[phase], phase, stent_mm)

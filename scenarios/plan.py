@@ -19,6 +19,7 @@ from meshing.tetmesh import TetMesh
 from meshing.walls import PLAQUE, RadiusFraction, build_wall
 from scenarios import catalogue
 from scenarios.case import MMHG, Case
+from scenarios.delivery.access import Access, require_balloon, with_access
 from scenarios.devices.design import Device
 from scenarios.devices.several import Placed
 from scenarios.further_stents import Further
@@ -165,6 +166,7 @@ def plan_case(
     predilate: str | None = None,
     postdilate: str | None = None,
     then: Sequence[str] = (),
+    over: Access | None = None,
     progress: Progress | None = None,
 ) -> Case:
     """Make a case: the vessel, the device (by name, or the catalogue's nearest size), and where it goes.
@@ -172,7 +174,7 @@ def plan_case(
     A stored case without a device takes the one that its table names. Without `at_mm` the middle of the stent goes to the
     narrowest place of the path: where the lumen is narrowest against the healthy vessel, or in plain figures where nothing is
     narrowed by `LEAST_LESION`. `branch` counts the ways through a branching vessel, the longest first. `predilate` and
-    `postdilate` name balloons, `then` further stents, as `Survey.case` takes them.
+    `postdilate` name balloons, `then` further stents, `over` the wire that all go over, as `Survey.case` takes them.
 
     Raises
     ------
@@ -187,8 +189,9 @@ def plan_case(
     if device is None and str(source) in embedded_cases() and not FilePath(source).is_file():
         device = find_case(str(source)).table.expert.device
     case = survey(vessel, branch=branch).case(
-        device=device, at_mm=at_mm, blood_pressure_mmhg=blood_pressure_mmhg, predilate=predilate, postdilate=postdilate, then=then
-    )
+        device=device, at_mm=at_mm, blood_pressure_mmhg=blood_pressure_mmhg, predilate=predilate, postdilate=postdilate,
+        then=then, over=over,
+    )  # fmt: skip
     tell(1.0, "")
     return case
 
@@ -215,6 +218,7 @@ class Survey:
         predilate: str | None = None,
         postdilate: str | None = None,
         then: Sequence[str] = (),
+        over: Access | None = None,
     ) -> Case:
         """Make a case: the device (by name, or the nearest size `among` some, else the catalogue), and where it goes.
 
@@ -222,7 +226,7 @@ class Survey:
         where positive; `tissues` stand in for those of the program, by the name of the mesh's label. `predilate` and
         `postdilate` name a balloon of the catalogue, opened at the same place before the stent and within it: "8x20@14" is
         taken to 14 atm, without a pressure to its nominal one. `then` names further stents, placed one after the other, as
-        `Further.of` reads them; balloons within are opened after the last.
+        `Further.of` reads them; balloons within are opened after the last. `over` has all come on a catheter over a wire.
 
         Raises
         ------
@@ -233,6 +237,8 @@ class Survey:
         vessel, path = self.vessel, self.path
         lesion, where = _lesion(vessel, path, self.profile, at_mm)
         chosen, sizing = _device(device, lesion, path, among)
+        if over is not None:
+            require_balloon(chosen)
         station = lesion.narrowest_mm if at_mm is None else at_mm
         if at_mm is None:
             room = 0.5 * chosen.stent.length_mm + END_MARGIN_MM
@@ -248,8 +254,8 @@ class Survey:
         for one in (Further.of(words) for words in then):
             stents.append(one.placed_after(stents, path, lesion))
             after.append(one.told(len(stents) - 1, stents[-1]))
-        wall, cut = self._stretch(stents, lesion)
-        return Case(
+        wall, cut, between = self._stretch(stents, lesion)
+        case = Case(
             name=vessel.name,
             mesh=wall,
             path=path,
@@ -264,9 +270,11 @@ class Survey:
                 if asked is not None
             ),
         )
+        return case if over is None else with_access(case, over, between_mm=between)
 
-    def _stretch(self, stents: Sequence[Placed], lesion: Lesion) -> tuple[TetMesh, tuple[str, ...]]:
-        """The part of a long vessel that matters to the stents, cut once for devices as long, and what to say of it."""
+    def _stretch(self, stents: Sequence[Placed], lesion: Lesion) -> tuple[TetMesh, tuple[str, ...], tuple[float, float]]:
+        """The part of a long vessel that matters to the stents, cut once for devices as long, what to say of it, and where it
+        begins and ends along the path [mm]."""
         wall, path = self.vessel.wall, self.path
         beside = max(BESIDE_MM, BESIDE_STENT * lesion.reference_diameter_mm)
         halves = [0.5 * one.stent.length_mm + beside for one in stents]
@@ -278,11 +286,12 @@ class Survey:
             self._stretches[first, last] = stretch_of(wall, path, first_mm=first, last_mm=last)
         part = self._stretches[first, last]
         if part.tet_count > 0.8 * wall.tet_count:
-            return wall, ()
-        return part, (
+            return wall, (), (0.0, path.length)
+        note = (
             f"The wall was simulated from {first:.0f} to {last:.0f} mm along the path and held where it was cut; "
-            f"the rest of the vessel, {wall.tet_count - part.tet_count:,} of {wall.tet_count:,} tetrahedra, was left out.",
+            f"the rest of the vessel, {wall.tet_count - part.tet_count:,} of {wall.tet_count:,} tetrahedra, was left out."
         )
+        return part, (note,), (first, last)
 
     def lesion(self) -> Lesion:
         """The narrowing to which a device goes where no place is named."""

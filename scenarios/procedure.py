@@ -183,12 +183,14 @@ class Inflation:
     """One balloon inflated once: its name, its chart, and the pressure, its nominal one if none is given [atm].
 
     `brings` is the name of the stent that comes in with it; None where it brings none or the stent is there from the beginning.
+    `seconds` are those of its inflation, its hold and its deflation; None for those of the procedure.
     """
 
     name: str
     balloon: Balloon
     pressure_atm: float | None = None
     brings: str | None = None
+    seconds: tuple[float, float, float] | None = None
 
     @property
     def asked_atm(self) -> float:
@@ -208,6 +210,13 @@ class Inflation:
     def phases(self) -> tuple[str, str, str]:
         """What its inflation, its hold and its deflation are called."""
         return phase_of(self.name, "inflating"), phase_of(self.name, "inflated"), phase_of(self.name, "deflating")
+
+
+@dataclasses.dataclass(frozen=True)
+class Pause:
+    """Nothing is done for some time [s]."""
+
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -284,7 +293,7 @@ def _pair_of(pair: str, whole_mm: float) -> tuple[float, float]:
 
 
 def steps_in_turn(
-    steps: Sequence[Inflation | Release],
+    steps: Sequence[Inflation | Release | Pause],
     *,
     blood_pressure_pa: float,
     settle_s: float = 0.2,
@@ -312,6 +321,10 @@ def steps_in_turn(
     enters: dict[str, float] = {}
     clock, keyframes = settle_s, [Keyframe(settle_s, "before", 0.0, names[0] if names else None, drawn, sheath)]
     for one in steps:
+        if isinstance(one, Pause):
+            clock += one.seconds
+            keyframes.append(Keyframe(clock, "waiting", 0.0, names[0] if names else None, drawn, sheath))
+            continue
         if one.brings is not None:
             enters[one.brings] = clock
         if isinstance(one, Release):
@@ -320,7 +333,8 @@ def steps_in_turn(
             clock, drawn = keyframes[-1].time_s + hold_s, keyframes[-1].sheath_mm
             keyframes.append(Keyframe(clock, done, 0.0, None, drawn, sheath))
             continue
-        rows = zip(one.phases, (inflate_s, hold_s, deflate_s), (one.asked_atm, one.asked_atm, 0.0), strict=True)
+        seconds = one.seconds or (inflate_s, hold_s, deflate_s)
+        rows = zip(one.phases, seconds, (one.asked_atm, one.asked_atm, 0.0), strict=True)
         for phase, duration, pressure in rows:
             clock += duration
             keyframes.append(Keyframe(clock, phase, pressure, one.name, drawn, sheath))
@@ -360,6 +374,12 @@ def procedure_of(case: Case, *, pressure_atm: float | None = None, release: str 
     InputError
         As `opening_of` and `steps_in_turn` do.
     """
+    turns = turns_of(case, pressure_atm=pressure_atm, release=release)
+    return steps_in_turn(turns, blood_pressure_pa=case.blood_pressure_pa, **times_s)
+
+
+def turns_of(case: Case, *, pressure_atm: float | None = None, release: str | None = None) -> tuple[Inflation | Release, ...]:
+    """What `procedure_of` does, one thing after the other; raises as `opening_of` does."""
     before, after = (
         [Inflation(one.name, one.balloon, one.pressure_atm) for one in case.dilations if one.in_stent == within]
         for within in (False, True)
@@ -372,4 +392,4 @@ def procedure_of(case: Case, *, pressure_atm: float | None = None, release: str 
         for number, one in enumerate(case.stents)
         if number
     ]
-    return steps_in_turn([*before, stent, *further, *after], blood_pressure_pa=case.blood_pressure_pa, **times_s)
+    return (*before, stent, *further, *after)

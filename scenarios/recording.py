@@ -15,6 +15,7 @@ from meshing.errors import InputError
 from scenarios.balloon_shape import BalloonShape, balloon_shape
 from scenarios.case import Case, load_case
 from scenarios.devices.lattice import ATMOSPHERE
+from scenarios.devices.over_wire import CATHETER
 from scenarios.devices.self_expanding import SHEATH
 from scenarios.devices.several import balloon_called
 from scenarios.passage.passage import Passage, load_passage
@@ -55,6 +56,8 @@ class Frame:
         Force of each sample point of the stent on the wall [N], shape (s,).
     waiting
         Names of the stents that are not in the vessel yet; their nodes are where they ride along with it.
+    lines
+        Nodes of the wire and the catheter that all goes over, by their names, each of shape (q, 3); none without.
     sheaths_mm
         How far each sheath has been drawn back, by its name in commands.
     """
@@ -70,6 +73,7 @@ class Frame:
     contact_force: np.ndarray
     sheath_mm: float | None = None
     waiting: tuple[str, ...] = ()
+    lines: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     sheaths_mm: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -113,7 +117,7 @@ class Recording:
         arrays = self.arrays(index)
         about = self.ticks[tick - 1]
         displacement = arrays["displacement"].astype(float)
-        device = arrays["device"]
+        device, lines = lines_apart(self.case, arrays["device"] * 1e3)
         pressures = {name: float(value) / ATMOSPHERE for name, value in about["command"]["balloons"].items()}
         vertices = (self.body.vertices + displacement) * 1e3
         sheaths = {name: 1e3 * float(way) for name, way in about["command"].get("sheaths", {}).items()}
@@ -122,11 +126,12 @@ class Recording:
             time_s=about["time_s"],
             phase=about["phase"],
             vertices=vertices,
-            device=device * 1e3,
-            balloon=balloon_shape(self.case, vertices, device * 1e3, pressures),
+            device=device,
+            balloon=balloon_shape(self.case, vertices, device, pressures, lines.get(CATHETER)),
             balloon_pressure_atm=_in_stents(self.case, pressures),
             stress=self._stress(displacement),
-            contact_force=arrays["contact_force"].astype(float),
+            contact_force=_of_stents(self.case, arrays["contact_force"].astype(float)),
+            lines=lines,
             sheath_mm=None if self.case.sheathed is None else sheaths.get(SHEATH, 0.0),
             waiting=tuple(about["command"].get("waiting", ())),
             sheaths_mm=sheaths,
@@ -236,6 +241,22 @@ def _read_ticks(path: Path) -> list[dict[str, Any]]:
             except ValueError:
                 break
     return rows
+
+
+def lines_apart(case: Case | Passage, nodes: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The stents' nodes of all, shape (k, 3), and by their names those of the wire and the catheter that these go over."""
+    if isinstance(case, Passage) or case.over is None:
+        return nodes, {}
+    first, wires = int(case.first_nodes[-1]), {}
+    rest = nodes[first:]
+    for name, count in case.over.counts().items():
+        wires[name], rest = rest[:count], rest[count:]
+    return nodes[:first], wires
+
+
+def _of_stents(case: Case | Passage, forces: np.ndarray) -> np.ndarray:
+    """Of the forces of all sample points those of the stents', which come first."""
+    return forces if isinstance(case, Passage) or case.over is None else forces[: int(case.first_samples[-1])]
 
 
 class Recorder:

@@ -79,11 +79,14 @@ class GuidedBalloon:
         chart_radius, chart = _extended(self.chart_radius, self.chart_pressure)
         knots = np.concatenate([[0.0], chart_radius])
         carried = np.concatenate([[chart[0]], chart])
-        a = knots[:-1]
-        b = np.clip(upper[:, None], a, knots[1:])
+        # The first row goes from nought at the chart's own first pressure, and beyond the last there is nothing to sweep.
+        upper = np.clip(upper, 0.0, knots[-1])
+        row = np.clip(np.searchsorted(knots, upper, "right") - 1, 0, len(knots) - 2)
+        mean = 0.5 * (carried[1:] + carried[:-1])
+        whole = np.concatenate([[0.0], np.cumsum((pressure - mean) * np.diff(knots))])
         slope = np.diff(carried) / np.diff(knots)
-        constant = pressure - carried[:-1] + slope * a
-        return (constant * (b - a) - slope * (b * b - a * a) / 2.0).sum(1)
+        way = upper - knots[row]
+        return whole[row] + (pressure - carried[row]) * way - 0.5 * slope[row] * way * way
 
 
 def nearest_on(axis: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -160,6 +160,8 @@ class Command:
         What probes hold, by their names; those not named hold nothing.
     waiting
         Names of the rods that have not come into the vessel yet.
+    riding
+        Names of the rods that are on their way on a catheter.
     """
 
     blood_pressure: float = 0.0
@@ -173,6 +175,12 @@ class Command:
     sheaths: Mapping[str, float] = dataclasses.field(default_factory=dict)
     pulls: Mapping[str, Pull] = dataclasses.field(default_factory=dict)
     waiting: tuple[str, ...] = ()
+    riding: tuple[str, ...] = ()
+
+    @property
+    def held_back(self) -> tuple[str, ...]:
+        """Names of the rods that meet nothing yet: those that wait and those that ride."""
+        return (*self.waiting, *self.riding)
 
     def __post_init__(self):
         drives = {name: one if isinstance(one, Drive) else Drive(**one) for name, one in self.drives.items()}
@@ -187,6 +195,7 @@ class Command:
         pulls = {name: one if isinstance(one, Pull) else Pull(**one) for name, one in self.pulls.items()}
         object.__setattr__(self, "pulls", pulls)
         object.__setattr__(self, "waiting", tuple(self.waiting))
+        object.__setattr__(self, "riding", tuple(self.riding))
 
     def blended(self, other: "Command", share: float) -> "Command":
         """A command `share` of the way from this one to another."""
@@ -225,6 +234,7 @@ class Command:
                 for name, pull in other.pulls.items()
             },
             waiting=other.waiting,
+            riding=other.riding,
         )
 
 

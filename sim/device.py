@@ -1,11 +1,12 @@
 """DeviceBody: what goes into the patient, as numpy arrays: rods, the balloon under them, and what leads and pushes them."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from sim.balloon import GuidedBalloon
+from sim.carrying import Carried, Carrier, Course
 from sim.rods.network import Pose, RodNetwork
 
 COAXIAL_FRICTION = 0.1
@@ -113,6 +114,8 @@ class Mounted:
         Nodes of each of several stents about it, the innermost first: where one lies within another it alone bears the balloon.
     fabric
         Nodes of triangles of fabric, shape (t, 3): their corners bear the balloon by the fabric's area, not by `share`.
+    carrier
+        Its place on its catheter, along which its axis then lies wherever that runs; None for an axis that stays.
     """
 
     name: str
@@ -121,6 +124,7 @@ class Mounted:
     gap: float | np.ndarray = 0.0
     layers: tuple[np.ndarray, ...] = ()
     fabric: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 3), int))
+    carrier: Carrier | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,7 +249,10 @@ class DeviceBody:
     sample_radius
         Distance of each point's outer face from the rod's middle line [m], shape (s,).
     drag
-        Resistance of each node against moving [N·s/m], shape (n,): the flow of fluid into the balloon and friction, in one.
+        Resistance of each node against moving [N·s/m], shape (n,).
+    filling_drag
+        What comes on top of it while a balloon that presses the node is full [N·s/m], shape (n,): fluid flows in and out but
+        slowly. None for none.
     balloons
         Balloons, under stents or alone.
     feeds
@@ -256,12 +263,16 @@ class DeviceBody:
         Tubes that keep nodes within them, such as a self-expanding stent's.
     entering
         Rods that come into the vessel when it is their turn.
+    carried
+        Rods that ride on a catheter until they are opened.
     nested
         Rods that open within others.
     membranes
         Fabric between rods.
     history
         What the rods' metal remembers when the clock starts, see `sim.rods.network`; None for metal that was never strained.
+    sample_friction
+        Coulomb's coefficient between each point and the wall, shape (s,); None where the engine's settings tell it for all.
     """
 
     rods: RodNetwork
@@ -278,6 +289,9 @@ class DeviceBody:
     nested: tuple[Nested, ...] = ()
     membranes: tuple[Membrane, ...] = ()
     history: np.ndarray | None = None
+    carried: tuple[Carried, ...] = ()
+    filling_drag: np.ndarray | None = None
+    sample_friction: np.ndarray | None = None
 
     @property
     def first_history(self) -> np.ndarray:
@@ -310,11 +324,33 @@ class DeviceBody:
         return np.where(own, 0.25 * at_node[self.sample_nodes[:, 0]], 0.5 * length)
 
     def waiting_nodes(self, names: Collection[str]) -> np.ndarray:
-        """Which nodes wait while those of these names do, shape (n,)."""
+        """Which nodes are held and meet nothing while those of these names wait or ride, shape (n,)."""
         found = np.zeros(self.node_count, bool)
-        for one in self.entering:
+        for one in (*self.entering, *self.carried):
             found[one.nodes] |= one.name in names
         return found
+
+    def drag_under(self, pressures: Mapping[str, float]) -> np.ndarray:
+        """Resistance of each node against moving [N·s/m], shape (n,), while balloons have pressures [Pa] by their names."""
+        if self.filling_drag is None:
+            return self.drag
+        upon = np.zeros(self.node_count, bool)
+        for one in self.balloons:
+            if pressures.get(one.name, 0.0) > 0.0:
+                upon |= one.share > 0.0
+        return self.drag + np.where(upon, self.filling_drag, 0.0)
+
+    def course(self, feed: str, pose: Pose) -> Course:
+        """Where the feed of a name runs in a pose [m]."""
+        nodes = next(one.nodes for one in self.feeds if one.name == feed)
+        return Course.of(nodes, self.pose, pose)
+
+    def placed(self, mounted: Mounted, pose: Pose) -> Mounted:
+        """A balloon where its catheter has taken it in a pose [m]; one without a catheter stays where it is."""
+        if mounted.carrier is None:
+            return mounted
+        axis = self.course(mounted.carrier.feed, pose).axis_of(mounted.carrier)
+        return dataclasses.replace(mounted, balloon=dataclasses.replace(mounted.balloon, axis=axis))
 
     def sample_points(self, position: np.ndarray) -> np.ndarray:
         """Where the sample points are [m], shape (s, 3), from the nodes' positions [m]."""

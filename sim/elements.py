@@ -31,6 +31,26 @@ from sim.tables import PAIRS
 SCALE, VISCOSITY = 0, 1
 """Places in a material's numbers for one tick: factor of its law, and its viscosity over the tick's length [Pa]."""
 
+KEPT, BULK = 0, 1
+"""Places in a material's stiffness of volume [Pa]: the share that stays in the tets, and the whole."""
+
+CRUSHED = 0.4
+"""Share of its volume below which tissue resists being crushed: it is mostly water, though it is given to yield for others."""
+
+HARDENING = 50.0
+"""How many times the whole stiffness of volume pushes back on an element without any volume left."""
+
+
+@ti.func
+def crushing(change):  # pyright: ignore
+    """C(J) = h/3 (J_c − J)³/J_c² below J_c, its slope and its curvature, at J − 1: what of κ C resists being crushed.
+
+    Struts press harder than κ, and κ/2 (J − 1)² gives way without end to a pressure of κ: elements would turn inside out. The
+    cubic holds up to h κ, is defined at any J, and is nought where no element is crushed.
+    """
+    over = ti.max(CRUSHED - 1.0 - change, 0.0) / CRUSHED
+    return HARDENING * CRUSHED / 3.0 * over * over * over, -HARDENING * over * over, 2.0 * HARDENING / CRUSHED * over
+
 
 @ti.func
 def mean_pressure(t, of_corner: Passed, pressure: Passed):  # pyright: ignore
@@ -115,14 +135,15 @@ def stress_kernel(laws: tuple[type, ...], added: bool) -> Any:
     @ti.kernel
     def element_stress(
         count: int, tets: IVec4s, edges_inverse: Mat3s, volume: Floats, material: Ints, kind: Ints, parameters: Vec8s,
-        kept: Floats, now: Vec2s, frames: Mat3s, of_corner: IVec4s, pressure: Floats, extra: Mat3s, u: Vec3ds, stress_out: Mat3s,
+        kept: Vec2s, now: Vec2s, frames: Mat3s, of_corner: IVec4s, pressure: Floats, extra: Mat3s, u: Vec3ds, stress_out: Mat3s,
     ):  # fmt: skip
         """First Piola–Kirchhoff stress times rest volume of each element [N·m]."""
         for t in range(count):
             g = displacement_gradient(u, tets[t], edges_inverse[t])
             k = material[t]
             stress = law_stress(t, kind[k], g, parameters[k], frames)
-            turn = kept[k] * volume_change(g) + mean_pressure(t, of_corner, pressure)
+            change = volume_change(g)
+            turn = kept[k][KEPT] * change + kept[k][BULK] * crushing(change)[1] + mean_pressure(t, of_corner, pressure)
             stress = now[k][SCALE] * stress + turn * cofactor_at(g)
             if ti.static(added):
                 f = ti.Matrix.identity(ti.f32, 3) + g
@@ -150,7 +171,10 @@ def stiffness_function(laws: tuple[type, ...], added: bool) -> Any:
         one = ti.Matrix.identity(ti.f32, 3)
         f = one + g
         k = material[t]
-        turn = kept[k] * volume_change(g) + mean_pressure(t, of_corner, pressure)
+        change = volume_change(g)
+        _stored, crushed, hardened = crushing(change)
+        turn = kept[k][KEPT] * change + kept[k][BULK] * crushed + mean_pressure(t, of_corner, pressure)
+        stiff = kept[k][KEPT] + kept[k][BULK] * hardened
         scale = now[k][SCALE]
         across = cofactor_at(g)
         areas = [across @ shape_gradient(edges_inverse[t], a) for a in ti.static(range(4))]
@@ -161,7 +185,7 @@ def stiffness_function(laws: tuple[type, ...], added: bool) -> Any:
                 if ti.static(fibrous[which]):
                     r = frames[t]
                     f_, cofactor_, pull, slant, d, q, mixed, bulk, bend = fibrous_terms(
-                        rules[which], r.transpose() @ g @ r, parameters[k], turn / scale, kept[k] / scale, whole
+                        rules[which], r.transpose() @ g @ r, parameters[k], turn / scale, stiff / scale, whole
                     )
                     for pair in range(10):
                         a, b = corners_of(pair)
@@ -172,7 +196,7 @@ def stiffness_function(laws: tuple[type, ...], added: bool) -> Any:
                         add_block(blocks, slot[10 * t + pair], as_upper(block, tets[t][a], tets[t][b]))
                 elif ti.static(in_principal_frame[which]):
                     left, right, h, flip, twist = rules[which].principal_slopes(g, parameters[k])
-                    h, flip, twist = with_volume(f, left, right, scale * h, scale * flip, scale * twist, turn, kept[k], whole)
+                    h, flip, twist = with_volume(f, left, right, scale * h, scale * flip, scale * twist, turn, stiff, whole)
                     for pair in range(10):
                         a, b = corners_of(pair)
                         m, n = shape_gradient(edges_inverse[t], a), shape_gradient(edges_inverse[t], b)
@@ -190,7 +214,7 @@ def stiffness_function(laws: tuple[type, ...], added: bool) -> Any:
                     corners = [shape_gradient(edges_inverse[t], a) for a in ti.static(range(4))]
                     for pair in ti.static(range(10)):
                         m, n = corners[PAIRS[pair][0]], corners[PAIRS[pair][1]]
-                        pushed = (kept[k] * areas[PAIRS[pair][0]]).outer_product(areas[PAIRS[pair][1]])
+                        pushed = (stiff * areas[PAIRS[pair][0]]).outer_product(areas[PAIRS[pair][1]])
                         block = volume[t] * (pushed + shear * m.dot(n) * one + turning_block(c, f, m, n))
                         i, j = tets[t][PAIRS[pair][0]], tets[t][PAIRS[pair][1]]
                         add_block(blocks, slot[10 * t + pair], as_upper(block, i, j))
@@ -215,7 +239,7 @@ def stiffness_kernel(laws: tuple[type, ...], added: bool) -> Any:
     @ti.kernel
     def element_stiffness(
         count: int, group_size: int, slot_first: Ints, slot: Ints, tets: IVec4s, edges_inverse: Mat3s, volume: Floats,
-        material: Ints, kind: Ints, parameters: Vec8s, kept: Floats, now: Vec2s, frames: Mat3s, of_corner: IVec4s,
+        material: Ints, kind: Ints, parameters: Vec8s, kept: Vec2s, now: Vec2s, frames: Mat3s, of_corner: IVec4s,
         pressure: Floats, extra: Mat3s, u: Vec3ds, whole: int, blocks_out: Mat3s, area_out: Vec3Table,
     ):  # fmt: skip
         """The 3 × 3 stiffness blocks of elements [N/m], without the pockets' part, summed group by group.
@@ -248,7 +272,7 @@ def energy_kernel(laws: tuple[type, ...], added: bool) -> Any:
     @ti.kernel
     def element_energy(
         count: int, tets: IVec4s, edges_inverse: Mat3s, volume: Floats, material: Ints, kind: Ints, parameters: Vec8s,
-        kept: Floats, now: Vec2s, frames: Mat3s, extra: Mat3s, u: Vec3ds, change_out: Doubles, partial: Doubles,
+        kept: Vec2s, now: Vec2s, frames: Mat3s, extra: Mat3s, u: Vec3ds, change_out: Doubles, partial: Doubles,
     ) -> ti.f64:  # fmt: skip
         """Energy stored in the elements but not in the pockets [J], in double precision; leaves J − 1 of each element."""
         chunks = chunk_count(count)
@@ -273,7 +297,8 @@ def energy_kernel(laws: tuple[type, ...], added: bool) -> Any:
                             stored = rules[which].energy(g, ti.cast(parameters[k], ti.f64))
                 change = volume_change(g)
                 change_out[t] = change
-                stored = ti.f64(now[k][SCALE]) * stored + 0.5 * ti.f64(kept[k]) * change * change
+                stored = ti.f64(now[k][SCALE]) * stored + 0.5 * ti.f64(kept[k][KEPT]) * change * change
+                stored += ti.f64(kept[k][BULK]) * crushing(change)[0]
                 if ti.static(added):
                     e = 0.5 * green_strain_twice(g)
                     pulled = ti.cast(extra[t], ti.f64) + 0.5 * ti.f64(now[k][VISCOSITY]) * e

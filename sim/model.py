@@ -7,7 +7,7 @@ import numpy as np
 import taichi as ti
 
 from sim import backend
-from sim.arrays import Array, ivec2, ivec3, ivec4, mat3, put, vec3, vec8
+from sim.arrays import Array, ivec2, ivec3, ivec4, mat3, put, vec2, vec3, vec8
 from sim.body import Body, boundary_faces
 from sim.checks import check_body, rest_shape
 from sim.device import DeviceBody
@@ -151,7 +151,7 @@ def build_model(body: Body, device: DeviceBody | None = None) -> Model:
         material=put(materials.of_tet, ti.i32),
         kind=put(np.array([materials.kinds.index(type(law)) for law in materials.laws]), ti.i32),
         parameters=put(np.array([law.parameters() for law in materials.laws]), vec8),
-        kept=put(body.kept * stiffness, ti.f32),
+        kept=put(np.stack([body.kept * stiffness, stiffness], 1), vec2),
         frames=put(body.frames if body.frames is not None else np.zeros((0, 3, 3)), mat3),
         pockets=build_pockets(body.tets, materials.of_tet, volume, (1.0 - body.kept) * stiffness),
         corner_first=put(corner_first, ti.i32),

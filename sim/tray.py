@@ -122,6 +122,9 @@ def together(
         sample_along=np.concatenate([one.sample_along for one in devices]),
         sample_radius=sample_radius,
         drag=np.concatenate([one.drag for one in devices]),
+        filling_drag=np.concatenate(
+            [np.zeros(one.node_count) if one.filling_drag is None else one.filling_drag for one in devices]
+        ),
         balloons=balloons,
         feeds=feeds,
         sleeves=tuple(
@@ -139,6 +142,8 @@ def together(
             for one, start in zip(devices, first, strict=False)
             for sheet in one.membranes
         ),
+        carried=tuple(dataclasses.replace(one, nodes=one.nodes + start) for part, start in placed for one in part.carried),
+        sample_friction=_frictions(devices),
         # Laws are numbered device after device, and so histories stand one after the other.
         history=np.concatenate([one.first_history for one in devices]),
     )
@@ -149,6 +154,20 @@ def _require_names_apart(kind: str, named: Sequence[Any]) -> None:
         raise ValueError(f"Two {kind} share a name among {', '.join(one.name for one in named)}; give each its own.")
 
 
+def _frictions(devices: Sequence[DeviceBody]) -> np.ndarray | None:
+    """Friction of all points against the wall; None where no device tells its own.
+
+    Raises
+    ------
+    ValueError
+        If some devices tell it and others do not.
+    """
+    told = [one.sample_friction for one in devices if len(one.sample_nodes)]
+    if not any(one is not None for one in told):
+        return None
+    if any(one is None for one in told):
+        raise ValueError("Some devices tell their friction on the wall and others do not; let all or none of them tell it.")
+    return np.concatenate(told)  # pyright: ignore[reportArgumentType, reportCallIssue]
 def _mounted_from(mounted: Mounted, start: int, total: int) -> Mounted:
     """A balloon whose device's nodes are numbered from `start` among so many in all."""
     gap = mounted.gap

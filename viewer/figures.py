@@ -11,6 +11,7 @@ from scenarios.measures.several import extents_of
 from viewer import palette
 from viewer.bars import bars_of
 from viewer.headline import find_measure
+from viewer.passage_pictures import handling_figure
 from viewer.phases import file_word, kept_frames
 from viewer.stills import Still, still
 
@@ -25,7 +26,7 @@ def write_pictures(
     """Draw every picture of a rehearsal into a folder, and give their paths by name.
 
     Names: before, inflated or released, after (one picture each, and one for each further stent once open), rehearsal (these
-    side by side), stress (where forces were solved), overview, lumen.
+    side by side), stress (where forces were solved), overview, lumen, handling (where devices went over a wire).
     """
     tell = progress or (lambda fraction, text: None)
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,6 +45,8 @@ def write_pictures(
     figures["overview"] = overview_figure(case, last)
     tell(1.0 - 1 / whole, "plot: lumen")
     figures["lumen"] = lumen_figure(outcome.profiles, stents=extents_of(case, last))
+    if case.over is not None:
+        figures["handling"] = handling_figure(recording)
     paths = {}
     for name, figure in figures.items():
         paths[name] = folder / f"{file_word(name)}.png"
@@ -161,6 +164,8 @@ def _legend(figure: Any, case: Any) -> None:
     for colour, name, used in ((palette.BALLOON, "balloon", not all(in_sheaths)), (palette.SHEATH, "sheath", any(in_sheaths))):
         if used:
             handles.append(Patch(facecolor=colour, edgecolor=palette.FAINT_INK, linewidth=0.6, label=name))
+    for name in case.over.lines if case.over is not None else ():
+        handles.append(Patch(facecolor=palette.WIRES[name], label=name))
     wide = figure.get_size_inches()[0] > 7
     options = {"ncols": len(handles) if wide else 3, "frameon": False, "fontsize": 9.5 if wide else 8, "handlelength": 1.2}
     figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.018), columnspacing=1.4, **options)

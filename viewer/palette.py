@@ -15,6 +15,7 @@ BALLOON = "#9ccaf0"
 SHEATH = "#8fb7a6"
 FABRIC = "#e9eef2"
 OUTLINE = "#5c3a36"
+WIRES = {"wire": "#2f4b6b", "catheter": "#c9a24b"}
 PHASES = {"before": "#8a949c", "inflated": "#2f78b7", "released": "#2f78b7", "after": "#b3472f"}
 FURTHER = "#7a5ca8"
 STRESS_MAP = "YlOrRd"

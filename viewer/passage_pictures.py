@@ -94,7 +94,7 @@ def handling_figure(recording: Any) -> Any:
         force.plot(
             time, [row["senses"]["tip_force_n"][name] for row in rows], color=colour, linestyle=":", label=f"{name}, tip"
         )
-    if recording.case.lesion_mm:
+    if getattr(recording.case, "lesion_mm", None):
         way.axhspan(*recording.case.lesion_mm, color="#dfe5ea", zorder=0, label="lesion")
     way.set_ylabel("along the way [mm]")
     force.set_ylabel("force on the wall [N]")

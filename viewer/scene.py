@@ -14,6 +14,7 @@ from viewer.tints import Tints, softened
 COLOURS = ("tissue", "diameter", "stress")
 FEATURE_ANGLE = 50.0
 OUTLINE_LIFT_MM = 0.05
+THINNEST_WIRE_MM = 0.15
 
 
 class Scene:
@@ -94,6 +95,15 @@ class Scene:
         balloon = balloon_surface(frame.balloon.axis, frame.balloon.radius)
         self._show("balloon", balloon, color=palette.BALLOON, opacity=0.7, ambient=0.35, specular=0.25, specular_power=15)
         self._show("sheath", self._sheath(frame), color=palette.SHEATH, opacity=0.45, ambient=0.3, specular=0.2)
+        for name, line in frame.lines.items():
+            self._show(name, self._wire(name, line), color=palette.WIRES[name], ambient=0.2, specular=0.5)
+
+    def _wire(self, name: str, line: Any) -> Any:
+        """Give the wire or the catheter that all goes over as a tube along its nodes, no thinner than can be seen."""
+        import pyvista
+
+        radius = 0.5 * self.case.over.lines[name].outer_diameter_mm
+        return pyvista.lines_from_points(line).tube(radius=max(radius, THINNEST_WIRE_MM), n_sides=12)
 
     def _sheath(self, frame: Any) -> Any | None:
         """Give the sheath as far as it reaches at this state, from the vessel's end on; None where there is none."""

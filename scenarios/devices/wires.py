@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Kind = Literal["guidewire", "catheter", "sheath"]
 TipShape = Literal["straight", "J"]
 
+SPACING_MM = 2.0
+"""Longest element of a wire in the engine."""
+
 LARGEST_TURN = 0.7
 """Most that a bend may turn within one element [rad]; there the nodes lie on an arc 2 % wider than the bend."""
 
@@ -129,6 +132,11 @@ class Wire:
     def effective_modulus_pa(self) -> float:
         """Young's modulus with which the section has the body's bending stiffness [Pa]."""
         return 1e6 * self.body.proximal_stiffness / self.second_moment_mm4
+
+    @property
+    def spacing_mm(self) -> float:
+        """Longest of its elements in the engine [mm]: a tight bend takes shorter ones."""
+        return min([SPACING_MM, *(0.5 * bend.radius_mm for bend in self.bends)])
 
     def stiffness(self, distance_mm: np.ndarray) -> np.ndarray:
         """Bending stiffness EI [N·mm²] at distances from the tip along the wire [mm], of any shape."""
@@ -293,3 +301,18 @@ def _grown(segment: Segment, share: np.ndarray) -> np.ndarray:
     """EI [N·mm²] at shares of a segment from its distal end."""
     thin, thick = segment.distal_stiffness**0.25, segment.proximal_stiffness**0.25
     return (thin + share * (thick - thin)) ** 4
+
+
+def clearance_within(inner: Wire, outer: Wire) -> float:
+    """How far the middle lines of a wire and what it slides in may lie apart [m].
+
+    Raises:
+        InputError: the wire does not fit.
+    """
+    if inner.outer_diameter_mm >= outer.bore_mm:
+        bore = f"has a bore of {outer.bore_mm:g} mm" if outer.bore_mm else "has no bore"
+        raise InputError(
+            f"{inner.name}, {inner.outer_diameter_mm:g} mm thick, does not fit into {outer.name}, which {bore}; name a wider "
+            "one, and wires from the innermost to the outermost."
+        )
+    return 0.5e-3 * (outer.bore_mm - inner.outer_diameter_mm)

@@ -15,16 +15,13 @@ from meshing.files import read_mesh, write_mesh
 from meshing.tetmesh import TetMesh
 from scenarios import catalogue
 from scenarios.case import MMHG, tissue_from, wall_body
-from scenarios.devices.wires import Wire
+from scenarios.devices.wires import Wire, clearance_within
 from scenarios.measures.lumen import Profile
 from scenarios.plan import MEAN_ARTERIAL_MMHG, plan_vessel, survey
 from scenarios.tissues import Tissue, find_tissue
 from sim.body import Body
 from sim.device import COAXIAL_FRICTION, DeviceBody
 from sim.tray import fed_wire, together
-
-SPACING_MM = 2.0
-"""Longest element of a wire."""
 
 BEHIND_MM = 20.0
 """How much more of a wire is simulated than the way is long: it stays in the guide."""
@@ -107,11 +104,11 @@ class Passage:
             If one is thicker than the bore of the next.
         """
         wires = [catalogue.find_wire(one.wire) for one in self.placed]
-        clearances = [_clearance(inner, outer) for inner, outer in itertools.pairwise(wires)]
+        clearances = [clearance_within(inner, outer) for inner, outer in itertools.pairwise(wires)]
         entry, inwards = 1e-3 * self.path.points[0], self.path.tangents[0]
         bodies = [
             fed_wire(
-                one.called, wire.shape(one.length_mm, _spacing(wire)), entry=entry, direction=inwards, inside=1e-3 * INSIDE_MM
+                one.called, wire.shape(one.length_mm, wire.spacing_mm), entry=entry, direction=inwards, inside=1e-3 * INSIDE_MM
             )
             for one, wire in zip(self.placed, wires, strict=True)
         ]
@@ -203,7 +200,7 @@ def plan_passage(
     if not chosen:
         raise InputError("No wire is named; name at least one of `vesalius devices --kind guidewire`.")
     for inner, outer in itertools.pairwise(chosen):
-        _clearance(inner, outer)
+        clearance_within(inner, outer)
     if not 0.0 <= coaxial_friction < np.inf:
         raise InputError(f"The friction between wires is given as {coaxial_friction:g}; give a number of nought or more.")
     more = {} if edge_share is None else {"edge_share": edge_share}
@@ -253,22 +250,6 @@ def _friction_note(friction: float) -> str:
 def _called(wires: Sequence[Wire]) -> list[str]:
     words = [{"guidewire": "wire"}.get(wire.kind, wire.kind) for wire in wires]
     return [word if words.count(word) == 1 else f"{word} {words[: k + 1].count(word)}" for k, word in enumerate(words)]
-
-
-def _spacing(wire: Wire) -> float:
-    """Length of its elements [mm]: a tight bend takes shorter ones."""
-    return min([SPACING_MM, *(0.5 * bend.radius_mm for bend in wire.bends)])
-
-
-def _clearance(inner: Wire, outer: Wire) -> float:
-    """How far the middle lines of a wire and what it slides in may lie apart [m]."""
-    if inner.outer_diameter_mm >= outer.bore_mm:
-        bore = f"has a bore of {outer.bore_mm:g} mm" if outer.bore_mm else "has no bore"
-        raise InputError(
-            f"{inner.name}, {inner.outer_diameter_mm:g} mm thick, does not fit into {outer.name}, which {bore}; name a wider "
-            "one, and wires from the innermost to the outermost."
-        )
-    return 0.5e-3 * (outer.bore_mm - inner.outer_diameter_mm)
 
 
 def _check_room(wires: Sequence[Wire], profile: Profile) -> None:

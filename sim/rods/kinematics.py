@@ -13,8 +13,8 @@ import dataclasses
 import numpy as np
 import taichi as ti
 
-from sim import backend
 from sim.arrays import DoubleCube, Doubles, DoubleTable, IVec2s, Mat3ds, Passed, Vec3ds, Vec4ds, Vec4dTable, lent, mat3d, vec3d
+from sim.launching import Launcher
 from sim.rods.turning import halfway, inverse, matrix_of, product, shortest, skew, turn_factors, vector_of
 
 # Ends that turn further against each other than this [rad] cannot be told from ends that turn the other way.
@@ -46,65 +46,81 @@ class Middle:
     strain: np.ndarray
 
 
-def middle_of(
-    elements: np.ndarray, position: np.ndarray, rotation: np.ndarray, end_rotations: np.ndarray, length: np.ndarray
-) -> Middle:
-    """See elements, node pairs (m, 2), from their middle.
+class Elements:
+    """Elements of rods and what is found of them: one set of arrays, written anew each time, so that launches find them ready.
 
-    Nodes' positions [m], shape (n, 3), and quaternions, shape (n, 4); those that turn a node's frame into that of the element's
-    end there, shape (m, 2, 4); rest lengths [m], shape (m,).
-
-    Raises
-    ------
-    FloatingPointError
-        If the ends of an element turn by nearly half a turn against each other.
+    Node pairs, shape (m, 2), quaternions that turn a node's frame into that of the element's end there, shape (m, 2, 4), and
+    rest lengths [m], shape (m,).
     """
-    count = len(elements)
-    found = Middle(np.empty((count, 3, 3)), np.empty((count, 3)), np.empty((count, 3)), length, np.empty((count, 6)))
-    if count == 0:
-        return found
-    backend.current()
-    see_from_middle(
-        count, lent(elements), lent(np.ascontiguousarray(position)), lent(np.ascontiguousarray(rotation)), lent(end_rotations),
-        lent(length), lent(found.frame), lent(found.stretch), lent(found.turn), lent(found.strain),
-    )  # fmt: skip
-    size = np.sqrt(np.einsum("ei,ei->e", found.turn, found.turn))
-    if not size.max() <= LARGEST_TURN:
-        worst = int(np.argmax(size))
-        raise FloatingPointError(
-            f"The ends of rod element {worst} turn by {size[worst]:.2f} rad against each other, more than "
-            f"{LARGEST_TURN:g}. Divide the rod more finely, or move it in smaller steps."
-        )
-    return found
 
+    def __init__(self, node_count: int, pairs: np.ndarray, end_rotations: np.ndarray, length: np.ndarray):
+        count = self._count = len(pairs)
+        self._given = tuple(np.ascontiguousarray(one) for one in (pairs.astype(np.int32), end_rotations, length))
+        self._position, self._rotation = np.empty((node_count, 3)), np.empty((node_count, 4))
+        self._middle = Middle(np.empty((count, 3, 3)), np.empty((count, 3)), np.empty((count, 3)), length, np.empty((count, 6)))
+        self._resultant, self._moduli = np.empty((count, 6)), np.empty((count, 12))
+        self._pull, self._stiffness = np.empty((count, 9)), np.empty((count, 9, 9))
+        self._launch = Launcher()
 
-def pull(middle: Middle, resultant: np.ndarray) -> np.ndarray:
-    """Slope of the energy with respect to v, s and q, shape (m, 9), from forces [N] and moments [N·m] of the section, (m, 6)."""
-    out = np.empty((len(resultant), 9))
-    if len(out):
-        pull_of_elements(
-            len(out), lent(middle.frame), lent(middle.stretch), lent(middle.turn), lent(middle.length), lent(resultant), lent(out)
-        )
-    return out
+    def middle(self, position: np.ndarray, rotation: np.ndarray) -> Middle:
+        """The elements seen from their middle, from nodes' positions [m], shape (n, 3), and quaternions, shape (n, 4).
 
+        Good until it is asked for again.
 
-def stiffness(middle: Middle, resultant: np.ndarray, moduli: np.ndarray, *, positive: bool) -> np.ndarray:
-    """Second derivative of the energy with respect to v, s and q, shape (m, 9, 9), symmetric.
-
-    From forces [N] and moments [N·m], shape (m, 6), and the slope of these in strain, shape (m, 12): the stiffness against
-    shear, stretch, bending and twist and, beside it, what fibres add between stretch and bending, the upper triangle.
-    Its skew part, half of the moments left over at the nodes, belongs to how rotations are counted and not to the energy.
-
-    `positive` leaves out what may be negative: BᵀCB and the tension's resistance to turning aside remain, which are
-    positive semidefinite.
-    """
-    out = np.empty((len(resultant), 9, 9))
-    if len(out):
-        stiffness_of_elements(
-            len(out), int(positive), lent(middle.frame), lent(middle.stretch), lent(middle.turn), lent(middle.length),
-            lent(resultant), lent(moduli), lent(out),
+        Raises
+        ------
+        FloatingPointError
+            If the ends of an element turn by nearly half a turn against each other.
+        """
+        found = self._middle
+        if self._count == 0:
+            return found
+        self._position[:], self._rotation[:] = position, rotation
+        pairs, end_rotations, length = self._given
+        self._launch(
+            see_from_middle, self._count, lent(pairs), lent(self._position), lent(self._rotation), lent(end_rotations),
+            lent(length), lent(found.frame), lent(found.stretch), lent(found.turn), lent(found.strain),
         )  # fmt: skip
-    return out
+        size = np.sqrt(np.einsum("ei,ei->e", found.turn, found.turn))
+        if not size.max() <= LARGEST_TURN:
+            worst = int(np.argmax(size))
+            raise FloatingPointError(
+                f"The ends of rod element {worst} turn by {size[worst]:.2f} rad against each other, more than "
+                f"{LARGEST_TURN:g}. Divide the rod more finely, or move it in smaller steps."
+            )
+        return found
+
+    def pull(self, resultant: np.ndarray) -> np.ndarray:
+        """Slope of the energy with respect to v, s and q, shape (m, 9), from forces [N] and moments [N·m] of the section, (m, 6).
+
+        At the middle that was asked for last; good until it is asked for again.
+        """
+        if self._count:
+            self._resultant[:], found = resultant, self._middle
+            self._launch(
+                pull_of_elements, self._count, lent(found.frame), lent(found.stretch), lent(found.turn), lent(self._given[2]),
+                lent(self._resultant), lent(self._pull),
+            )  # fmt: skip
+        return self._pull
+
+    def stiffness(self, resultant: np.ndarray, moduli: np.ndarray, *, positive: bool) -> np.ndarray:
+        """Second derivative of the energy with respect to v, s and q, shape (m, 9, 9), symmetric.
+
+        From forces [N] and moments [N·m], shape (m, 6), and the slope of these in strain, shape (m, 12): the stiffness against
+        shear, stretch, bending and twist and, beside it, what fibres add between stretch and bending, the upper triangle.
+        Its skew part, half of the moments left over at the nodes, belongs to how rotations are counted and not to the energy.
+        At the middle that was asked for last; good until it is asked for again.
+
+        `positive` leaves out what may be negative: BᵀCB and the tension's resistance to turning aside remain, which are
+        positive semidefinite.
+        """
+        if self._count:
+            self._resultant[:], self._moduli[:], found = resultant, moduli, self._middle
+            self._launch(
+                stiffness_of_elements, self._count, int(positive), lent(found.frame), lent(found.stretch), lent(found.turn),
+                lent(self._given[2]), lent(self._resultant), lent(self._moduli), lent(self._stiffness),
+            )  # fmt: skip
+        return self._stiffness
 
 
 @ti.kernel

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sparse
 
-from sim.rods import kinematics
+from sim import backend
 from sim.rods.fibres import FibreGroup, fibre_groups
-from sim.rods.kinematics import Middle
+from sim.rods.kinematics import Elements, Middle
 from sim.rods.laws import Law, LinearElastic
 from sim.rods.rotations import from_vectors, quaternion_product
 from sim.rods.sections import Joint, Section
@@ -74,7 +74,9 @@ class RodNetwork:
 
     def middle(self, pose: Pose) -> Middle:
         """The elements seen from their middle."""
-        return kinematics.middle_of(self._ends, pose.position, pose.rotation, self.end_rotations, self.rest_length)
+        self._last.clear()
+        found = self._elements.middle(pose.position, pose.rotation)
+        return Middle(found.frame.copy(), found.stretch.copy(), found.turn.copy(), found.length, found.strain.copy())
 
     def strains(self, pose: Pose) -> np.ndarray:
         """Two shears, stretch, two curvatures and twist [1/m] beyond the rest values, shape (m, 6)."""
@@ -100,8 +102,8 @@ class RodNetwork:
         FloatingPointError
             If the ends of an element turn by nearly half a turn against each other.
         """
-        middle, energy, resultant, _ = self._bent(pose, history)
-        slope = self._gather @ kinematics.pull(middle, resultant).ravel()
+        _, energy, resultant, _ = self._bent(pose, history)
+        slope = self._gather @ self._elements.pull(resultant).ravel()
         return float(energy @ self.rest_length), slope.reshape(-1, 6)
 
     def stiffness(self, pose: Pose, history: np.ndarray, *, positive: bool = False) -> sparse.csc_matrix:
@@ -109,27 +111,32 @@ class RodNetwork:
 
         `positive` leaves out what may be negative, so that it is positive semidefinite.
         """
-        middle, _, resultant, fibres = self._bent(pose, history)
+        _, _, resultant, fibres = self._bent(pose, history)
         moduli = np.concatenate([self._moduli, np.zeros_like(self._moduli)], 1)
         for group, tangent in zip(self._fibres, fibres, strict=True):
             moduli[group.elements, 6:] = group.tangent(tangent)
-        local = kinematics.stiffness(middle, resultant, moduli, positive=positive)
+        local = self._elements.stiffness(resultant, moduli, positive=positive)
         rows, starts, spread = self._pattern
         size = 6 * self.node_count
         return sparse.csc_matrix((spread @ local.ravel(), rows.copy(), starts.copy()), shape=(size, size))
 
-    def history_after(self, pose: Pose, history: np.ndarray) -> np.ndarray:
-        """History after a tick that ends at this pose."""
+    def history_after(self, pose: Pose, history: np.ndarray, *, carried: np.ndarray | None = None) -> np.ndarray:
+        """History after a tick that ends at this pose; elements with a node that is only carried, shape (n,), keep theirs."""
         strain, after = self.strains(pose), history.copy()
+        keeping = np.zeros(len(self.elements), bool) if carried is None else carried[self.elements].any(axis=1)
         for group in self._fibres:
-            after[group.place] = group.history_after(strain, history)
+            found, own = group.history_after(strain, history), np.flatnonzero(~keeping[group.elements])
+            rows = after[group.place].reshape(len(group.elements), -1)
+            rows[own] = found.reshape(rows.shape)[own]
+            after[group.place] = rows.ravel()
         return after
 
     def _bent(self, pose: Pose, history: np.ndarray) -> tuple[Middle, np.ndarray, np.ndarray, list[np.ndarray]]:
         """The elements' middle with what `_resultants` gives; slope and stiffness are asked at one pose, so the last is kept."""
         kept = self._last
         if not kept or kept[0] is not pose or kept[1] is not history:
-            middle = self.middle(pose)
+            kept.clear()
+            middle = self._elements.middle(pose.position, pose.rotation)
             kept[:] = pose, history, (middle, *self._resultants(middle.strain - self.rest_strain, history))
         return kept[2]
 
@@ -150,8 +157,9 @@ class RodNetwork:
         return []
 
     @functools.cached_property
-    def _ends(self) -> np.ndarray:
-        return np.ascontiguousarray(self.elements, dtype=np.int32)
+    def _elements(self) -> Elements:
+        backend.current()
+        return Elements(self.node_count, self.elements, self.end_rotations, self.rest_length)
 
     @functools.cached_property
     def _fibres(self) -> tuple[FibreGroup, ...]:

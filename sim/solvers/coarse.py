@@ -65,7 +65,7 @@ class CoarseSpace:
 
     def __init__(self, model: Model):
         self._model = model
-        self.cluster = bisect(model.body.vertices, cluster_count(model.vertex_count))
+        self.cluster = bisect(model.body.vertices, cluster_count(model.vertex_count, anew=model.device is not None))
         self.count = int(self.cluster.max()) + 1
         order = np.argsort(self.cluster, kind="stable")
         self.cluster_of, self.members = put(self.cluster, ti.i32), put(order, ti.i32)
@@ -120,9 +120,9 @@ class CoarseSpace:
             t.joint_right, t.motion, t.sums,
         )  # fmt: skip
         blocks = t.sums.to_numpy().reshape(-1, 4, 4, 3, 3)
-        whole = np.zeros((self.count, self.count, 4, 4, 3, 3))
-        whole.reshape(-1, 4, 4, 3, 3)[t.pairs] = blocks
-        whole = whole.transpose(0, 2, 4, 1, 3, 5).reshape(self.count * MODES, self.count * MODES)
+        whole = np.zeros((self.count, 4, 3, self.count, 4, 3))
+        whole.transpose(0, 3, 1, 4, 2, 5)[t.pairs // self.count, t.pairs % self.count] = blocks
+        whole = whole.reshape(self.count * MODES, self.count * MODES)
         if contacts is not None:
             whole += contacts
         return _positive_inverse(0.5 * (whole + whole.T))
@@ -153,9 +153,13 @@ def in_tiles(inverse: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(whole.reshape(tiles, 16, size).transpose(0, 2, 1))
 
 
-def cluster_count(vertices: int) -> int:
-    """Number of clusters for so many vertices: more need fewer iterations, yet their dense matrix is read in each of them."""
-    return 64 if vertices < 12_000 else 128 if vertices < 40_000 else 256
+def cluster_count(vertices: int, *, anew: bool = False) -> int:
+    """Number of clusters for so many vertices: more need fewer iterations, yet their dense matrix is read in each of them.
+
+    Half as many where the inverse is made anew each tick, as it is where devices touch: it takes the cube of their number.
+    """
+    count = 64 if vertices < 12_000 else 128 if vertices < 40_000 else 256
+    return max(count // 2, 64) if anew else count
 
 
 def bisect(points: np.ndarray, count: int) -> np.ndarray:
@@ -263,14 +267,23 @@ def pair_sums(
 
 
 def _positive_inverse(matrix: np.ndarray) -> np.ndarray:
-    """Inverse of a symmetric matrix that may be singular (held clusters) or slightly indefinite (compressed tissue)."""
+    """Inverse of a symmetric matrix that may be singular (held clusters) or slightly indefinite (compressed tissue).
+
+    In single precision, in which it is used: each mode is measured by its own stiffness, lest soft ones be lost beside stiff
+    ones. What single precision cannot tell from indefinite is left to double precision.
+    """
     size = np.diagonal(matrix).copy()
     empty = size <= 1e-12 * size.max()
-    shift = 1e-6
+    size[empty] = size.max() or 1.0
+    scale = 1.0 / np.sqrt(size)
+    scaled = scale[:, None] * matrix * scale
+    scaled[empty, empty] += 1.0
+    precision, shift = np.float32, 1e-6
     while True:
-        shifted = matrix.copy()
-        shifted[np.diag_indices_from(shifted)] += np.where(empty, size.max() or 1.0, shift * np.abs(size))
+        shifted = scaled.astype(precision)
+        shifted[np.diag_indices_from(shifted)] += shift
         inverse = positive_inverse(shifted)
         if inverse is not None:
-            return inverse
-        shift *= 10.0
+            scale = scale.astype(np.float32)
+            return scale[:, None] * inverse.astype(np.float32) * scale
+        shift, precision = shift if precision is np.float32 else 10.0 * shift, np.float64

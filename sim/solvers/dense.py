@@ -23,10 +23,12 @@ def _controller() -> threadpoolctl.ThreadpoolController:
 
 
 def positive_inverse(matrix: np.ndarray) -> np.ndarray | None:
-    """Inverse of a symmetric matrix through its Cholesky factor; None if it is not positive definite."""
+    """Inverse of a symmetric matrix through its Cholesky factor, in its own precision; None if it is not positive definite."""
     factorise, invert = linalg.get_lapack_funcs(("potrf", "potri"), (matrix,))
     factor, failed = factorise(matrix, lower=1)
     if failed:
         return None
-    lower = np.tril(invert(factor, lower=1)[0])
-    return lower + np.tril(lower, -1).T
+    lower = invert(factor, lower=1, overwrite_c=1)[0]
+    whole = lower + lower.T
+    whole[np.diag_indices_from(whole)] *= 0.5
+    return whole

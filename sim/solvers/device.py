@@ -9,6 +9,7 @@ from sim.command import Command
 from sim.device import DeviceBody
 from sim.rods.network import Pose
 from sim.rods.rotations import inverse, quaternion_product, to_vectors
+from sim.solvers.carried_balloon import on_a_catheter
 from sim.solvers.device_matrix import Compliance, DeviceMatrix
 from sim.solvers.device_parts import BalloonPart, GuidePart, NodeBlocks, SheathPart, SleevePart
 from sim.solvers.fabric import FabricPart
@@ -42,9 +43,13 @@ class DeviceStep:
         self.device = device
         self._history = state.device_history
         self._before = Pose(state.device_position, state.device_rotation)
-        self._drag = device.drag / h
-        self.held = held_degrees(device) | device.waiting_nodes(command.waiting)[:, None]
-        self.matrix = last.matrix if last and np.array_equal(last.held, self.held) else DeviceMatrix(self.held)
+        self._drag = device.drag_under(command.balloons) / h
+        self.held = held_degrees(device) | device.waiting_nodes(command.held_back)[:, None]
+        # What a catheter carries is bent as the catheter is, more than a stent on its balloon is: that strains no metal.
+        names = [one.name for one in device.carried if one.name in command.held_back]
+        self._carried = device.waiting_nodes(names) if names else None
+        lent = last and np.array_equal(last.held, self.held) and not last.matrix.missed
+        self.matrix = last.matrix if last and lent else DeviceMatrix(self.held)
         # A moment counts as the force that makes it on an arm of one element.
         self.weights = np.repeat([1.0, 1.0 / float(device.rods.rest_length.mean())], 3) if len(device.rods.rest_length) else 1.0
         self._seen: tuple[Pose, tuple[float, np.ndarray]] | None = None
@@ -60,13 +65,16 @@ class DeviceStep:
             if one.rides not in command.waiting
         ]
         self._parts += self._sheaths
-        met = [one for one in device.nested if one.name not in command.waiting]
+        met = [one for one in device.nested if one.name not in command.held_back]
         self._parts += [NestedPart(one, origin, state.device_position) for one in met]
         self._parts += [FabricPart(one) for one in device.membranes]
         for one in device.balloons:
             pressure = command.balloons.get(one.name, 0.0)
             if one.share.any() and pressure > 0.0:
-                self._parts.append(BalloonPart(one, origin, state.device_position, pressure))
+                if one.carrier is None:
+                    self._parts.append(BalloonPart(one, origin, state.device_position, pressure))
+                else:
+                    self._parts += on_a_catheter(device, one, origin, self._before, pressure)
 
     def bear(self, forces: np.ndarray) -> None:
         """Let blood press on fabric by forces on the nodes [N], shape (n, 3)."""
@@ -151,4 +159,4 @@ class DeviceStep:
 
     def history_after(self, pose: Pose) -> np.ndarray:
         """What the rods' metal remembers after a tick that ends at this pose."""
-        return self.device.rods.history_after(pose, self._history)
+        return self.device.rods.history_after(pose, self._history, carried=self._carried)

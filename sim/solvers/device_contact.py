@@ -13,9 +13,12 @@ def contact_stiffness(device: DeviceBody, blocks: np.ndarray) -> NodeBlocks:
 
     `blocks` A [N/m], shape (s, 3, 3), is nought where nothing touches.
     """
-    weight = np.stack([1.0 - device.sample_along, device.sample_along], 1)
-    values = (weight[:, :, None, None, None] * weight[:, None, None, :, None]) * blocks[:, None, :, None, :]
-    return NodeBlocks(device.sample_nodes, values.reshape(-1, 6, 6))
+    touching = np.flatnonzero(blocks.any((1, 2)))
+    weight = np.stack([1.0 - device.sample_along[touching], device.sample_along[touching]], 1)
+    values = np.zeros((len(blocks), 6, 6))
+    parts = (weight[:, :, None, None, None] * weight[:, None, None, :, None]) * blocks[touching][:, None, :, None, :]
+    values[touching] = parts.reshape(-1, 6, 6)
+    return NodeBlocks(device.sample_nodes, values)
 
 
 def contact_push(device: DeviceBody, traction: np.ndarray) -> np.ndarray:

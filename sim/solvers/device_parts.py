@@ -37,10 +37,15 @@ WINDOW = 4
 @dataclasses.dataclass(frozen=True)
 class NodeBlocks:
     """Stiffness between a few nodes: their numbers (b, k), and blocks [N/m] between displacements (b, 3k, 3k), or between
-    displacements and turns, [N/m, N, N·m] in `Pose.moved`'s order, (b, 6k, 6k)."""
+    displacements and turns, [N/m, N, N·m] in `Pose.moved`'s order, (b, 6k, 6k).
+
+    Where the nodes change from pose to pose, `likely` tells which may meet, (c, l), so that the matrix keeps its pattern; an
+    empty one, that other blocks tell it.
+    """
 
     nodes: np.ndarray
     values: np.ndarray
+    likely: np.ndarray | None = None
 
 
 class BalloonPart:
@@ -123,6 +128,8 @@ class SleevePart:
         self._clearance = sleeve.clearance
         pairs = ((sleeve.inner, sleeve.outer), (sleeve.outer, sleeve.inner))
         self._ways = [(nodes, line, _nearest_edges(position[nodes], position[line])) for nodes, line in pairs]
+        self._middles = [edges.copy() for _, _, edges in self._ways]
+        self._seen: tuple[np.ndarray, list[Touches]] | None = None
 
     def evaluate(self, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy [J] and slope [N] at positions y [m], shape (n, 3)."""
@@ -139,7 +146,15 @@ class SleevePart:
         along = np.einsum("bi,bj->bij", found.normal, found.normal)
         block = SLEEVE_STIFFNESS * (along + (found.over / found.distance)[:, None, None] * (np.eye(3) - along))
         values = np.einsum("ba,bc,bij->baicj", found.weights, found.weights, block)
-        return NodeBlocks(found.nodes, values.reshape(-1, 9, 9))
+        return NodeBlocks(found.nodes, values.reshape(-1, 9, 9), self._likely())
+
+    def _likely(self) -> np.ndarray:
+        """Each node with those of the other rod's elements next to the one that was nearest, shape (c, 5)."""
+        rows = []
+        for (nodes, line, _), middle in zip(self._ways, self._middles, strict=True):
+            beside = np.clip(middle[:, None] + np.arange(-1, 3), 0, len(line) - 1)
+            rows.append(np.concatenate([nodes[:, None], line[beside]], 1))
+        return np.concatenate(rows)
 
     def touches(self, y: np.ndarray) -> "Touches":
         """Where nodes of either rod press on the other at positions y [m], shape (n, 3): the inner's, then the outer's."""
@@ -147,9 +162,15 @@ class SleevePart:
         fields = [field.name for field in dataclasses.fields(Touches)]
         return Touches(*(np.concatenate([getattr(inner, name), getattr(outer, name)]) for name in fields))
 
-    def _touches(self, y: np.ndarray) -> Iterator["Touches"]:
+    def _touches(self, y: np.ndarray) -> list["Touches"]:
+        """As `touches`, each rod's for itself; slope and stiffness are asked at one place, so the last is kept."""
+        if self._seen is None or self._seen[0] is not y:
+            self._seen = y, list(self._found(y))
+        return self._seen[1]
+
+    def _found(self, y: np.ndarray) -> Iterator["Touches"]:
         first = 0
-        for nodes, line, edges in self._ways:
+        for (nodes, line, edges), middle in zip(self._ways, self._middles, strict=True):
             last = len(line) - 2
             window = np.clip(edges[:, None] + np.arange(-WINDOW, WINDOW + 1), 0, last)
             start, end = y[line[window]], y[line[window + 1]]
@@ -163,6 +184,9 @@ class SleevePart:
             chosen, share, distance = window[rows, best], foot[rows, best], np.maximum(away[rows, best], 1e-12)
             beyond = ((chosen == last) & (along[rows, best] > 1.0)) | ((chosen == 0) & (along[rows, best] < 0.0))
             hit = (distance > self._clearance) & ~beyond
+            # Nearest elements beyond those that were thought of; both are those of the tick's begin until it is so.
+            strayed = hit & (np.abs(chosen - middle) > 1)
+            middle[strayed] = chosen[strayed]
             normal = (off[rows, best] - share[:, None] * edge[rows, best]) / distance[:, None]
             three = np.stack([nodes, line[chosen], line[chosen + 1]], 1)
             weights = np.stack([np.ones_like(share), share - 1.0, -share], 1)
@@ -256,8 +280,15 @@ def across(vectors: np.ndarray, directions: np.ndarray) -> np.ndarray:
     return vectors - np.einsum("ni,ni->n", vectors, directions)[:, None] * directions
 
 
-def middle_of(off: np.ndarray, station: np.ndarray, share: np.ndarray, asked: np.ndarray | None = None) -> np.ndarray:
-    """Mean of offsets [m], shape (n, 3), weighed by their shares of a balloon, over a window about each station asked [m].
+def middle_of(
+    off: np.ndarray,
+    station: np.ndarray,
+    share: np.ndarray,
+    asked: np.ndarray | None = None,
+    *,
+    window: float = MIDDLE_WINDOW,
+) -> np.ndarray:
+    """Mean of offsets [m], shape (n, 3), weighed by their shares of a balloon, over a window [m] about each station asked [m].
 
     Without `asked` the stations of the offsets themselves.
     """
@@ -268,7 +299,7 @@ def middle_of(off: np.ndarray, station: np.ndarray, share: np.ndarray, asked: np
     along, weight = station[upon][order], share[upon][order]
     sums = np.concatenate([np.zeros((1, 4)), np.cumsum(np.column_stack([weight[:, None] * off[upon][order], weight]), axis=0)])
     # Near an end the window is as long as elsewhere, and lies inwards.
-    half = min(MIDDLE_WINDOW, along[-1] - along[0]) / 2.0
+    half = min(window, along[-1] - along[0]) / 2.0
     middle = np.clip(at, along[0] + half, along[-1] - half)
     within = sums[np.searchsorted(along, middle + half, "right")] - sums[np.searchsorted(along, middle - half, "left")]
     return within[:, :3] / np.maximum(within[:, 3:], 1e-300)

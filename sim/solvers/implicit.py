@@ -25,7 +25,7 @@ from sim.solvers.settings import DivergedError, Settings, TickReport
 from sim.solvers.system import System
 from sim.solvers.tissue import Tissue
 from sim.solvers.touching import Touching
-from sim.solvers.waiting import carried, ridden
+from sim.solvers.waiting import carried_on, ridden, with_sheaths
 from sim.state import State, new_state
 from sim.support import check_supported
 
@@ -37,6 +37,9 @@ DEVICE_STEPS = 20
 
 LARGEST_TURN, LARGEST_STEP = 0.5, 2e-3
 """Largest rotation [rad] and displacement [m] of a device's node in one Newton step."""
+
+ENERGY_FLOOR = 1e-7
+"""Share of its energy by which a Newton step that gets nearer to rest lowers it, where single precision is not yet the limit."""
 
 SMALLEST_INCREMENT = 1.0 / 512.0
 """Share of the load below which statics gives up."""
@@ -161,7 +164,7 @@ class ImplicitSolver:
         last = self._last_moves(state)
         pose, deepest = ridden(m, state, command), 0.0
         if m.device and m.node_count:
-            self._device = DeviceStep(carried(m, state), m.origin, state, command, h or 1e3, self._device)
+            self._device = DeviceStep(with_sheaths(m, state), m.origin, state, command, h or 1e3, self._device)
             if self._tissue.sealed:
                 self._device.bear(self._tissue.sealed.forces)
             self._touching.position_before.from_numpy(pose.position)
@@ -182,6 +185,7 @@ class ImplicitSolver:
         if self._device:
             state.device_history = self._device.history_after(pose)
             state.coaxial_friction = self._device.friction_after(pose)
+            pose = carried_on(m, state, command, pose)
             state.device_position, state.device_rotation = pose.position, pose.rotation
         state.places = placed_obstacles(m, command)
         p = self._progress
@@ -267,16 +271,18 @@ class ImplicitSolver:
         p, static = self._progress, self._h is None
         bound = self.settings.static_residual_bound if static else self.settings.residual_bound
         limit = self.settings.static_newton_limit if static else self.settings.newton_limit
-        steps, best, idle, tissue_share = 0, np.inf, 0, 1.0
+        steps, best, idle, tissue_share, energy = 0, np.inf, 0, 1.0, np.inf
         while True:
             # The device need not be much nearer to its rest than the tissue is.
             pose = self._settle_device(state, pose, max(0.3 * bound, 0.1 * tissue_share))
             p.confined = self._touching.room(state.displacement) < 0.05 * self._touching.reach
             p.confined = p.confined or self._touching.strayed(pose.position)
             device_force, tissue_share = self._residual(state, pose)
-            idle = 0 if p.residual < 0.7 * best else idle + 1
-            best = min(best, p.residual)
-            # Near the floor of single precision steps go on for ever without getting nearer.
+            # Near the floor of single precision steps go on for ever without getting nearer. What buckles gets nearer by its
+            # energy long before its forces balance.
+            falls = energy - p.energy > ENERGY_FLOOR * abs(p.energy)
+            idle = 0 if p.residual < 0.7 * best or falls else idle + 1
+            best, energy = min(best, p.residual), p.energy
             p.stuck = idle > 2 and p.residual < 30.0 * bound
             if p.residual <= bound or steps >= limit or p.stuck or p.confined:
                 return pose

@@ -17,6 +17,7 @@ from sim.chunks import CHUNK, chunk_count, summed
 from sim.command import Command
 from sim.device import Mounted
 from sim.model import Model
+from sim.rods.network import Pose
 from sim.solvers.bearing import bearing
 from sim.solvers.device_parts import across, middle_of
 from sim.state import State
@@ -44,8 +45,10 @@ class Inflated:
         points = self.model.body.vertices + state.displacement.to_numpy()
         device = state.device_position + self.model.origin
         for one in full:
-            scratch = self._scratch[one.name]
-            scratch.fill(self.model, self._wall, one, points, device, command.balloons[one.name])
+            scratch, placed = self._scratch[one.name], one
+            if one.carrier is not None and self.model.device is not None:
+                placed = self.model.device.placed(one, Pose(device, state.device_rotation))
+            scratch.fill(self.model, self._wall, placed, points, device, command.balloons[one.name])
             if scratch.count:
                 self._pressing.append(scratch)
 

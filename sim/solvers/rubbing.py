@@ -69,7 +69,8 @@ class RubbingPart:
         way = np.where(slides, SLIDING / size, 0.0)[:, None] * trial
         block = stiff[:, None, None] * (np.eye(2) - np.einsum("tv,tw->tvw", way, way))
         rates = rates.reshape(len(rates), 2, 18)
-        return NodeBlocks(self._nodes, np.einsum("tva,tvw,twb->tab", rates, block, rates))
+        # They are among those that the bore's own stiffness names.
+        return NodeBlocks(self._nodes, np.einsum("tva,tvw,twb->tab", rates, block, rates), np.zeros((0, 1), int))
 
     def friction(self, pose: Pose) -> np.ndarray:
         """Friction on the inner rod along and about the bore at a pose [N], shape (sleeve.touch_count, 2)."""

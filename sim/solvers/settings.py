@@ -38,7 +38,7 @@ class Settings:
     """
 
     dt: float = 0.05
-    newton_limit: int = 12
+    newton_limit: int = 24
     residual_bound: float = 5e-3
     linear_tolerance: float = 0.1
     linear_limit: int = 400

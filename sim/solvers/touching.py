@@ -121,7 +121,7 @@ class Touching:
         radius, gap = m.device.sample_radius, self._distance.to_numpy()[:count] - m.device.sample_radius
         wall = m.body.lumen[np.maximum(triangle, 0)]
         near = (gap <= self._watched) & self._entered.inside(y, wall, weights, u)
-        near &= ~m.device.waiting_nodes(command.waiting)[m.device.sample_nodes[:, 0]]
+        near &= ~m.device.waiting_nodes(command.held_back)[m.device.sample_nodes[:, 0]]
         own = np.einsum("si,si->s", weights, m.vertex_stiffness[wall])
         rows["vertices"][:, :3] = np.where(near[:, None], wall, -1)
         rows["weights"][:, :3] = -weights
@@ -130,7 +130,7 @@ class Touching:
         rows["offset"] = radius
         rows["allowed"] = self._settings.depth_bound * radius
         rows["stiffness"] = np.where(near, self._settings.contact_ratio * self._sample_share * own, 0.0)
-        rows["friction"][:] = self._settings.friction
+        rows["friction"][:] = self._settings.friction if m.device.sample_friction is None else m.device.sample_friction
         if self._slides:
             x = m.rest.to_numpy().astype(float) + u.to_numpy()
             rows["bend"] = _hollows(x[wall], self._normals.to_numpy()[wall].astype(float), rows["normal"], gap + radius)
@@ -296,16 +296,24 @@ def _hollows(corners: np.ndarray, normals: np.ndarray, normal: np.ndarray, dista
     Corners of the nearest triangles [m] and the wall's normals there have shape (s, 3, 3), into the blood as `normal` (s, 3).
     What turns the normal along a triangle is its curvature; a point beside the wall goes about the smaller radius 1/κ − distance.
     """
-    edges = np.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], normal], 2)
-    turns = np.stack([normals[:, 1] - normals[:, 0], normals[:, 2] - normals[:, 0], np.zeros_like(normal)], 2)
-    flat = np.abs(np.linalg.det(edges)) < 1e-30
-    edges[flat] = np.eye(3)
-    shape = -turns @ np.linalg.inv(edges)
-    across = np.eye(3) - np.einsum("si,sj->sij", normal, normal)
-    values, vectors = np.linalg.eigh(across @ (0.5 * (shape + shape.transpose(0, 2, 1))) @ across)
-    most = np.where(flat, 0.0, np.clip(values[:, -1], 0.0, None))
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    # Along and across an edge, both across the normal: there the shape is a symmetric matrix of two rows.
+    along = first - np.einsum("si,si->s", first, normal)[:, None] * normal
+    along /= np.maximum(np.linalg.norm(along, axis=1), 1e-30)[:, None]
+    plane = np.stack([along, np.cross(normal, along)], 1)
+    edges = np.stack([np.einsum("ski,si->sk", plane, first), np.einsum("ski,si->sk", plane, second)], 2)
+    turns = np.stack([np.einsum("ski,si->sk", plane, normals[:, k] - normals[:, 0]) for k in (1, 2)], 2)
+    size = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    flat = np.abs(size) < 1e-20
+    inverse = np.stack([edges[:, 1, 1], -edges[:, 0, 1], -edges[:, 1, 0], edges[:, 0, 0]], 1).reshape(-1, 2, 2)
+    shape = -turns @ (inverse / np.where(flat, 1.0, size)[:, None, None])
+    mean, half = 0.5 * (shape[:, 0, 0] + shape[:, 1, 1]), 0.5 * (shape[:, 0, 0] - shape[:, 1, 1])
+    mixed = 0.5 * (shape[:, 0, 1] + shape[:, 1, 0])
+    most = np.where(flat, 0.0, np.clip(mean + np.hypot(half, mixed), 0.0, None))
+    angle = 0.5 * np.arctan2(mixed, half)
     curvature = most / np.maximum(1.0 - most * np.maximum(distance, 0.0), 0.3)
-    return np.sqrt(curvature)[:, None] * vectors[:, :, -1]
+    direction = np.cos(angle)[:, None] * plane[:, 0] + np.sin(angle)[:, None] * plane[:, 1]
+    return np.sqrt(curvature)[:, None] * direction
 
 
 def _empty_rows(count: int) -> dict[str, np.ndarray]:

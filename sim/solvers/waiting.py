@@ -1,11 +1,15 @@
-"""Rods that wait for their turn: they ride along with the lumen about their axis, held there, and touch nothing."""
+"""Rods that wait for their turn, held, and touch nothing: they go with the lumen about their axis, or with their catheter."""
 
 import dataclasses
 
 import numpy as np
+import taichi as ti
+from scipy.spatial import KDTree
 
+from sim.arrays import put
 from sim.balloon import nearest_on
 from sim.body import ModelError
+from sim.carrying import carried_along
 from sim.command import Command
 from sim.device import DeviceBody, Entering
 from sim.model import Model
@@ -16,42 +20,65 @@ from sim.state import State
 
 
 def ridden(model: Model, state: State, command: Command) -> Pose:
-    """Let what waits ride to where the lumen is now, in `state`; returns the device's pose, relative to the model's origin.
-
-    Each cross-section of its axis goes by the mean motion d of the lumen about it, from where it was at first, and turns with
-    the axis, by t × dd/ds.
+    """Let what waits in a lumen ride to where that is now, in `state`; returns the device's pose, relative to the model's origin.
 
     Raises
     ------
     ModelError
-        If the command lets something wait that is not there.
+        If the command lets something wait or ride that is not there.
     """
     device = model.device
-    if not command.waiting:
+    if not command.held_back:
         return state.device_pose
-    entering = {one.name: one for one in device.entering} if device else {}
-    unknown = [name for name in command.waiting if name not in entering]
+    there = {one.name: one for one in (*device.entering, *device.carried)} if device else {}
+    unknown = [name for name in command.held_back if name not in there]
     if device is None or unknown:
-        there = ", ".join(entering) or "nothing"
-        raise ModelError(f"The command lets {unknown[0]!r} wait, but what may enter is {there}; ask for one of these.")
-    position, rotation = state.device_position.copy(), state.device_rotation.copy()
-    moved = state.displacement.to_numpy()
-    for name in command.waiting:
-        one = entering[name]
-        motion = _motion(one, model, moved)
-        along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(one.axis, axis=0), axis=1))])
-        slope = np.gradient(motion, along, axis=0)
-        first = device.pose.position[one.nodes]
-        centre, tangent, station = nearest_on(one.axis, first)
-        shift, tilt = (np.stack([np.interp(station, along, column) for column in table.T], 1) for table in (motion, slope))
-        turn = from_vectors(np.cross(tangent, across(tilt, tangent)))
-        position[one.nodes] = centre + shift + np.einsum("nij,nj->ni", to_matrices(turn), first - centre) - model.origin
-        rotation[one.nodes] = quaternion_product(turn, device.pose.rotation[one.nodes])
-    state.device_position, state.device_rotation = position, rotation
-    return state.device_pose
+        raise ModelError(
+            f"The command lets {unknown[0]!r} wait, but what may enter is {', '.join(there) or 'nothing'}; ask for one of these."
+        )
+    moved, pose = state.displacement.to_numpy(), state.device_pose
+    for one in device.entering:
+        if one.name in command.held_back:
+            pose = _with_the_lumen(one, device, model, moved, pose)
+    state.device_position, state.device_rotation = pose.position, pose.rotation
+    return pose
 
 
-def carried(model: Model, state: State) -> DeviceBody:
+def _with_the_lumen(one: Entering, device: DeviceBody, model: Model, moved: np.ndarray, pose: Pose) -> Pose:
+    """The pose with what waits gone by the mean motion d of the lumen about each cross-section of its axis, from where it was
+    at first, and turned with the axis, by t × dd/ds."""
+    position, rotation = pose.position.copy(), pose.rotation.copy()
+    motion = _motion(one, model, moved)
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(one.axis, axis=0), axis=1))])
+    slope = np.gradient(motion, along, axis=0)
+    first = device.pose.position[one.nodes]
+    centre, tangent, station = nearest_on(one.axis, first)
+    shift, tilt = (np.stack([np.interp(station, along, column) for column in table.T], 1) for table in (motion, slope))
+    turn = from_vectors(np.cross(tangent, across(tilt, tangent)))
+    position[one.nodes] = centre + shift + np.einsum("nij,nj->ni", to_matrices(turn), first - centre) - model.origin
+    rotation[one.nodes] = quaternion_product(turn, device.pose.rotation[one.nodes])
+    return Pose(position, rotation)
+
+
+def carried_on(model: Model, state: State, command: Command, pose: Pose) -> Pose:
+    """The pose at a tick's end with what rides gone with its catheter; in `state` its points look for the wall where they are."""
+    device = model.device
+    riding = [one for one in device.carried if one.name in command.held_back] if device else []
+    if device is None or not riding:
+        return pose
+    for one in riding:
+        pose = carried_along(one, device.course(one.feed, pose), device.pose, pose)
+    if len(model.body.lumen):
+        wall = np.unique(model.body.lumen)
+        places = model.body.vertices[wall] - model.origin + state.displacement.to_numpy()[wall]
+        rides = device.waiting_nodes([one.name for one in riding])[device.sample_nodes[:, 0]]
+        nearest = state.nearest.to_numpy()
+        nearest[: len(rides)][rides] = wall[KDTree(places).query(device.sample_points(pose.position)[rides])[1]]
+        state.nearest = put(nearest, ti.i32)
+    return pose
+
+
+def with_sheaths(model: Model, state: State) -> DeviceBody:
     """The model's device with the ways of those sheaths that ride along with the lumen where the lumen is now."""
     device = model.device
     assert device is not None

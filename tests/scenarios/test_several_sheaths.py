@@ -17,7 +17,7 @@ from scenarios.rehearsal import rehearse, rerun
 from scenarios.sheath_shape import drawn_mm, sheaths_at
 from sim.arrays import put, vec3d
 from sim.model import build_model
-from sim.solvers.waiting import carried
+from sim.solvers.waiting import with_sheaths
 from sim.state import new_state
 from tests.scenarios.test_release import DESIGN, own_case, survey_of
 
@@ -120,7 +120,7 @@ def test_its_sheath_rides_along_with_the_lumen_in_engine_and_pictures(mixed):
     away = np.zeros((model.vertex_count, 3))
     away[:, 1] = 0.8e-3
     state.displacement = put(away, vec3d)
-    moved = carried(model, state)
+    moved = with_sheaths(model, state)
     assert model.device is not None
     assert moved.sheaths[0].axis - model.device.sheaths[0].axis == pytest.approx(
         np.tile([0.0, 0.8e-3, 0.0], (len(moved.sheaths[0].axis), 1)), abs=1e-9

@@ -132,6 +132,29 @@ At = Annotated[
     ),
 ]
 AccessOption = Annotated[Access, typer.Option("--access", help="End of the vessel's path from which wires come in.")]
+Over = Annotated[
+    str | None,
+    typer.Option(
+        "--over",
+        metavar="WIRE",
+        help="Push this guidewire across first, and bring each balloon over it on a catheter.",
+        show_default=False,
+    ),
+]
+Script = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.toml",
+        help="Steps to take, each until something is reached, felt or has lasted; see docs/devices.md.",
+        show_default=False,
+    ),
+]
+Catheter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="With [cyan]--over[/]: the balloons' catheter; the thinnest that takes the wire.", show_default=False
+    ),
+]
 Branch = Annotated[
     int | None,
     typer.Option("--branch", metavar="N", min=0, help="Which way through a branching vessel, 0 the longest.", show_default=False),

@@ -9,23 +9,28 @@ import typer
 
 from meshing.errors import InputError
 from viewer.commands.options import (
+    Access,
+    AccessOption,
     At,
     Backend,
     BackendOption,
     Branch,
+    Catheter,
     DeviceName,
     Labels,
     Output,
+    Over,
     Overwrite,
     Postdilate,
     Predilate,
     Pressure,
     Release,
+    Script,
     Then,
     Thickness,
     UnitsOption,
 )
-from viewer.commands.plainly import EXIT_DIVERGED, EXIT_INTERRUPTED
+from viewer.commands.plainly import EXIT_BAD_INPUT, EXIT_DIVERGED, EXIT_INTERRUPTED
 
 EMBEDDED_CASE = "iliac"
 
@@ -62,6 +67,10 @@ def rehearse(
     predilate: Predilate = None,
     postdilate: Postdilate = None,
     then: Then = None,
+    over: Over = None,
+    catheter: Catheter = None,
+    access: AccessOption = Access.FAR,
+    script: Script = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
     geometry_only: Annotated[
@@ -93,11 +102,19 @@ def rehearse(
 
       [cyan]vesalius rehearse iliac --then "balloon-expandable 8x15@9, overlap 4 distal" -o out[/]
 
+      [cyan]vesalius rehearse iliac --over "Amplatz stiff 0.035 straight" -o out[/]
+
       [cyan]vesalius rehearse carotid.stl --units mm --branch 1 -o carotid[/]
 
       [cyan]vesalius rehearse iliac --device "balloon-expandable 6x30" --geometry-only -o quick[/]
     """
+    from scenarios.delivery.script import read_script
+
     _require_devices(device, pressure, release, then or ())
+    steps = read_script(script) if script is not None else None
+    if steps is not None and (pressure is not None or release is not None or geometry_only):
+        other = "--geometry-only" if geometry_only else "--pressure" if pressure is not None else "--release"
+        raise InputError(f"A script tells pressures and releases itself, with forces; leave {other} out, or leave --script out.")
     choices = {
         "labels": tuple(label or ()),
         "device": device,
@@ -106,6 +123,7 @@ def rehearse(
         "predilate": predilate,
         "postdilate": postdilate,
         "then": tuple(then or ()),
+        "over": _access(over, catheter, access),
         "thickness_mm": thickness,
         "units": units and units.value,
     }
@@ -114,7 +132,8 @@ def rehearse(
     elif rigid:
         raise InputError("--rigid goes with --geometry-only; the engine's wall always gives way.")
     else:
-        _rehearse(source, output, backend=backend, overwrite=overwrite, pressure_atm=pressure, release=release, **choices)
+        how = {"pressure_atm": pressure, "release": release, "script": steps}
+        _rehearse(source, output, backend=backend, overwrite=overwrite, **how, **choices)
 
 
 def rerun(
@@ -145,6 +164,21 @@ def rerun(
     console.print(f"The rerun equals the recording in all {result.ticks} ticks.")
 
 
+def _access(wire: str | None, catheter: str | None, access: Access) -> Any:
+    """What devices go over, None where they are placed along the path; refuses names that are none before planning."""
+    from scenarios.catalogue import find_wire
+    from scenarios.delivery.access import Access as Asked
+
+    if wire is None:
+        if catheter is not None:
+            raise InputError(f"The catheter {catheter!r} goes over a wire; name the wire with --over, or leave --catheter out.")
+        return None
+    for name in (wire, catheter):
+        if name is not None:
+            find_wire(name)
+    return Asked(wire, catheter, from_far_end=access is Access.FAR)
+
+
 def _require_devices(device: str | None, pressure_atm: float | None, release: str | None, then: Sequence[str]) -> None:
     """Refuse a pressure or a release that does not go with a device, or further stents there are not, before planning."""
     from scenarios.catalogue import find
@@ -165,11 +199,14 @@ def _rehearse(
     overwrite: bool,
     pressure_atm: float | None = None,
     release: str | None = None,
+    script: Any = None,
     **choices: Any,
 ) -> None:
     """Plan, rehearse, measure and write everything down."""
     from rich.console import Console
 
+    from scenarios.delivery.deliver import deliver
+    from scenarios.delivery.hands import NotDeliveredError
     from scenarios.procedure import procedure_of
     from scenarios.rehearsal import rehearse as run
     from sim.solvers.settings import DivergedError
@@ -180,12 +217,22 @@ def _rehearse(
 
     console, began = Console(), time.monotonic()
     case = planned(source, output, console, overwrite=overwrite, **choices)
-    procedure = procedure_of(case, pressure_atm=pressure_atm, release=release)
+    if script is not None:
+        script.check(case)
     tell_notes(console, case.notes)
     planned_s = time.monotonic() - began
     try:
         with progress_of("Rehearsal", console) as progress:
-            recording = run(case, output, backend_name=backend.value, procedure=procedure, progress=progress)
+            how = {"backend_name": backend.value, "progress": progress}
+            if case.over is not None:
+                recording = deliver(case, output, script=script, pressure_atm=pressure_atm, **how)
+            elif script is not None:
+                recording = run(case, output, procedure=script.procedure(case), **how)
+            else:
+                recording = run(case, output, procedure=procedure_of(case, pressure_atm=pressure_atm, release=release), **how)
+    except NotDeliveredError as error:
+        _tell_what_is_kept(f"Error: {error}", output)
+        raise typer.Exit(EXIT_BAD_INPUT) from None
     except KeyboardInterrupt:
         _tell_what_is_kept("Stopped.", output)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -219,6 +266,8 @@ def _place(
         raise InputError("--release goes with forces; geometry alone draws no sheath back.")
     if choices["predilate"] or choices["postdilate"]:
         raise InputError("Balloons before and after the stent need forces; leave them out, or leave --geometry-only out.")
+    if choices["over"]:
+        raise InputError("Geometry alone pushes no wire; leave --over out, or leave --geometry-only out.")
     if choices["then"]:
         raise InputError("Geometry alone opens one stent; leave --then out, or leave --geometry-only out.")
     console = Console()

@@ -124,7 +124,10 @@ class RehearsalInBeam:
         if time_s is not None and self.tree.puffs:
             surfaces += [self._dye(frame, time_s)]
         seen = there(self._bars, frame)
-        delivery = self._delivery[last_placed(self.case, frame)] if self._delivery else ()
+        delivery: tuple[Cylinders, ...] = ()
+        if self._delivery:
+            over = getattr(self.case, "over", None)
+            delivery = self._delivery[last_placed(self.case, frame)] if over is None else over_in_beam(self.case, frame)
         moving = (one.moved(frame.device) for one, bars in zip(self._moving, self._bars, strict=True) if bars in seen)
         return Contents(tuple(surfaces), (*moving, *delivery, *self._sheath(frame)))
 
@@ -201,15 +204,28 @@ def delivery_on(case: Any, number: int = 0) -> tuple[Cylinders, ...]:
     near = line[np.linalg.norm(line - axis[-1], axis=1).argmin() :][:1]
     until = int(np.linalg.norm(line - near, axis=1).argmin())
     shaft = np.vstack([back, line[: max(until, 2)]])
-    outer, bore, length = MARKER_MM
     sheathed = getattr(brought, "sheathed", None) is not None
     inset = 0.0 if sheathed else getattr(getattr(brought, "balloon", None), "overhang_mm", 2.0)
-    stations = arc_lengths(axis)
-    markers = []
-    for middle in (inset, stations[-1] - inset):
+    shaft_of = Cylinders.of_line(shaft, radius=SHAFT_MM[0], bore=SHAFT_MM[1], material="PEBAX")
+    return (wire, coil, shaft_of, *_markers(axis, inset))
+
+
+def over_in_beam(case: Any, frame: Any) -> tuple[Cylinders, ...]:
+    """The wire, the catheter and the markers of its balloon where they are at a sampled state of a case with such."""
+    if not frame.lines:
+        return ()
+    lines = (wire_in_beam(wire, frame.lines[called]) for called, wire in case.over.lines.items())
+    return (*lines, *_markers(frame.balloon.axis, case.balloon.overhang_mm))
+
+
+def _markers(axis: np.ndarray, inset_mm: float) -> tuple[Cylinders, ...]:
+    """The two markers of a balloon, so far within the ends of its axis, shape (q, 3) [mm]."""
+    outer, bore, length = MARKER_MM
+    stations, markers = arc_lengths(axis), []
+    for middle in (inset_mm, stations[-1] - inset_mm):
         ends = np.column_stack([np.interp([middle - length / 2, middle + length / 2], stations, axis[:, k]) for k in range(3)])
         markers.append(Cylinders.of_line(ends, radius=outer, bore=bore, material="platinum"))
-    return (wire, coil, Cylinders.of_line(shaft, radius=SHAFT_MM[0], bore=SHAFT_MM[1], material="PEBAX"), *markers)
+    return tuple(markers)
 
 
 def wires_of(passage: Any) -> tuple[Cylinders, ...]:
