@@ -123,7 +123,9 @@ class RodNetwork:
     def history_after(self, pose: Pose, history: np.ndarray, *, carried: np.ndarray | None = None) -> np.ndarray:
         """History after a tick that ends at this pose; elements with a node that is only carried, shape (n,), keep theirs."""
         strain, after = self.strains(pose), history.copy()
-        keeping = np.zeros(len(self.elements), bool) if carried is None else carried[self.elements].any(axis=1)
+        keeping = np.zeros(len(self.elements), bool)
+        if carried is not None:
+            keeping |= carried[self.elements[:, 0]] | carried[self.elements[:, 1]]
         for group in self._fibres:
             found, own = group.history_after(strain, history), np.flatnonzero(~keeping[group.elements])
             rows = after[group.place].reshape(len(group.elements), -1)

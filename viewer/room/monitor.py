@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -47,8 +48,8 @@ class Request:
 
     Attributes
     ----------
-    vertices, device, balloon, sheath_mm
-        As in a snapshot [mm].
+    vertices, device, balloon, sheath_mm, sheaths_mm, waiting, lines
+        As in a snapshot or a recording's frame [mm].
     time_s
         Simulated time, by which contrast agent has flowed [s].
     injections
@@ -61,8 +62,6 @@ class Request:
         Whether the C-arm moves: the patient is drawn coarsely.
     is_kept
         Whether it is one of a cine run, which takes more dose and has less noise.
-    sheath_mm
-        How far a self-expanding stent's sheath has been drawn back; None where there is none.
     """
 
     vertices: np.ndarray
@@ -76,6 +75,9 @@ class Request:
     moving: bool = False
     is_kept: bool = False
     sheath_mm: float | None = None
+    waiting: tuple[str, ...] = ()
+    sheaths_mm: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    lines: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

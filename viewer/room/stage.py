@@ -54,6 +54,7 @@ class Stage:
         self._bars = bars_of(case)
         count = max(int(one.pairs.max()) for one in self._bars) + 1
         self._tubes = [MovingTubes(one.pairs, count, radius_mm=one.radius_mm) for one in self._bars]
+        self._lines = lines_over(case)
         self._balloon = MovingBalloon() if hasattr(case, "balloon_axis") else None
         self._probe = ProbeShape()
         self._sheath: MovingSheath | None = None
@@ -76,6 +77,8 @@ class Stage:
             surface.move(vertices)
         for tubes in self._tubes:
             tubes.move(np.asarray(moment.device))
+        for name, line in getattr(moment, "lines", {}).items():
+            self._lines[name].move(line)
         has_balloon = self._balloon is not None and self._balloon.move(moment.balloon)
         for fabric in self._fabrics.values():
             fabric.move(np.asarray(moment.device))
@@ -256,6 +259,11 @@ class Stage:
                 tubes.mesh, name=one.name, color=one.colour, ambient=0.15, specular=0.8, specular_power=20,
                 reset_camera=False, smooth_shading=True,
             )  # fmt: skip
+        for name, tubes in self._lines.items():
+            self._actors[name] = self.plotter.add_mesh(
+                tubes.mesh, name=name, color=palette.WIRES[name], ambient=0.2, specular=0.5, reset_camera=False,
+                smooth_shading=True,
+            )  # fmt: skip
         if self._balloon is not None:
             self._actors["balloon"] = self.plotter.add_mesh(
                 self._balloon.mesh, name="balloon", color=palette.BALLOON, ambient=0.25, specular=0.3,
@@ -322,6 +330,22 @@ class Stage:
             camera.focal_point = np.asarray(camera.focal_point) + moved
             camera.position = np.asarray(camera.position) + moved
         self._centre = centre if self.follows else None
+
+
+def lines_over(case: Any) -> dict[str, MovingTubes]:
+    """Tubes of the wire and the catheter that a case's devices go over, by their names; none without."""
+    over = getattr(case, "over", None)
+    if over is None:
+        return {}
+    counts = over.counts()
+    return {
+        name: MovingTubes(
+            np.stack([np.arange(counts[name] - 1), np.arange(1, counts[name])], 1),
+            counts[name],
+            radius_mm=0.5 * one.outer_diameter_mm,
+        )
+        for name, one in over.lines.items()
+    }
 
 
 def facing_out(case: Any, triangles: np.ndarray) -> np.ndarray:

@@ -56,6 +56,8 @@ class Moment:
         Names of the stents that are not in the vessel yet.
     sheaths_mm
         How far each sheath has been drawn back, by its name in commands.
+    lines
+        Nodes of the wire and the catheter that all goes over, by their names, each of shape (q, 3) [mm]; none without.
     """
 
     vertices: np.ndarray
@@ -64,22 +66,26 @@ class Moment:
     sheath_mm: float | None = None
     waiting: tuple[str, ...] = ()
     sheaths_mm: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    lines: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 def moment_of(rehearsal: Any, command: Any = None) -> Moment:
     """The moment at which a `scenarios.rehearsal.Rehearsal` stands, after a tick under a command (none: balloon folded away)."""
     from scenarios.devices.lattice import ATMOSPHERE
+    from scenarios.devices.over_wire import CATHETER
     from scenarios.devices.self_expanding import SHEATH
+    from scenarios.recording import lines_apart
 
     state = rehearsal.state
-    device = (np.asarray(state.device_position) + rehearsal.model.origin) * 1e3
+    device, lines = lines_apart(rehearsal.case, (np.asarray(state.device_position) + rehearsal.model.origin) * 1e3)
     pressures = {} if command is None else {name: float(value) / ATMOSPHERE for name, value in command.balloons.items()}
     vertices = (rehearsal.body.vertices + state.displacement.to_numpy()) * 1e3
     drawn, waiting = None, getattr(command, "waiting", ())
     if getattr(rehearsal.case, "sheathed", None) is not None:
         drawn = 0.0 if command is None else 1e3 * float(command.sheaths.get(SHEATH, 0.0))
     ways = {name: 1e3 * float(way) for name, way in getattr(command, "sheaths", {}).items()}
-    return Moment(vertices, device, balloon_shape(rehearsal.case, vertices, device, pressures), drawn, waiting, ways)
+    balloon = balloon_shape(rehearsal.case, vertices, device, pressures, lines.get(CATHETER))
+    return Moment(vertices, device, balloon, drawn, waiting, ways, lines)
 
 
 class RehearsalInBeam:

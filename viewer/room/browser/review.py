@@ -50,7 +50,8 @@ class _Pictures:
         lao, cra = carm_at(self.side.held, frame.time_s) if view == AS_THEN else preset_view(self.case, int(view))
         self._wanted = Request(
             frame.vertices, frame.device, frame.balloon, frame.time_s,
-            tuple(one for one in self.injections if one.start_s < frame.time_s - 1e-9), lao, cra, sheath_mm=frame.sheath_mm,
+            tuple(one for one in self.injections if one.start_s < frame.time_s - 1e-9), lao, cra,
+            sheath_mm=frame.sheath_mm, waiting=frame.waiting, sheaths_mm=frame.sheaths_mm, lines=frame.lines,
         )  # fmt: skip
 
     def take(self) -> dict[str, str] | None:
