@@ -27,7 +27,7 @@ def frame_of(case, *waiting: str) -> SimpleNamespace:
     """The state before anything has moved."""
     return SimpleNamespace(
         vertices=case.mesh.vertices, device=np.concatenate([one.lattice.nodes for one in case.stents]), sheath_mm=None,
-        balloon=BalloonShape.folded(case.balloon_axis), waiting=waiting, sheaths_mm={},
+        balloon=BalloonShape.folded(case.balloon_axis), waiting=waiting, sheaths_mm={}, lines={},
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def frame_of(case, drawn_mm: float) -> SimpleNamespace:
     """The state in which the sheath has been drawn back so far and nothing else has moved."""
     return SimpleNamespace(
         vertices=case.mesh.vertices, device=np.asarray(case.lattice.nodes), balloon=BalloonShape.folded(case.balloon_axis),
-        stress=np.zeros(len(case.mesh.tets)), sheath_mm=drawn_mm,
+        stress=np.zeros(len(case.mesh.tets)), sheath_mm=drawn_mm, lines={},
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def test_of_two_sheaths_that_of_the_stent_placed_last_is_seen():
     frame = SimpleNamespace(
         vertices=case.mesh.vertices, device=np.concatenate([one.lattice.nodes for one in case.stents]),
         balloon=BalloonShape.folded(case.balloon_axis), balloon_pressure_atm=0.0, stress=np.zeros(len(case.mesh.tets)),
-        sheath_mm=2.0, sheaths_mm={"sheath": 2.0, "stent 2": 3.0}, waiting=("stent 2",),
+        sheath_mm=2.0, sheaths_mm={"sheath": 2.0, "stent 2": 3.0}, waiting=("stent 2",), lines={},
     )  # fmt: skip
     first, second = (one.sheathed.axis_mm[-1, 2] for one in case.stents if one.sheathed is not None)
     beam = RehearsalInBeam(case)
