@@ -164,7 +164,7 @@ def _legend(figure: Any, case: Any) -> None:
     for colour, name, used in ((palette.BALLOON, "balloon", not all(in_sheaths)), (palette.SHEATH, "sheath", any(in_sheaths))):
         if used:
             handles.append(Patch(facecolor=colour, edgecolor=palette.FAINT_INK, linewidth=0.6, label=name))
-    for name in case.over.lines if getattr(case, "over", None) is not None else ():
+    for name in case.over.lines if case.over is not None else ():
         handles.append(Patch(facecolor=palette.WIRES[name], label=name))
     wide = figure.get_size_inches()[0] > 7
     options = {"ncols": len(handles) if wide else 3, "frameon": False, "fontsize": 9.5 if wide else 8, "handlelength": 1.2}
