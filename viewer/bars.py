@@ -10,6 +10,9 @@ METAL = "#d9e2ea"
 WIRES = (METAL, "#5fb3d9", "#7cc48d")
 """Colours of wires from the innermost to the outermost."""
 
+STENTS = (METAL, "#86bfee", "#c4adec")
+"""Colours of stents in the order in which they were placed."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Bars:
@@ -48,10 +51,10 @@ def bars_of(case: Any) -> tuple[Bars, ...]:
         names = ["stent", *(stent_called(number) for number in range(1, len(case.stents)))]
         return tuple(
             Bars(
-                name, one.lattice.bars + first, float(one.lattice.half_thickness_mm), 0.0, METAL, "stent",
+                name, one.lattice.bars + first, float(one.lattice.half_thickness_mm), 0.0, STENTS[number % len(STENTS)], "stent",
                 one.lattice.fabric + first,
             )
-            for name, one, first in zip(names, case.stents, case.first_nodes, strict=False)
+            for number, (name, one, first) in enumerate(zip(names, case.stents, case.first_nodes, strict=False))
         )  # fmt: skip
     from scenarios.catalogue import find_wire
 

@@ -95,7 +95,7 @@ class Scene:
         balloon = balloon_surface(frame.balloon.axis, frame.balloon.radius)
         self._show("balloon", balloon, color=palette.BALLOON, opacity=0.7, ambient=0.35, specular=0.25, specular_power=15)
         self._show("sheath", self._sheath(frame), color=palette.SHEATH, opacity=0.45, ambient=0.3, specular=0.2)
-        for name, line in frame.lines.items():
+        for name, line in getattr(frame, "lines", {}).items():
             self._show(name, self._wire(name, line), color=palette.WIRES[name], ambient=0.2, specular=0.5)
 
     def _wire(self, name: str, line: Any) -> Any:

@@ -36,6 +36,7 @@ class Recorded:
             first_nodes=np.array([0, len(nodes)]),
             first_samples=np.array([0, 40]),
             device=placed.device,
+            over=None,
             station_mm=40.0,
             notes=("The narrowest place is 40.0 mm along the centreline.",),
         )

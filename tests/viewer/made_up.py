@@ -131,6 +131,7 @@ class MadeUpRecording:
             contact_force=np.zeros(1),
             sheath_mm=None,
             waiting=(),
+            lines={},
         )
 
     def frame_of_phase(self, phase: str) -> SimpleNamespace:
@@ -159,6 +160,7 @@ def made_up_recording(folder: FilePath) -> MadeUpRecording:
         balloon_axis=path.at(stations)[0],
         balloon_stations=stations,
         sheathed=None,
+        over=None,
         notes=("The narrowest place is 32.0 mm along the centreline.",),
     )
     return MadeUpRecording(folder, case)

@@ -8,6 +8,8 @@ import pytest
 from scenarios.balloon_shape import BalloonShape
 from tests.scenarios.test_covered_stent import SIX
 from tests.scenarios.test_release import survey_of
+from viewer.offscreen import offscreen_plotter
+from viewer.room.stage import Stage
 from viewer.slices.cuts import FABRIC, Shapes
 from viewer.slices.planes import plane_at
 from viewer.xray.attenuation import find_material
@@ -25,7 +27,7 @@ def frame_of(case, *waiting: str) -> SimpleNamespace:
     """The state before anything has moved."""
     return SimpleNamespace(
         vertices=case.mesh.vertices, device=np.concatenate([one.lattice.nodes for one in case.stents]), sheath_mm=None,
-        balloon=BalloonShape.folded(case.balloon_axis), waiting=waiting, sheaths_mm={},
+        balloon=BalloonShape.folded(case.balloon_axis), waiting=waiting, sheaths_mm={}, lines={},
     )  # fmt: skip
 
 
@@ -47,6 +49,16 @@ def test_fabric_of_the_stents_that_are_there_is_in_the_beam(case):
     markers = [np.concatenate([one.nodes for one in each.cylinders if one.material == "platinum"]) for each in (before, after)]
     assert markers[1][:, 2].mean() - markers[0][:, 2].mean() == pytest.approx(13.0, abs=0.2)
     assert find_material("fabric").name == "ePTFE" and find_material("ePTFE").density == 1.0
+
+
+def test_fabric_is_drawn_on_the_stage_with_its_stent(case):
+    with offscreen_plotter(64, 64) as plotter:
+        stage = Stage(plotter, case)
+        for waiting, seen in ((("stent 2",), ["stent"]), ((), ["stent", "stent 2"])):
+            frame = frame_of(case, *waiting)
+            frame.stress = np.zeros(len(case.mesh.tets))
+            stage.show(frame)
+            assert [name for name in ("stent", "stent 2") if stage._actors[f"{name} fabric"].GetVisibility()] == seen
 
 
 def test_fabric_is_a_line_in_slices(case):

@@ -98,15 +98,17 @@ class MovingBalloon:
 
 
 class MovingSheath:
-    """A tube about a fixed axis (q, 3) [mm], from the hand to an end that is drawn back."""
+    """A tube about an axis (q, 3) [mm], from the hand to an end that is drawn back."""
 
     def __init__(self, axis: np.ndarray, *, radius_mm: float, sides: int = 28) -> None:
         self._axis, self._radius = np.asarray(axis, float), radius_mm
         self._station = arc_lengths(self._axis)
         self._out, self.mesh = _outwards(self._axis, sides), _rings(len(self._axis), sides)
 
-    def move(self, drawn_mm: float) -> bool:
-        """Let it end so far behind the axis' end [mm]; whether anything of it is left."""
+    def move(self, drawn_mm: float, axis: np.ndarray | None = None) -> bool:
+        """Let it end so far behind the axis' end [mm], the axis elsewhere where one is given; whether anything of it is left."""
+        if axis is not None:
+            self._axis, self._station = axis, arc_lengths(axis)
         end = float(self._station[-1]) - drawn_mm
         if end <= 0.0:
             return False

@@ -60,6 +60,12 @@ class Stage:
         self._sheath: MovingSheath | None = None
         if getattr(case, "sheathed", None) is not None:
             self._sheath = MovingSheath(case.sheathed.axis_mm, radius_mm=0.5 * case.device.sheath.outer_diameter_mm)
+        self._sheaths = {0: self._sheath} if self._sheath else {}
+        for number, one in enumerate(getattr(case, "stents", ())):
+            if number and one.sheathed is not None:
+                radius_mm = 0.5 * one.device.sheath.outer_diameter_mm
+                self._sheaths[number] = MovingSheath(one.sheathed.axis_mm, radius_mm=radius_mm)
+        self._fabrics = {one.name: MovingSurface(one.fabric) for one in self._bars if len(one.fabric)}
         self._actors: dict[str, Any] = {}
 
     def show(self, moment: Any) -> None:
@@ -74,19 +80,23 @@ class Stage:
         for name, line in getattr(moment, "lines", {}).items():
             self._lines[name].move(line)
         has_balloon = self._balloon is not None and self._balloon.move(moment.balloon)
-        has_sheath = self._sheath is not None and self._sheath.move(moment.sheath_mm)
+        for fabric in self._fabrics.values():
+            fabric.move(np.asarray(moment.device))
+        there_sheath = self._move_sheath(moment)
         if is_first:
             self._draw()
             self.look()
         seen = there(self._bars, moment)
         for one in self._bars:
             self._actors[one.name].SetVisibility(one in seen)
+            if one.name in self._fabrics:
+                self._actors[f"{one.name} fabric"].SetVisibility(one in seen)
         if self._balloon is not None:
             self._actors["balloon"].SetVisibility(has_balloon)
         for name, is_seen in self._probe.move(getattr(moment, "touched", None)).items():
             self._actors[name].SetVisibility(is_seen)
-        if self._sheath is not None:
-            self._actors["sheath"].SetVisibility(has_sheath)
+        for number in self._sheaths:
+            self._actors[_sheath_actor(number)].SetVisibility(number == there_sheath)
         if self.shows_stress:
             self._colour(moment)
         if self.is_open:
@@ -94,6 +104,20 @@ class Stage:
         self._follow(self._followed(np.asarray(moment.device)))
         # Not every host does so before it draws, and with too deep a range struts show through one another.
         self.plotter.renderer.ResetCameraClippingRange()
+
+    def _move_sheath(self, moment: Any) -> int | None:
+        """Draw back the sheath of the stent placed last; gives that stent's number, None where nothing of a sheath is there."""
+        from scenarios.devices.several import axis_ridden
+        from scenarios.sheath_shape import drawn_mm, last_placed
+
+        number, drawn = last_placed(self.case, moment), drawn_mm(self.case, moment)
+        if drawn is None or number not in self._sheaths:
+            return None
+        axis = None
+        if number:
+            mesh, way = self.case.mesh, self.case.stents[number].sheathed
+            axis = axis_ridden(way.axis_mm, mesh.vertices, mesh.face_sets["lumen"], np.asarray(moment.vertices, float))
+        return number if self._sheaths[number].move(drawn, axis) else None
 
     def do(self, verb: str) -> None:
         """Turn one of the switches "stress", "clip", "follow" and "probe", or put the camera back: "look_again"."""
@@ -211,11 +235,17 @@ class Stage:
     def _draw(self) -> None:
         wall = palette.TISSUES["arterial wall"]
         skin = {"show_scalar_bar": False, "reset_camera": False, "cmap": palette.STRESS_MAP, "clim": (0.0, self._top_kpa)}
-        if self._sheath is not None:
+        for number, sheath in self._sheaths.items():
             # Before the wall's veil, which lies in front of it. One layer of it, so that it hides nothing of itself.
-            self._actors["sheath"] = self.plotter.add_mesh(
-                self._sheath.mesh, name="sheath", color=palette.SHEATH, opacity=0.4, culling="back", ambient=0.3, specular=0.2,
+            name = _sheath_actor(number)
+            self._actors[name] = self.plotter.add_mesh(
+                sheath.mesh, name=name, color=palette.SHEATH, opacity=0.4, culling="back", ambient=0.3, specular=0.2,
                 reset_camera=False, smooth_shading=True,
+            )  # fmt: skip
+        for name, fabric in self._fabrics.items():
+            self._actors[f"{name} fabric"] = self.plotter.add_mesh(
+                fabric.mesh, name=f"{name} fabric", color=palette.FABRIC, opacity=0.55, culling="back", ambient=0.3,
+                specular=0.1, reset_camera=False, smooth_shading=True,
             )  # fmt: skip
         for name, surface in (("lumen", self._lumen), ("outside", self._outside)):
             surface.mesh.point_data["stress"] = np.zeros(surface.mesh.n_points, np.float32)
@@ -333,3 +363,8 @@ def _rounded_up(value: float) -> float:
     """The next of 1, 2 and 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if value <= step * power * (1.0 + 1e-9))
+
+
+def _sheath_actor(number: int) -> str:
+    """What the sheath of the stent of a number, counted from 0, is called in the plotter."""
+    return f"sheath {number + 1}" if number else "sheath"

@@ -115,7 +115,7 @@ class Deck:
         behind = NO_VOLUME if self.volume is None else f"behind the outlines: {self.volume.source}"
         fabric = "fabric violet, " if self._shapes.has_fabric else ""
         lines = (
-            f"lumen red, outer wall pale, between tissues yellow, balloon blue, sheath green, {fabric}metal white, as the model "
+            f"lumen red, outer wall pale, between tissues yellow, balloon blue, sheath green, {fabric}metal pale, as the model "
             "has it",
             behind,
         )
