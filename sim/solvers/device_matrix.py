@@ -7,7 +7,6 @@ import scipy.sparse as sparse
 from sim.solvers.device_parts import NodeBlocks
 from sim.solvers.substitution import between
 
-
 DEGREES = 6
 """Degrees of freedom of a node: three displacements and three turns."""
 
