@@ -34,6 +34,22 @@ from viewer.commands.plainly import EXIT_BAD_INPUT, EXIT_DIVERGED, EXIT_INTERRUP
 
 EMBEDDED_CASE = "iliac"
 
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT_OR_CASE", help="Label map, closed surface (.stl .vtp .ply .obj), or a case of [cyan]vesalius cases[/]."
+    ),
+]
+GeometryOnly = Annotated[
+    bool,
+    typer.Option(
+        "--geometry-only", help="Set the stent to its nominal diameter within seconds, without solving forces, and say so."
+    ),
+]
+RigidWall = Annotated[
+    bool, typer.Option("--rigid", help="With [cyan]--geometry-only[/]: the wall stays, the stent opens to the lumen.")
+]
+
 
 def demo(
     output: Output = Path("vesalius-demo"),
@@ -51,12 +67,7 @@ def demo(
 
 
 def rehearse(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="INPUT_OR_CASE", help="Label map, closed surface (.stl .vtp .ply .obj), or a case of [cyan]vesalius cases[/]."
-        ),
-    ],
+    source: Source,
     output: Output,
     label: Labels = None,
     device: DeviceName = None,
@@ -73,16 +84,8 @@ def rehearse(
     script: Script = None,
     thickness: Thickness = None,
     units: UnitsOption = None,
-    geometry_only: Annotated[
-        bool,
-        typer.Option(
-            "--geometry-only", help="Set the stent to its nominal diameter within seconds, without solving forces, and say so."
-        ),
-    ] = False,
-    rigid: Annotated[
-        bool,
-        typer.Option("--rigid", help="With [cyan]--geometry-only[/]: the wall stays, the stent opens to the lumen."),
-    ] = False,
+    geometry_only: GeometryOnly = False,
+    rigid: RigidWall = False,
     backend: BackendOption = Backend.auto,
     overwrite: Overwrite = False,
 ) -> None:
@@ -108,13 +111,9 @@ def rehearse(
 
       [cyan]vesalius rehearse iliac --device "balloon-expandable 6x30" --geometry-only -o quick[/]
     """
-    from scenarios.delivery.script import read_script
-
     _require_devices(device, pressure, release, then or ())
-    steps = read_script(script) if script is not None else None
-    if steps is not None and (pressure is not None or release is not None or geometry_only):
-        other = "--geometry-only" if geometry_only else "--pressure" if pressure is not None else "--release"
-        raise InputError(f"A script tells pressures and releases itself, with forces; leave {other} out, or leave --script out.")
+    taken = {"--geometry-only": geometry_only, "--pressure": pressure is not None, "--release": release is not None}
+    steps = _steps_of(script, [name for name, is_taken in taken.items() if is_taken])
     choices = {
         "labels": tuple(label or ()),
         "device": device,
@@ -162,6 +161,17 @@ def rerun(
         console.print(f"The rerun first differs from the recording at tick {result.first_difference_tick} of {result.ticks}.")
         raise typer.Exit(1)
     console.print(f"The rerun equals the recording in all {result.ticks} ticks.")
+
+
+def _steps_of(script: Path | None, taken: Sequence[str]) -> Any:
+    """The steps in a script, None without one; refuses one beside options that tell what it tells itself."""
+    from scenarios.delivery.script import read_script
+
+    if script is None:
+        return None
+    if taken:
+        raise InputError(f"A script tells pressures and releases itself, with forces; leave {taken[0]} or --script out.")
+    return read_script(script)
 
 
 def _access(wire: str | None, catheter: str | None, access: Access) -> Any:
