@@ -62,7 +62,9 @@ def view_rows() -> list[Row]:
     """The 3-D view in memory at 800 × 600."""
     recording = made_up_recording(Path())
     case, frame = tube_of(recording.case), recording.frame(3)
-    moment = SimpleNamespace(vertices=case.mesh.vertices, device=frame.device, balloon=frame.balloon, stress=np.zeros(1))
+    moment = SimpleNamespace(
+        vertices=case.mesh.vertices, device=frame.device, balloon=frame.balloon, stress=np.zeros(1)
+    )
     triangles = sum(len(faces) for faces in case.mesh.face_sets.values())
     with offscreen_plotter(800, 600) as plotter:
         plotter.disable_anti_aliasing()

@@ -62,14 +62,8 @@ def opened(surface: ClosedSurface, tree: Tree) -> OpenVessel:
         opening = tree.tips[number].opening
         others = np.delete(tree.tip_places, number, axis=0)
         found = _cut_somewhere(
-            vertices,
-            triangles,
-            inward,
-            radii,
-            tree.tip_places[number],
-            others,
-            surface.openings[opening] if opening is not None else None,
-            surface.rounding,
+            vertices, triangles, inward, radii, tree.tip_places[number], others,
+            surface.openings[opening] if opening is not None else None, surface.rounding,
         )
         if found is None:
             if number <= 1 or any(other.parent == number - 1 for other in branches):
@@ -157,13 +151,11 @@ def _cut(vertices: np.ndarray, triangles: np.ndarray, plane: Plane, radius: floa
     fresh = vertices[unique[:, 0]] * (1.0 - share) + vertices[unique[:, 1]] * share
     fresh -= ((fresh - plane.centre) @ plane.direction)[:, None] * plane.direction
     on_left, on_right = len(vertices) + which[: len(part)], len(vertices) + which[len(part) :]
-    pieces = np.vstack(
-        [
-            np.column_stack([tip, on_left, on_right]),
-            np.column_stack([on_left, left, right]),
-            np.column_stack([on_left, right, on_right]),
-        ]
-    )
+    pieces = np.vstack([
+        np.column_stack([tip, on_left, on_right]),
+        np.column_stack([on_left, left, right]),
+        np.column_stack([on_left, right, on_right]),
+    ])
     rest = np.delete(np.arange(len(triangles)), loop_triangles)
     joined = np.vstack([triangles[rest], pieces])
     origin = np.concatenate([rest, np.tile(loop_triangles, 3)])
@@ -241,9 +233,8 @@ def _shortened(branch: Branch, station: float, centre: np.ndarray, *, at_start: 
     stations = arc_lengths(branch.points)
     stations = stations if at_start else stations[-1] - stations
     inner = stations > station + 1e-6
-    radius = np.array(
-        [np.interp(station, stations, branch.radii) if at_start else np.interp(station, stations[::-1], branch.radii[::-1])]
-    )
+    radius = np.array([np.interp(station, stations, branch.radii) if at_start
+                       else np.interp(station, stations[::-1], branch.radii[::-1])])
     parts = [centre[None], branch.points[inner]] if at_start else [branch.points[inner], centre[None]]
     values = [radius, branch.radii[inner]] if at_start else [branch.radii[inner], radius]
     return Branch(np.vstack(parts), np.concatenate(values), branch.parent, branch.parent_station)

@@ -99,7 +99,9 @@ def _run_ftetwild(whole: ClosedSurface, edge_length: float) -> tuple[np.ndarray,
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "in.npz", vertices=whole.vertices, triangles=whole.triangles.astype(np.int32), edge=edge_length)
         try:
-            subprocess.run([sys.executable, "-c", FTETWILD], cwd=folder, capture_output=True, check=True, timeout=LONGEST_SECONDS)
+            subprocess.run(
+                [sys.executable, "-c", FTETWILD], cwd=folder, capture_output=True, check=True, timeout=LONGEST_SECONDS
+            )
         except subprocess.TimeoutExpired as error:
             raise InputError(
                 f"fTetWild was stopped after {LONGEST_SECONDS} s; give a larger edge length than {edge_length:g} mm, or use "

@@ -97,18 +97,16 @@ def text_table(fidelities: Sequence[LabelFidelity]) -> str:
     head = ("label", "voxels", "mm3", "error %", "mesh to voxels mm", "voxels to mesh mm", "pieces", "Euler")
     rows: list[tuple[str, ...]] = [head]
     for one in fidelities:
-        rows.append(
-            (
-                f"{one.number} {one.name}",
-                f"{one.voxel_count:,}",
-                f"{one.voxel_volume_mm3:,.0f}",
-                "lost" if one.is_lost else "–" if not one.voxel_count else f"{one.volume_error_percent:+.1f}",
-                _distances_text(one.mesh_to_voxels),
-                _distances_text(one.voxels_to_mesh),
-                _change_text(one.voxel_piece_count, one.mesh_piece_count),
-                _change_text(one.voxel_euler_number, one.mesh_euler_number),
-            )
-        )
+        rows.append((
+            f"{one.number} {one.name}",
+            f"{one.voxel_count:,}",
+            f"{one.voxel_volume_mm3:,.0f}",
+            "lost" if one.is_lost else "–" if not one.voxel_count else f"{one.volume_error_percent:+.1f}",
+            _distances_text(one.mesh_to_voxels),
+            _distances_text(one.voxels_to_mesh),
+            _change_text(one.voxel_piece_count, one.mesh_piece_count),
+            _change_text(one.voxel_euler_number, one.mesh_euler_number),
+        ))
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = [
         "  ".join(

@@ -77,7 +77,9 @@ def _coefficients(values: np.ndarray) -> np.ndarray:
 
 def _distance_to_faces(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """Distance [mm] from the centre of each voxel in `mask` to the nearest voxel outside it, nought elsewhere."""
-    index = np.asarray(ndimage.distance_transform_edt(mask, sampling=list(spacing), return_distances=False, return_indices=True))
+    index = np.asarray(
+        ndimage.distance_transform_edt(mask, sampling=list(spacing), return_distances=False, return_indices=True)
+    )
     squared = np.zeros(mask.shape, np.float32)
     for k, grid in enumerate(np.ogrid[tuple(slice(0, n) for n in mask.shape)]):
         squared += np.maximum(np.abs(index[k] - grid) - 0.5, 0.0) ** 2 * spacing[k] ** 2

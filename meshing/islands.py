@@ -36,7 +36,9 @@ def chosen_ranks(labels: LabelMap, *, keep: Sequence[str | int] | None, backgrou
         raise InputError(f"{labels.source} holds no label to mesh; each of its voxels is 0.")
     given = [labels.name(number) for number in numbers]
     # Two labels may bear one name; here each needs its own.
-    names = {number: f"{name} ({number})" if given.count(name) > 1 else name for number, name in zip(numbers, given, strict=True)}
+    names = {
+        number: f"{name} ({number})" if given.count(name) > 1 else name for number, name in zip(numbers, given, strict=True)
+    }
     table = np.zeros(int(labels.voxels.max()) + 1, np.int32)
     table[numbers] = np.arange(1, len(numbers) + 1)
     ranks = table[labels.voxels]

@@ -121,7 +121,9 @@ class LabelMap:
         else:
             matches = [number for number in known if _plain(self.name(number)) == wanted]
         if not matches:
-            matches = [number for number, code in self.codes.items() if wanted in (_plain(code.value), _plain(code.meaning))]
+            matches = [
+                number for number, code in self.codes.items() if wanted in (_plain(code.value), _plain(code.meaning))
+            ]
         present = [number for number in matches if number in self.voxel_counts]
         if len(present) > 1:
             raise InputError(f'"{label}" in {self.source} could be {self._listing(present)}; give the number.')

@@ -138,7 +138,9 @@ def _lumen(
     source: str,
 ) -> Lumen:
     """Mesh an open vessel evenly and gather all that is known of it."""
-    vertices, triangles, loops = evened(vessel, bulges=tree.bulges, edge_fraction=edge_fraction, reference=reference, field=field)
+    vertices, triangles, loops = evened(
+        vessel, bulges=tree.bulges, edge_fraction=edge_fraction, reference=reference, field=field
+    )
     crossing = crossing_triangles(vertices, triangles)
     if len(crossing):
         place = vertices[triangles[crossing[0]]].mean(axis=0)

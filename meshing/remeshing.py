@@ -225,13 +225,9 @@ def _stays_manifold(
     on_rim = np.flatnonzero(held_by == 1)
     if len(on_rim):
         along = sparse.csr_array(
-            (
-                np.ones(2 * int((held == 1).sum()), np.int32),
-                (
-                    np.concatenate([edges[held == 1, 0], edges[held == 1, 1]]),
-                    np.concatenate([edges[held == 1, 1], edges[held == 1, 0]]),
-                ),
-            ),
+            (np.ones(2 * int((held == 1).sum()), np.int32),
+             (np.concatenate([edges[held == 1, 0], edges[held == 1, 1]]),
+              np.concatenate([edges[held == 1, 1], edges[held == 1, 0]]))),
             shape=(vertex_count, vertex_count),
         )
         small[on_rim] = np.asarray(along[gone[on_rim]].multiply(along[kept[on_rim]]).sum(axis=1)).ravel() > 0
@@ -309,22 +305,17 @@ def _flip(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, int]
     return triangles, int(chosen.sum())
 
 
-def _relax(vertices: np.ndarray, triangles: np.ndarray, loops: np.ndarray, project: Project, slide: Slide | None) -> np.ndarray:
+def _relax(
+    vertices: np.ndarray, triangles: np.ndarray, loops: np.ndarray, project: Project, slide: Slide | None
+) -> np.ndarray:
     """Move vertices towards the middle of their triangles, along the surface; those on a loop along the loop."""
     corners = vertices[triangles]
     areas = 0.5 * np.linalg.norm(_normals(corners), axis=1)
     total = np.bincount(triangles.ravel(), weights=np.repeat(areas, 3), minlength=len(vertices))
-    middle = (
-        np.column_stack(
-            [
-                np.bincount(
-                    triangles.ravel(), weights=np.repeat(areas * corners[:, :, k].mean(axis=1), 3), minlength=len(vertices)
-                )
-                for k in range(3)
-            ]
-        )
-        / np.maximum(total, 1e-300)[:, None]
-    )
+    middle = np.column_stack([
+        np.bincount(triangles.ravel(), weights=np.repeat(areas * corners[:, :, k].mean(axis=1), 3), minlength=len(vertices))
+        for k in range(3)
+    ]) / np.maximum(total, 1e-300)[:, None]
     moved = vertices.copy()
     inner = loops < 0
     moved[inner] = project(vertices[inner] + 0.8 * (middle - vertices)[inner])

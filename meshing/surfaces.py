@@ -178,9 +178,9 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     size = np.linalg.norm(cross, axis=2)
     angle = np.arctan2(size, np.sum(onward * back, axis=2))
     weighted = cross * (angle / np.maximum(size, 1e-300))[..., None]
-    normals = np.column_stack(
-        [np.bincount(triangles.ravel(), weights=weighted[..., k].ravel(), minlength=len(vertices)) for k in range(3)]
-    )
+    normals = np.column_stack([
+        np.bincount(triangles.ravel(), weights=weighted[..., k].ravel(), minlength=len(vertices)) for k in range(3)
+    ])
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
 
 
@@ -277,7 +277,9 @@ def _main_pieces(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarra
         bodies = {int(p): vertices[triangles[piece == p]] for p in large}
         boxes = {p: (corners.min(axis=(0, 1)), corners.max(axis=(0, 1))) for p, corners in bodies.items()}
         main_low, main_high = boxes[int(areas.argmax())]
-        kept |= {int(p) for p in set(crossing.tolist()) if (boxes[p][0] <= main_high).all() and (boxes[p][1] >= main_low).all()}
+        kept |= {
+            int(p) for p in set(crossing.tolist()) if (boxes[p][0] <= main_high).all() and (boxes[p][1] >= main_low).all()
+        }
     chosen = np.isin(piece, list(kept))
     triangles = triangles[chosen]
     used, number = np.unique(triangles, return_inverse=True)

@@ -210,7 +210,9 @@ def _shaped(draft: Draft, balance: Balance, tell: Progress) -> Draft:
     return draft
 
 
-def _relax(draft: Draft, field: Indicators, *, rounds: int, wanted: float, tries: int, seed: int, slack: float = 0.03) -> None:
+def _relax(
+    draft: Draft, field: Indicators, *, rounds: int, wanted: float, tries: int, seed: int, slack: float = 0.03
+) -> None:
     idle = np.zeros(len(draft.vertices), bool)
     for turn in range(rounds):
         if relax(draft.vertices, draft.web, field, idle, wanted, tries, slack, seed + turn) == 0:

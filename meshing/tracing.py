@@ -252,7 +252,9 @@ def _wide_openings(inside: Inside, surface: ClosedSurface, tree: KDTree) -> dict
     return wide
 
 
-def _sticks_out(inside: Inside, path: np.ndarray, spine: np.ndarray, opening_radius: float | None, *, share: float = 1.0) -> bool:
+def _sticks_out(
+    inside: Inside, path: np.ndarray, spine: np.ndarray, opening_radius: float | None, *, share: float = 1.0
+) -> bool:
     """Whether a path, from its tip inward, runs long enough outside the spheres inscribed about the tree so far."""
     out = _outer_count(inside, path, spine)
     if out < 2:
@@ -297,7 +299,9 @@ def _end_radius(inside: Inside, path: np.ndarray) -> float:
     return float(largest[min(int(np.searchsorted(stations - 1.5 * largest, 0.0)), len(path) - 1)])
 
 
-def _without_tips(inside: Inside, path: np.ndarray, spine: np.ndarray, *, root_closed: bool, tip_closed: bool) -> np.ndarray:
+def _without_tips(
+    inside: Inside, path: np.ndarray, spine: np.ndarray, *, root_closed: bool, tip_closed: bool
+) -> np.ndarray:
     """Which points of a path stay when the rounded tips are left off (point count,), at least its middle third."""
     stations = arc_lengths(inside.points[path])
     keep = np.ones(len(path), bool)

@@ -63,7 +63,9 @@ def balloon_shape(
     pressure = pressures_atm.get(full, 0.0)
     if pressure <= 0.0:
         return BalloonShape.folded(
-            case.balloon_axis if case.over is None else _axis(case, case.balloon, case.balloon_axis, catheter)
+            case.balloon_axis
+            if case.over is None or case.sheathed is not None
+            else _axis(case, case.balloon, case.balloon_axis, catheter)
         )
     dilation = next((one for one in case.dilations if one.name == full), None)
     number = next((number for number in range(len(case.stents)) if balloon_called(number) == full), 0)

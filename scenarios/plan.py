@@ -19,7 +19,7 @@ from meshing.tetmesh import TetMesh
 from meshing.walls import PLAQUE, RadiusFraction, build_wall
 from scenarios import catalogue
 from scenarios.case import MMHG, Case
-from scenarios.delivery.access import Access, require_balloon, with_access
+from scenarios.delivery.access import Access, with_access
 from scenarios.devices.design import Device
 from scenarios.devices.several import Placed
 from scenarios.further_stents import Further
@@ -237,8 +237,6 @@ class Survey:
         vessel, path = self.vessel, self.path
         lesion, where = _lesion(vessel, path, self.profile, at_mm)
         chosen, sizing = _device(device, lesion, path, among)
-        if over is not None:
-            require_balloon(chosen)
         station = lesion.narrowest_mm if at_mm is None else at_mm
         if at_mm is None:
             room = 0.5 * chosen.stent.length_mm + END_MARGIN_MM

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.devices.design import DeliverySheath
+from scenarios.devices.over_wire import CATHETER
 from scenarios.devices.several import axis_ridden, sheath_called, stent_called
 
 
@@ -21,14 +22,16 @@ def sheaths_at(case: Any, moment: Any) -> tuple[SheathShape, ...]:
     """The sheath that lies in the vessel at a moment: that of the stent placed last, if it has one and is in the vessel.
 
     `case` is a `scenarios.case.Case`, or a passage, which has none; `moment` anything with vertices [mm], and how far the
-    sheaths have been drawn back. Those of stents after the first ride along with the lumen.
+    sheaths have been drawn back. Those of stents after the first ride along with the lumen; over a wire all go with the catheter.
     """
     number, drawn = last_placed(case, moment), drawn_mm(case, moment)
     if drawn is None:
         return ()
     stent = case.stents[number] if number else case
     way, size = stent.sheathed, stent.device.sheath
-    if number:
+    if getattr(case, "over", None) is not None:
+        way = dataclasses.replace(way, axis_mm=case.over.sheath_axis_mm(moment.lines[CATHETER], case.stents[number]))
+    elif number:
         axis = axis_ridden(way.axis_mm, case.mesh.vertices, case.mesh.face_sets["lumen"], np.asarray(moment.vertices, float))
         way = dataclasses.replace(way, axis_mm=axis)
     line = way.reaching(drawn)

@@ -85,7 +85,10 @@ class Sheath:
     radius
         How far the nodes may lie from its axis [m]: half its bore less half a strut's thickness.
     rides
-        Name of what comes in with it, see `Entering`: its way then rides along with the lumen about it; None where it stays.
+        Name of what comes in with it, see `Entering` and `sim.carrying.Carried`: with the former its way rides along with the
+        lumen about it; None where it stays.
+    carrier
+        Its place on the catheter within it, along which its way then lies wherever that runs; None for a way that stays.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Sheath:
     axis: np.ndarray
     radius: float
     rides: str | None = None
+    carrier: Carrier | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ import taichi as ti
 from sim import backend
 from sim.arrays import mat3d, put, vec8d
 from sim.body import Body
+from sim.elements import CRUSHED, HARDENING
 from sim.materials.active import Active
 from sim.materials.wrapping import unwrapped
 from sim.pockets import pockets_of
@@ -25,16 +26,18 @@ def deformation_gradients(body: Body, displacement: np.ndarray) -> np.ndarray:
 def pressures(body: Body, displacement: np.ndarray) -> np.ndarray:
     """Mean stress that the volume term bears in each tet, averaged over the pockets about its corners [Pa], shape (m,).
 
-    Positive in tension. A tet's own share of it, which jumps from tet to tet, is averaged in the same way.
+    Positive in tension. A tet's own share of it, which jumps from tet to tet, is averaged in the same way, and so is what
+    resists being crushed, see `sim.elements.crushing`.
     """
     jacobian = np.linalg.det(deformation_gradients(body, displacement))
+    borne = jacobian - 1.0 - HARDENING * np.maximum(1.0 - jacobian / CRUSHED, 0.0) ** 2
     p = body.vertices[body.tets]
     volume = np.linalg.det(p[:, 1:] - p[:, :1]) / 6.0
     unique = list(dict.fromkeys(body.laws))
     material = np.array([unique.index(law) for law in body.laws])[body.law_of_tet]
     pocket, _ = pockets_of(body.tets, material, len(body.vertices))
     whole = np.bincount(pocket.ravel(), np.repeat(volume, 4))
-    grown = np.bincount(pocket.ravel(), np.repeat(volume * (jacobian - 1.0), 4))
+    grown = np.bincount(pocket.ravel(), np.repeat(volume * borne, 4))
     stiffness = np.array([law.volume_stiffness for law in unique])[material]
     return stiffness * (grown / whole)[pocket].mean(1)
 

@@ -117,7 +117,9 @@ def together(
     radius = {name: float(sample_radius[np.isin(sample_nodes[:, 0], feed.nodes)].max()) for name, feed in named.items()}
     return DeviceBody(
         rods=merged([one.rods for one in devices]),
-        pose=Pose(np.concatenate([one.pose.position for one in devices]), np.concatenate([one.pose.rotation for one in devices])),
+        pose=Pose(
+            np.concatenate([one.pose.position for one in devices]), np.concatenate([one.pose.rotation for one in devices])
+        ),
         sample_nodes=sample_nodes,
         sample_along=np.concatenate([one.sample_along for one in devices]),
         sample_radius=sample_radius,

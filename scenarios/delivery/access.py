@@ -5,8 +5,7 @@ import dataclasses
 from meshing.errors import InputError
 from scenarios import catalogue
 from scenarios.case import Case
-from scenarios.devices.design import Device
-from scenarios.devices.over_wire import OverWire
+from scenarios.devices.over_wire import OverWire, bearing_mm
 from scenarios.devices.wires import Wire, clearance_within
 
 CATHETERS = "balloon catheter"
@@ -28,11 +27,8 @@ def with_access(case: Case, asked: Access, *, between_mm: tuple[float, float]) -
     Raises
     ------
     InputError
-        If a name is not in the catalogue, the wire is none or does not fit, too little of it is made, or a stent is released from
-        a sheath.
+        If a name is not in the catalogue, the wire is none or does not fit, or too little of it is made.
     """
-    for one in case.stents:
-        require_balloon(one.device)
     wire = catalogue.find_wire(asked.wire)
     if wire.kind != "guidewire":
         raise InputError(f"{wire.name} is a {wire.kind}, and devices go over a guidewire; name one of `vesalius devices`.")
@@ -47,11 +43,11 @@ def with_access(case: Case, asked: Access, *, between_mm: tuple[float, float]) -
                 f"{one.name} has a tip of {one.tip_length_mm:g} mm and is {one.length_mm:g} mm long at most, but "
                 f"{over.length_mm:.0f} mm of it are needed here; name another."
             )
-    longest = max(one.balloon.length_mm for one in (*case.stents, *case.dilations))
+    longest = max([bearing_mm(one) for one in case.stents] + [one.balloon.length_mm for one in case.dilations])
     if over.middle_mm(longest) - 0.5 * longest < 0.0:
         raise InputError(
-            f"A balloon of {longest:g} mm is longer than the {over.length_mm:.0f} mm of catheter that are simulated; take a "
-            "shorter device."
+            f"A device of {longest:g} mm is longer than the {over.length_mm:.0f} mm of catheter that are simulated; take a "
+            "shorter one."
         )
     end = "far end" if asked.from_far_end else "root"
     note = (
@@ -59,21 +55,6 @@ def with_access(case: Case, asked: Access, *, between_mm: tuple[float, float]) -
         "straight in a guide without friction."
     )
     return dataclasses.replace(case, over=over, notes=(*case.notes, note))
-
-
-def require_balloon(device: Device) -> None:
-    """Refuse a device without a balloon.
-
-    Raises
-    ------
-    InputError
-        If it is released from a sheath.
-    """
-    if device.is_self_expanding:
-        raise InputError(
-            f"{device.name} is released from a sheath, which goes along the path and not over a wire; leave --over out, or take "
-            "a stent on a balloon."
-        )
 
 
 def _thinnest(wire: Wire) -> Wire:

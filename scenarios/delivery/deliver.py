@@ -10,6 +10,8 @@ import numpy as np
 from scenarios.case import Case
 from scenarios.delivery.hands import DeliveringHands, Felt
 from scenarios.delivery.script import Script, usual
+from scenarios.devices.over_wire import CATHETER, bearing_mm
+from scenarios.devices.several import balloon_called, sheath_called
 from scenarios.measures.stations import stations_of
 from scenarios.passage.senses import Senses, sense
 from scenarios.recording import Recorder, Recording, load_recording
@@ -30,6 +32,7 @@ def deliver(
     backend_name: str = "auto",
     script: Script | None = None,
     pressure_atm: float | None = None,
+    release: str | None = None,
     settings: Settings | None = None,
     unloaded: Unloaded | None = None,
     progress: Callable[[float, str], None] | None = None,
@@ -37,8 +40,9 @@ def deliver(
     """Do what a script says, recording as it goes; without one, push the wire across, bring each balloon over it, open it, and
     draw all back.
 
-    `pressure_atm` is then asked of the first stent's balloon, its nominal one if None. What was recorded stays readable if the
-    run stops early: on an interrupt, when a tick diverges, or when something does not come to its place.
+    `pressure_atm` is then asked of the first stent's balloon, its nominal one if None, or `release` of its sheath. What was
+    recorded stays readable if the run stops early: on an interrupt, when a tick diverges, or when something does not come to
+    its place.
 
     Raises
     ------
@@ -51,7 +55,7 @@ def deliver(
     """
     tell = progress or (lambda fraction, text: None)
     started, chosen = time.perf_counter(), settings or Settings()
-    steps = script or usual(case, pressure_atm=pressure_atm)
+    steps = script or usual(case, pressure_atm=pressure_atm, release=release)
     hands = DeliveringHands(steps, case, dt=chosen.dt)
     name = backend.start(backend_name)
     tell(0.0, "shape without blood pressure")
@@ -95,12 +99,15 @@ def _senses(rehearsal: Rehearsal, case: Case) -> Senses:
 
 
 def _felt(rehearsal: Rehearsal, case: Case, senses: Senses) -> Felt:
-    """Where the wire's tip and the middle of each balloon on the catheter are."""
-    model, state = rehearsal.model, rehearsal.state
-    assert case.over is not None and model.device is not None
-    pose, way, middles = Pose(state.device_position + model.origin, state.device_rotation), case.over.way(case.path), {}
-    for one in model.device.balloons:
-        if one.carrier is not None:
-            point = model.device.course(one.carrier.feed, pose).at(np.array([one.carrier.middle]))
-            middles[one.name] = float(stations_of(way, 1e3 * point)[0])
-    return Felt(senses, middles)
+    """Where the wire's tip and the middle of all that the catheter bears are."""
+    model, state, over = rehearsal.model, rehearsal.state, case.over
+    assert over is not None and model.device is not None
+    lengths = {
+        balloon_called(number) if one.sheathed is None else sheath_called(number): bearing_mm(one)
+        for number, one in enumerate(case.stents)
+    }
+    lengths |= {one.name: one.balloon.length_mm for one in case.dilations}
+    course = model.device.course(CATHETER, Pose(state.device_position + model.origin, state.device_rotation))
+    points = course.at(1e-3 * np.array([over.middle_mm(length) for length in lengths.values()]))
+    middles = stations_of(over.way(case.path), 1e3 * points)
+    return Felt(senses, dict(zip(lengths, middles.tolist(), strict=True)))

@@ -61,7 +61,8 @@ class DeliveringHands:
         self._script, self._case, self._dt = script, case, dt
         self._number, self._progress = 0, _Progress()
         self._at = {WIRE: (0.0, 0.0), CATHETER: (0.0, 0.0)}
-        self._waiting = [name for step in script.step if step.inflate and (name := rides_with(step.inflate, case))]
+        self._waiting = [name for step in script.step if (name := rides_with(step.inflate or step.release or "", case))]
+        self._drawn_mm: dict[str, float] = {}
         self._course: Procedure | None = None
         self.phase, self.events, self.phase_ends, self.done = "before", (), False, False
 
@@ -83,8 +84,8 @@ class DeliveringHands:
         self.events, balloons, riding = (), {}, []
         if isinstance(step, str):
             self.phase, ended = step, self._over(SETTLE_S if step == "before" else REST_S)
-        elif step.inflate:
-            balloons, ended = self._inflate(step)
+        elif step.inflate or step.release:
+            balloons, ended = self._open(step)
         else:
             self.phase, ended = step.phase, self._move(step, felt)
             riding = [name] if step.bring and (name := rides_with(step.bring, self._case)) else []
@@ -96,29 +97,35 @@ class DeliveringHands:
             self.done = self._number == len(self._steps)
         drives = {name: Drive(1e-3 * way, math.radians(turn)) for name, (way, turn) in self._at.items()}
         return Command(
-            blood_pressure=self._case.blood_pressure_pa, drives=drives, balloons=balloons, waiting=waiting, riding=tuple(riding)
-        )
+            blood_pressure=self._case.blood_pressure_pa, drives=drives, balloons=balloons, waiting=waiting, riding=tuple(riding),
+            sheaths={name: 1e-3 * way for name, way in self._drawn_mm.items()},
+        )  # fmt: skip
 
     def _over(self, seconds: float) -> bool:
         return self._progress.time_s > seconds - 0.5 * self._dt
 
-    def _inflate(self, step: Step) -> tuple[dict[str, float], bool]:
-        """Pressures [Pa] of the tick, and whether it is the last of the balloon; its stent comes in with the first."""
+    def _open(self, step: Step) -> tuple[dict[str, float], bool]:
+        """Pressures [Pa] of the tick, and whether it is the last of a balloon or a sheath; a stent comes in with the first."""
         if self._course is None:
-            alone = dataclasses.replace(self._script.inflation(step, self._case), brings=None)
+            asked = self._script.inflation(step, self._case) if step.inflate else self._script.releasing(step, self._case)
+            alone = dataclasses.replace(asked, brings=None)
             self._course = steps_in_turn([alone], blood_pressure_pa=0.0, settle_s=0.0, rest_s=0.0)
             self._waiting = [name for name in self._waiting if name != rides_with(alone.name, self._case)]
         time_s = self._progress.time_s
         self.phase, self.events = self._course.phase(time_s), self._course.events(time_s - self._dt, time_s)
-        return dict(self._course(time_s).balloons), self._over(self._course.duration_s)
+        command = self._course(time_s)
+        self._drawn_mm |= {name: 1e3 * way for name, way in command.sheaths.items()}
+        return dict(command.balloons), self._over(self._course.duration_s)
 
     def _move(self, step: Step, felt: Felt) -> bool:
         """Push, turn, draw back or wait in a tick; whether the step has ended."""
         if step.wait_s is not None:
             return self._over(step.wait_s)
-        line = step.push or step.withdraw or CATHETER
+        line, over = step.push or step.withdraw or CATHETER, self._case.over
         way, turn = self._at[line]
         if step.withdraw:
+            # A sheath that has let its stent go comes out with the catheter, and takes hold of nothing when that goes in again.
+            self._drawn_mm = {name: max(drawn, over.length_mm if over else drawn) for name, drawn in self._drawn_mm.items()}
             self._at[line] = (max(way - step.speed_mm_s * self._dt, 0.0), turn)
             return self._at[line][0] == 0.0
         progress, force = self._progress, felt.senses.tip_force_n[line]

@@ -1,6 +1,6 @@
 """Script: what is done in a rehearsal step by step, each until something is reached, felt, or has lasted long enough."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from meshing.errors import InputError
 from scenarios.case import Case
 from scenarios.devices.over_wire import CATHETER, WIRE
+from scenarios.devices.self_expanding import SHEATH
 from scenarios.devices.several import balloon_called, sheath_called, stent_called
 from scenarios.procedure import Inflation, Pause, Procedure, Release, phase_of, steps_in_turn, turns_of
 from scenarios.tables import Row, read_table
@@ -42,7 +43,7 @@ class Step(Row):
     """How far beyond the place of the first stent's distal end its tip is to be."""
     turn_deg: float = 0.0
     bring: str | None = None
-    """The balloon that the catheter takes to its place."""
+    """The balloon or the sheath that the catheter takes to its place."""
     withdraw: Line | None = None
     inflate: str | None = None
     """The balloon that is inflated, held and deflated: "balloon" for the first stent's, "stent 2", "predilation", ..."""
@@ -98,9 +99,10 @@ class Script(Row):
         """
         balloons, sheaths = _inflations(case), _releases(case)
         for number, step in enumerate(self.step, 1):
-            name = step.inflate or step.bring
-            if name is not None and name not in balloons:
-                raise _not_there(number, name, balloons)
+            if step.inflate is not None and step.inflate not in balloons:
+                raise _not_there(number, step.inflate, balloons)
+            if step.bring is not None and step.bring not in {**balloons, **sheaths}:
+                raise _not_there(number, step.bring, [*balloons, *sheaths])
             if step.release is not None and step.release not in sheaths:
                 raise _not_there(number, step.release, sheaths)
             if case.over is None and (step.push or step.bring or step.withdraw):
@@ -121,6 +123,14 @@ class Script(Row):
         times = (step.over_s, step.hold_s, step.deflate_s)
         return Inflation(asked.name, asked.balloon, asked.pressure_atm if step.atm is None else step.atm, asked.brings, times)
 
+    def releasing(self, step: Step, case: Case) -> Release:
+        """The release that a step asks for."""
+        asked = _releases(case)[str(step.release)]
+        if step.course is None:
+            return asked
+        number = [sheath_called(number) for number in range(len(case.stents))].index(asked.name)
+        return Release(Release.of(case.stents[number].stent, step.course).course, asked.name, asked.brings)
+
     def procedure(self, case: Case) -> Procedure:
         """The keyframes of a script in which nothing is pushed; raises as `check` and `steps_in_turn` do."""
         self.check(case)
@@ -129,10 +139,7 @@ class Script(Row):
             if step.inflate is not None:
                 turns.append(self.inflation(step, case))
             elif step.release is not None:
-                asked = _releases(case)[step.release]
-                design = case.stents[[sheath_called(k) for k in range(len(case.stents))].index(step.release)].stent
-                course = asked.course if step.course is None else Release.of(design, step.course).course
-                turns.append(Release(course, asked.name, asked.brings))
+                turns.append(self.releasing(step, case))
             elif step.wait_s is not None:
                 turns.append(Pause(step.wait_s))
         return steps_in_turn(turns, blood_pressure_pa=case.blood_pressure_pa)
@@ -149,14 +156,17 @@ def read_script(path: Path) -> Script:
     return read_table(path, Script)
 
 
-def usual(case: Case, *, pressure_atm: float | None = None) -> Script:
+def usual(case: Case, *, pressure_atm: float | None = None, release: str | None = None) -> Script:
     """The script of a case over a wire that is given none: wire across, each balloon to its place, opened and drawn back."""
     over = case.over
     assert over is not None
     steps = [Step(push=WIRE, to_mm=over.goal_mm(case.stents, case.dilations, case.path))]
-    for one in turns_of(case, pressure_atm=pressure_atm):
-        assert isinstance(one, Inflation)
-        steps += [Step(bring=one.name), Step(inflate=one.name, atm=one.asked_atm), Step(withdraw=CATHETER)]
+    for one in turns_of(case, pressure_atm=pressure_atm, release=release):
+        if isinstance(one, Inflation):
+            opening = Step(inflate=one.name, atm=one.asked_atm)
+        else:
+            opening = Step(release=one.name, course=release if one.name == SHEATH else None)
+        steps += [Step(bring=one.name), opening, Step(withdraw=CATHETER)]
     return Script(step=(*steps, Step(withdraw=WIRE)))
 
 
@@ -166,17 +176,23 @@ def goal_mm(step: Step, case: Case) -> float | None:
     if over is None:
         return None
     if step.bring is not None:
-        numbers = {balloon_called(number): number for number in range(len(case.stents))}
-        return over.on_way(case.stents[numbers.get(step.bring, 0)].station_mm, case.path)
+        number = _opened_by(step.bring, case)
+        return over.on_way(case.stents[number or 0].station_mm, case.path)
     if step.past_stent_mm is not None:
         first = case.stents[0]
         return over.on_way(first.station_mm, case.path) + 0.5 * first.stent.length_mm + step.past_stent_mm
     return step.to_mm
 
 
-def rides_with(balloon: str, case: Case) -> str | None:
-    """Name of the stent on a balloon; None for one without."""
-    return next((stent_called(number) for number in range(len(case.stents)) if balloon_called(number) == balloon), None)
+def rides_with(name: str, case: Case) -> str | None:
+    """Name of the stent on a balloon or in a sheath; None for a balloon without one."""
+    number = _opened_by(name, case)
+    return None if number is None else stent_called(number)
+
+
+def _opened_by(name: str, case: Case) -> int | None:
+    names = [balloon_called(k) if one.sheathed is None else sheath_called(k) for k, one in enumerate(case.stents)]
+    return names.index(name) if name in names else None
 
 
 def _check_place(number: int, step: Step, case: Case) -> None:
@@ -188,7 +204,7 @@ def _check_place(number: int, step: Step, case: Case) -> None:
         )
 
 
-def _not_there(number: int, name: str, there: Sequence[str] | dict[str, Inflation] | dict[str, Release]) -> InputError:
+def _not_there(number: int, name: str, there: Iterable[str]) -> InputError:
     return InputError(
         f"Step {number} of the script asks for {name!r}, but the tray holds {', '.join(there) or 'none'}; name one of these or "
         "put it in the tray."

@@ -9,10 +9,13 @@ from meshing.centrelines import Path
 from scenarios import catalogue
 from scenarios.devices.balloon import Balloon
 from scenarios.devices.lattice import Dilation, place, rods_of
-from scenarios.devices.several import Placed, balloon_called, stent_called
+from scenarios.devices.self_expanding import BEYOND_MM as SHEATH_BEYOND_MM
+from scenarios.devices.self_expanding import in_sheath, opened
+from scenarios.devices.several import Placed, balloon_called, sheath_called, stent_called
 from scenarios.devices.wires import Wire, clearance_within
 from sim.carrying import Carried, Carrier, Course
-from sim.device import COAXIAL_FRICTION, DeviceBody, Mounted
+from sim.device import COAXIAL_FRICTION, DeviceBody, Mounted, Sheath
+from sim.rods.network import Pose, RodNetwork
 from sim.tray import fed_wire, merged, together
 
 WIRE, CATHETER = "wire", "catheter"
@@ -35,6 +38,11 @@ BEFORE_END_MM = 5.0
 
 WIRE_FRICTION, STRUT_FRICTION = 0.1, 0.2
 """Coulomb's coefficients of wires and of struts on the wall, from memory [M]."""
+
+
+def bearing_mm(stent: Placed) -> float:
+    """Length of catheter that bears a stent: that of its balloon, or of its sheath about it."""
+    return stent.balloon.length_mm if stent.sheathed is None else stent.stent.length_mm + 2.0 * SHEATH_BEYOND_MM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,9 +96,11 @@ class OverWire:
     def goal_mm(self, stents: Sequence[Placed], dilations: Sequence[Dilation], path: Path) -> float:
         """Where the wire's tip is to be along the way: beyond the catheter's farthest place, or the vessel's end."""
         reach = [
-            self.on_way(one.station_mm, path) + 0.5 * balloon.length_mm
-            for one, balloon in (*((s, s.balloon) for s in stents), *((stents[0], d.balloon) for d in dilations))
-        ]
+            self.on_way(one.station_mm, path) + 0.5 * length
+            for one, length in (
+                *((one, bearing_mm(one)) for one in stents), *((stents[0], one.balloon.length_mm) for one in dilations)
+            )
+        ]  # fmt: skip
         return min(max(reach) + TIP_MM + BEYOND_MM, self.between_mm[1] - BEFORE_END_MM)
 
     def body(self, stents_body: DeviceBody, stents: Sequence[Placed], dilations: Sequence[Dilation], path: Path) -> DeviceBody:
@@ -101,11 +111,11 @@ class OverWire:
         wire, catheter = self.lines.values()
         entry, inwards, _ = self.way(path).at(self.between_mm[0])
         straight = self._straight(entry, inwards)
-        placed = [self._on_straight(one, straight) for one in stents]
         first = np.cumsum([0, *(len(one.lattice.nodes) for one in stents)])
-        made = [rods_of(one.lattice, one.stent, 1e-3 * straight.points) for one in placed]
-        balloons = {balloon_called(number): one.balloon for number, one in enumerate(stents)}
+        made = [self._on_straight(one, straight) for one in stents]
+        balloons = {balloon_called(number): one.balloon for number, one in enumerate(stents) if one.sheathed is None}
         balloons |= {one.name: one.balloon for one in dilations}
+        sheaths = {sheath_called(number): (number, one) for number, one in enumerate(stents)}
         pose = made[0][1]
         if len(made) > 1:
             pose = dataclasses.replace(
@@ -118,6 +128,7 @@ class OverWire:
             rods=merged([rods for rods, _ in made]),
             pose=pose,
             balloons=tuple(self._mounted(one, balloons[one.name]) for one in stents_body.balloons),
+            sheaths=tuple(self._sheath(one, *sheaths[one.name]) for one in stents_body.sheaths),
             entering=(),
             carried=tuple(
                 Carried(stent_called(number), np.arange(first[number], first[number + 1]), CATHETER)
@@ -132,26 +143,43 @@ class OverWire:
         gap = clearance_within(wire, catheter)
         return together([carried, *lines], [(WIRE, CATHETER, gap)], friction=self.coaxial_friction)
 
+    def sheath_end_mm(self, stent: Placed) -> float:
+        """Where a stent's sheath ends at first along the simulated catheter from its proximal end."""
+        return self.middle_mm(bearing_mm(stent)) + 0.5 * bearing_mm(stent)
+
     def axis_mm(self, line_mm: np.ndarray, balloon: Balloon) -> np.ndarray:
         """A balloon's axis [mm], shape (p, 3), from the catheter's nodes, shape (q, 3) [mm]."""
-        course = Course(
-            np.arange(len(line_mm)), np.linspace(0.0, self.length_mm, len(line_mm)), line_mm, np.zeros((len(line_mm), 4))
-        )
         middle, half = self.middle_mm(balloon.length_mm), 0.5 * balloon.length_mm
-        return course.at(np.linspace(middle - half, middle + half, 81))
+        return self._along(line_mm, np.linspace(middle - half, middle + half, 81))
+
+    def sheath_axis_mm(self, line_mm: np.ndarray, stent: Placed) -> np.ndarray:
+        """The way of a stent's sheath from the hand to its end [mm], shape (p, 3), from the catheter's nodes, (q, 3) [mm]."""
+        end = self.sheath_end_mm(stent)
+        return self._along(line_mm, np.linspace(0.0, end, max(2, round(2.0 * end))))
+
+    def _along(self, line_mm: np.ndarray, stations: np.ndarray) -> np.ndarray:
+        every = np.linspace(0.0, self.length_mm, len(line_mm))
+        return Course(np.arange(len(line_mm)), every, line_mm, np.zeros((len(line_mm), 4))).at(stations)
 
     def _straight(self, entry: np.ndarray, inwards: np.ndarray) -> Path:
-        """The catheter as it lies before it goes in, from its proximal end or, where it comes from the far end, towards it."""
+        """The catheter as it lies before it goes in, from its proximal end on."""
         stations = np.linspace(0.0, self.length_mm, 2 * int(self.length_mm) + 1)
         points = entry + (stations - self.length_mm)[:, None] * inwards
         tangents = np.broadcast_to(inwards, points.shape).copy()
-        path = Path(points=points, tangents=tangents, radii=np.full(len(stations), 1e3), stations=stations)
-        return path.reversed() if self.from_far_end else path
+        return Path(points=points, tangents=tangents, radii=np.full(len(stations), 1e3), stations=stations)
 
-    def _on_straight(self, stent: Placed, straight: Path) -> Placed:
-        middle = self.middle_mm(stent.balloon.length_mm)
-        station = self.length_mm - middle if self.from_far_end else middle
-        return dataclasses.replace(stent, lattice=place(stent.stent, straight, station_mm=station))
+    def _on_straight(self, stent: Placed, straight: Path) -> tuple[RodNetwork, Pose]:
+        """A stent's rods and pose on the catheter outside the vessel, its rings in the order of the path; in its sheath, from
+        the hand on."""
+        middle = self.middle_mm(bearing_mm(stent))
+        if stent.sheathed is not None:
+            return opened(stent.stent)[1], in_sheath(stent.stent, straight, station_mm=middle)[1].pose
+        line, station = (straight.reversed(), self.length_mm - middle) if self.from_far_end else (straight, middle)
+        return rods_of(place(stent.stent, line, station_mm=station), stent.stent, 1e-3 * line.points)
+
+    def _sheath(self, sheath: Sheath, number: int, stent: Placed) -> Sheath:
+        end = 1e-3 * self.sheath_end_mm(stent)
+        return dataclasses.replace(sheath, rides=stent_called(number), carrier=Carrier(CATHETER, 0.5 * end, end))
 
     def _mounted(self, mounted: Mounted, balloon: Balloon) -> Mounted:
         carrier = Carrier(CATHETER, 1e-3 * self.middle_mm(balloon.length_mm), 1e-3 * balloon.length_mm)
@@ -164,11 +192,16 @@ class OverWire:
 
     def _wide(self, body: DeviceBody, stents: Sequence[Placed], dilations: Sequence[Dilation]) -> DeviceBody:
         """The catheter, as thick where it carries something as the widest of what it carries is when folded or crimped."""
-        widths = [(0.5 * one.stent.crimped_bore_mm + one.stent.strut_thickness_mm, one.balloon) for one in stents]
-        widths += [(0.5 * one.balloon.folded_diameter_mm, one.balloon) for one in dilations]
+        widths = [
+            (0.5 * one.stent.crimped_bore_mm + one.stent.strut_thickness_mm, one.balloon.length_mm, one.balloon.overhang_mm)
+            if one.sheathed is None
+            else (0.5 * one.device.sheath.outer_diameter_mm, bearing_mm(one), 0.0)
+            for one in stents
+        ]
+        widths += [(0.5 * one.balloon.folded_diameter_mm, one.balloon.length_mm, one.balloon.overhang_mm) for one in dilations]
         along = 0.5 * (body.sample_nodes.sum(axis=1)) / (body.node_count - 1) * self.length_mm
         radius = body.sample_radius.copy()
-        for width, balloon in widths:
-            upon = np.abs(along - self.middle_mm(balloon.length_mm)) <= 0.5 * balloon.length_mm - balloon.overhang_mm
+        for width, length, overhang in widths:
+            upon = np.abs(along - self.middle_mm(length)) <= 0.5 * length - overhang
             radius[upon] = np.maximum(radius[upon], 1e-3 * width)
         return dataclasses.replace(body, sample_radius=radius)

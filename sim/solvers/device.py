@@ -62,7 +62,7 @@ class DeviceStep:
         self._sheaths = [
             SheathPart(one, origin, state.device_position, command.sheaths.get(one.name, 0.0))
             for one in device.sheaths
-            if one.rides not in command.waiting
+            if one.rides not in command.held_back
         ]
         self._parts += self._sheaths
         met = [one for one in device.nested if one.name not in command.held_back]

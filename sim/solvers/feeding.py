@@ -105,3 +105,4 @@ def _least_turn(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     sine = np.linalg.norm(axis, axis=1, keepdims=True)
     cosine = np.einsum("ni,ni->n", before, after)[:, None]
     return from_vectors(np.arctan2(sine, cosine) * axis / np.maximum(sine, 1e-300))
+

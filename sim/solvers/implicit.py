@@ -273,8 +273,8 @@ class ImplicitSolver:
         limit = self.settings.static_newton_limit if static else self.settings.newton_limit
         steps, best, idle, tissue_share, energy = 0, np.inf, 0, 1.0, np.inf
         while True:
-            # The device need not be much nearer to its rest than the tissue is.
-            pose = self._settle_device(state, pose, max(0.3 * bound, 0.1 * tissue_share))
+            # The device need not be much nearer to its rest than the tissue is: both move in the step that follows.
+            pose = self._settle_device(state, pose, 0.3 * max(bound, tissue_share))
             p.confined = self._touching.room(state.displacement) < 0.05 * self._touching.reach
             p.confined = p.confined or self._touching.strayed(pose.position)
             device_force, tissue_share = self._residual(state, pose)

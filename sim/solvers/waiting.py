@@ -79,16 +79,20 @@ def carried_on(model: Model, state: State, command: Command, pose: Pose) -> Pose
 
 
 def with_sheaths(model: Model, state: State) -> DeviceBody:
-    """The model's device with the ways of those sheaths that ride along with the lumen where the lumen is now."""
+    """The model's device with the ways of those sheaths that go with the lumen or a catheter where these are now."""
     device = model.device
     assert device is not None
-    if all(one.rides is None for one in device.sheaths):
+    if all(one.rides is None and one.carrier is None for one in device.sheaths):
         return device
     entering, moved = {one.name: one for one in device.entering}, state.displacement.to_numpy()
-    sheaths = [
-        one if one.rides is None else dataclasses.replace(one, axis=one.axis + _motion(entering[one.rides], model, moved))
-        for one in device.sheaths
-    ]
+    pose, sheaths = Pose(state.device_position + model.origin, state.device_rotation), []
+    for one in device.sheaths:
+        axis = one.axis
+        if one.carrier is not None:
+            axis = device.course(one.carrier.feed, pose).axis_of(one.carrier)
+        elif one.rides is not None:
+            axis = axis + _motion(entering[one.rides], model, moved)
+        sheaths.append(dataclasses.replace(one, axis=axis))
     return dataclasses.replace(device, sheaths=tuple(sheaths))
 
 

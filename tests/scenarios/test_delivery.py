@@ -59,9 +59,41 @@ def test_what_cannot_go_over_a_wire_is_refused(asked, told):
     assert "\n" not in str(caught.value)
 
 
-def test_a_sheath_is_refused_over_a_wire():
-    with pytest.raises(InputError, match="self-expanding 8x40 is released from a sheath"):
-        survey_of(6.0).case(device="self-expanding 8x40", at_mm=30.0, over=Access("Amplatz stiff 0.035 straight"))
+def sheath_delivery() -> Case:
+    """A self-expanding stent over a wire in a straight tube of 6 mm."""
+    return survey_of(6.0).case(device="self-expanding 8x20", at_mm=30.0, over=Access("Amplatz plain 0.035 straight"))
+
+
+def test_a_stent_in_its_sheath_lies_on_the_catheter_outside_the_vessel():
+    case = sheath_delivery()
+    device = case.device_body()
+    assert device.sheaths[0].carrier is not None and device.sheaths[0].rides == "stent 1"
+    axis = device.course(CATHETER, device.pose).axis_of(device.sheaths[0].carrier)
+    nodes = device.pose.position[device.carried[0].nodes]
+    away = np.linalg.norm(nodes[:, None] - axis[None], axis=2).min(axis=1)
+    assert away.max() < device.sheaths[0].radius + 1e-4
+    told = [next(getattr(one, name) for name in DOINGS if getattr(one, name)) for one in usual(case).step]
+    assert told == [WIRE, "sheath", "sheath", CATHETER, WIRE]
+
+
+@pytest.mark.slow
+def test_a_sheath_is_drawn_back_over_a_wire(tmp_path):
+    case = sheath_delivery()
+    recording = deliver(case, tmp_path / "over")
+    laid = rehearse(survey_of(6.0).case(device="self-expanding 8x20", at_mm=30.0), tmp_path / "laid")
+    over, there = assess(recording), assess(laid)
+    print()
+    for name in ("minimum lumen diameter after", "chronic outward force", "stent diameter after"):
+        found = [one.value for outcome in (over, there) for one in outcome.measures if one.name == name]
+        print(name, found)
+    print("off its planned place", over["stent off its planned place"].value)
+    print("largest residual", recording.header["run"]["largest_residual"])
+    assert abs(over["stent off its planned place"].value) < 0.5
+    mine, theirs = (one["minimum lumen diameter after"].value for one in (over, there))
+    assert mine == pytest.approx(theirs, rel=0.01)
+    drawn = recording.frame_of_phase("releasing").sheath_mm
+    assert drawn is not None and drawn > 20.0
+    assert rerun(recording.folder).equal
 
 
 def test_steps_come_in_turn_with_balloons_before_and_within():

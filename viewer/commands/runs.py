@@ -225,7 +225,7 @@ def _rehearse(
         with progress_of("Rehearsal", console) as progress:
             how = {"backend_name": backend.value, "progress": progress}
             if case.over is not None:
-                recording = deliver(case, output, script=script, pressure_atm=pressure_atm, **how)
+                recording = deliver(case, output, script=script, pressure_atm=pressure_atm, release=release, **how)
             elif script is not None:
                 recording = run(case, output, procedure=script.procedure(case), **how)
             else:

@@ -221,7 +221,10 @@ def over_in_beam(case: Any, frame: Any) -> tuple[Cylinders, ...]:
     if not frame.lines:
         return ()
     lines = (wire_in_beam(wire, frame.lines[called]) for called, wire in case.over.lines.items())
-    return (*lines, *_markers(frame.balloon.axis, case.balloon.overhang_mm))
+    stent = case.stents[last_placed(case, frame)]
+    if stent.sheathed is not None and not frame.balloon.is_open:
+        return tuple(lines)
+    return (*lines, *_markers(frame.balloon.axis, 2.0 if stent.sheathed is not None else stent.balloon.overhang_mm))
 
 
 def _markers(axis: np.ndarray, inset_mm: float) -> tuple[Cylinders, ...]:
