@@ -37,11 +37,11 @@ def with_access(case: Case, asked: Access, *, between_mm: tuple[float, float]) -
     first, last = between_mm
     between = (case.path.length - last, case.path.length - first) if asked.from_far_end else (first, last)
     over = OverWire(wire.name, catheter.name, asked.from_far_end, between)
-    for one in (wire, catheter):
-        if not one.tip_length_mm < over.length_mm <= one.length_mm:
+    for one, needed in zip((wire, catheter), over.lengths_mm().values(), strict=True):
+        if not one.tip_length_mm < needed <= one.length_mm:
             raise InputError(
-                f"{one.name} has a tip of {one.tip_length_mm:g} mm and is {one.length_mm:g} mm long at most, but "
-                f"{over.length_mm:.0f} mm of it are needed here; name another."
+                f"{one.name} has a tip of {one.tip_length_mm:g} mm and is {one.length_mm:g} mm long at most, but {needed:.0f} mm "
+                "of it are needed here; name another."
             )
     longest = max([bearing_mm(one) for one in case.stents] + [one.balloon.length_mm for one in case.dilations])
     if over.middle_mm(longest) - 0.5 * longest < 0.0:

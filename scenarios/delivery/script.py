@@ -160,7 +160,8 @@ def usual(case: Case, *, pressure_atm: float | None = None, release: str | None 
     """The script of a case over a wire that is given none: wire across, each balloon to its place, opened and drawn back."""
     over = case.over
     assert over is not None
-    steps = [Step(push=WIRE, to_mm=over.goal_mm(case.stents, case.dilations, case.path))]
+    within, further = over.goals_mm(case.stents, case.dilations, case.path)
+    steps = [Step(push=WIRE, to_mm=within), *([Step(push=WIRE, advance_mm=further)] if further > 0.0 else [])]
     for one in turns_of(case, pressure_atm=pressure_atm, release=release):
         if isinstance(one, Inflation):
             opening = Step(inflate=one.name, atm=one.asked_atm)

@@ -34,7 +34,11 @@ BEYOND_MM = 15.0
 """How far the wire's tip goes beyond the farthest place of the catheter's, where the vessel is long enough; chosen."""
 
 BEFORE_END_MM = 5.0
-"""How far before the end of the simulated wall the wire's tip stops, lest it slip out; chosen."""
+"""How far before the end of the simulated wall the tip of a wire with a J stops, lest it hook behind it; chosen."""
+
+FREE_MM = 70.0
+"""How far a straight wire may run on beyond the simulated wall, where nothing meets it, so that its stiff body lies across the
+lesion and not its soft tip; chosen: tip and transition of the stiff 0.035 in wires."""
 
 WIRE_FRICTION, STRUT_FRICTION = 0.1, 0.2
 """Coulomb's coefficients of wires and of struts on the wall, from memory [M]."""
@@ -77,7 +81,7 @@ class OverWire:
 
     @property
     def length_mm(self) -> float:
-        """How much of wire and catheter is simulated, each."""
+        """How much of the catheter is simulated, and of the wire without what may run on beyond the wall."""
         return self.between_mm[1] - self.between_mm[0] + BEHIND_MM
 
     @property
@@ -85,23 +89,38 @@ class OverWire:
         """The wire and the catheter by what they are called, in the order in which their nodes come after the stents'."""
         return {WIRE: catalogue.find_wire(self.wire), CATHETER: catalogue.find_wire(self.catheter)}
 
+    @property
+    def free_mm(self) -> float:
+        """How far the wire may run on beyond the simulated wall: with its soft part, where that is straight."""
+        wire = self.lines[WIRE]
+        return min(sum(one.length_mm for one in wire.segments[:-1]), FREE_MM) if wire.tip == "straight" else 0.0
+
+    def lengths_mm(self) -> dict[str, float]:
+        """How much of the wire and of the catheter is simulated."""
+        return {WIRE: self.length_mm + self.free_mm, CATHETER: self.length_mm}
+
     def counts(self) -> dict[str, int]:
         """Number of nodes of the wire and of the catheter."""
-        return {called: int(np.ceil(self.length_mm / one.spacing_mm - 1e-9)) + 1 for called, one in self.lines.items()}
+        lengths = self.lengths_mm()
+        return {called: int(np.ceil(lengths[called] / one.spacing_mm - 1e-9)) + 1 for called, one in self.lines.items()}
 
     def middle_mm(self, length_mm: float) -> float:
         """Where the middle of a balloon of a length is along the simulated catheter from its proximal end."""
         return self.length_mm - TIP_MM - 0.5 * length_mm
 
-    def goal_mm(self, stents: Sequence[Placed], dilations: Sequence[Dilation], path: Path) -> float:
-        """Where the wire's tip is to be along the way: beyond the catheter's farthest place, or the vessel's end."""
+    def goals_mm(self, stents: Sequence[Placed], dilations: Sequence[Dilation], path: Path) -> tuple[float, float]:
+        """Where the wire's tip is to be along the way within the wall, and how far it is pushed on from there.
+
+        Its soft part is to lie beyond the catheter's farthest place, and at least `BEYOND_MM` of it.
+        """
         reach = [
             self.on_way(one.station_mm, path) + 0.5 * length
             for one, length in (
                 *((one, bearing_mm(one)) for one in stents), *((stents[0], one.balloon.length_mm) for one in dilations)
             )
         ]  # fmt: skip
-        return min(max(reach) + TIP_MM + BEYOND_MM, self.between_mm[1] - BEFORE_END_MM)
+        wanted, last = max(reach) + TIP_MM + max(BEYOND_MM, self.free_mm), self.between_mm[1] - BEFORE_END_MM
+        return min(wanted, last), max(wanted - last, 0.0) if self.free_mm else 0.0
 
     def body(self, stents_body: DeviceBody, stents: Sequence[Placed], dilations: Sequence[Dilation], path: Path) -> DeviceBody:
         """Stents and balloons, as they lie at the lesion, put on the catheter outside the vessel, and the wire in it.
@@ -186,7 +205,7 @@ class OverWire:
         return dataclasses.replace(mounted, carrier=carrier)
 
     def _line(self, called: str, wire: Wire, entry: np.ndarray, inwards: np.ndarray, inside_mm: float) -> DeviceBody:
-        shape = wire.shape(self.length_mm, wire.spacing_mm)
+        shape = wire.shape(self.lengths_mm()[called], wire.spacing_mm)
         body = fed_wire(called, shape, entry=1e-3 * entry, direction=inwards, inside=1e-3 * inside_mm)
         return dataclasses.replace(body, sample_friction=np.full(len(body.sample_nodes), WIRE_FRICTION))
 
