@@ -61,7 +61,8 @@ class DeliveringHands:
         self._script, self._case, self._dt = script, case, dt
         self._number, self._progress = 0, _Progress()
         self._at = {WIRE: (0.0, 0.0), CATHETER: (0.0, 0.0)}
-        self._waiting = [name for step in script.step if (name := rides_with(step.inflate or step.release or "", case))]
+        opened = dict.fromkeys(rides_with(step.inflate or step.release or "", case) for step in script.step)
+        self._waiting = [name for name in opened if name is not None]
         self._drawn_mm: dict[str, float] = {}
         self._course: Procedure | None = None
         self.phase, self.events, self.phase_ends, self.done = "before", (), False, False
@@ -88,7 +89,7 @@ class DeliveringHands:
             balloons, ended = self._open(step)
         else:
             self.phase, ended = step.phase, self._move(step, felt)
-            riding = [name] if step.bring and (name := rides_with(step.bring, self._case)) else []
+            riding = [name for name in self._waiting if step.bring and name == rides_with(step.bring, self._case)]
         coming = self.phase if self._course is None else self._course.phase(progress.time_s + self._dt)
         self.phase_ends = ended or coming != self.phase
         waiting = tuple(name for name in self._waiting if name not in riding)

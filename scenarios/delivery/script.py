@@ -95,7 +95,8 @@ class Script(Row):
         Raises
         ------
         InputError
-            If a step names what is not in the tray, asks for a place beyond the way, or a stent is never opened.
+            If a step names what is not in the tray, asks for a place beyond the way, or opens what was not brought there, or a
+        stent is never opened.
         """
         balloons, sheaths = _inflations(case), _releases(case)
         for number, step in enumerate(self.step, 1):
@@ -111,6 +112,12 @@ class Script(Row):
                     f"Step {number} of the script asks for {what!r}, but nothing goes over a wire here; name one with --over."
                 )
             _check_place(number, step, case)
+            named = step.inflate or step.release
+            if case.over is not None and named and named not in {before.bring for before in self.step[: number - 1]}:
+                raise InputError(
+                    f"Step {number} of the script opens {named!r}, which no step before it has brought to its place; add one with"
+                    f" bring = {named!r}."
+                )
         opened = {step.inflate or step.release for step in self.step}
         for number, one in enumerate(case.stents):
             name = balloon_called(number) if one.sheathed is None else sheath_called(number)

@@ -65,7 +65,7 @@ def sealed_off(model: Model, state: State, command: Command) -> Sealed | None:
         return None
     points = model.body.vertices + state.displacement.to_numpy()
     nodes = state.device_position + model.origin
-    waits, wall = device.waiting_nodes(command.waiting), np.unique(model.body.lumen)
+    waits, wall = device.waiting_nodes(command.held_back), np.unique(model.body.lumen)
     relief, forces = np.zeros(len(points)), np.zeros_like(nodes)
     for sheet in sheets:
         if waits[sheet.triangles[0, 0]]:

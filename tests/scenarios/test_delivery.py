@@ -158,9 +158,17 @@ def test_a_script_says_how_far_how_hard_and_how_long():
     assert [phase for _, phase in rows].count("waiting") == 6
 
 
+def test_a_stent_that_was_opened_rides_no_more():
+    case = small_delivery()
+    again = (Step(bring="balloon"), Step(inflate="balloon", atm=9.0))
+    rows = list(commands_of(DeliveringHands(Script(step=(*again, Step(withdraw="catheter"), *again)), case, dt=0.05)))
+    brought = [command.riding for command, phase in rows if phase == "tracking"]
+    assert brought[0] == ("stent 1",) and brought[-1] == ()
+
+
 def test_a_push_ends_where_the_tip_presses_too_hard():
     case = small_delivery()
-    script = Script(step=(Step(push="wire", to_mm=15.0, force_limit_n=0.5), Step(inflate="balloon")))
+    script = Script(step=(Step(push="wire", to_mm=15.0, force_limit_n=0.5), Step(bring="balloon"), Step(inflate="balloon")))
     hands = DeliveringHands(script, case, dt=0.05)
     while hands.phase == "before":
         hands(felt_at(2.0))
@@ -183,6 +191,7 @@ def test_a_wire_that_does_not_arrive_ends_in_a_sentence():
         (({"push": "wire", "to_mm": 300.0},), "Step 1 of the script asks for 300.0 mm along a way whose wall ends at 24.0 mm"),
         (({"push": "wire", "to_mm": 9.0},), "The script never opens coronary thin-strut 4x8; add a step .* 'balloon'"),
         (({"release": "sheath"},), "asks for 'sheath', but the tray holds none"),
+        (({"inflate": "balloon"},), "Step 1 of the script opens 'balloon', which no step before it has brought to its place"),
     ],
 )
 def test_a_script_that_asks_for_what_is_not_there_is_refused(steps, told):
