@@ -93,13 +93,14 @@ def driven() -> Driven:
     model = build_model(body, placed.body)
     state, solver = new_state(model), ImplicitSolver(model)
     depths: list[float] = []
+    half_thickness = 1e-3 * design.half_thickness_mm
 
     def tick(atm: float) -> np.ndarray:
         report = solver.step(state, Command(balloons={"balloon": atm * ATMOSPHERE}, blood_pressure=BLOOD))
         assert report.inverted == 0
         points = body.vertices + state.displacement.to_numpy()
         samples = strut_points(placed, state.device_position + model.origin)
-        depths.append(placed.body.balloons[0].gap - float(clearance(samples, points, body.lumen).min()))
+        depths.append(half_thickness - float(clearance(samples, points, body.lumen).min()))
         return points
 
     for atm in PATH:
@@ -110,7 +111,7 @@ def driven() -> Driven:
         points = tick(atm)
         rows = ring_diameters(placed, state.device_position + model.origin, body, points)
         atm += (DRIVEN_MM - float(rows[:, 0].mean())) / (balloon.compliance_per_atm * balloon.nominal_diameter_mm)
-    return Driven(rows, np.array(depths), placed.body.balloons[0].gap)
+    return Driven(rows, np.array(depths), half_thickness)
 
 
 def test_the_stent_is_at_six_millimetres(driven):
