@@ -89,6 +89,11 @@ class GuidedBalloon:
         return whole[row] + (pressure - carried[row]) * way - 0.5 * slope[row] * way * way
 
 
+def arc_lengths(points: np.ndarray) -> np.ndarray:
+    """Way along a polyline (q, 3) at each of its points [m], shape (q,)."""
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+
+
 def nearest_on(axis: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nearest place of a polyline (q, 3), which goes straight on beyond its ends, to each point [m], shape (n, 3).
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from sim.balloon import arc_lengths
 from sim.rods.network import Pose
 from sim.rods.rotations import inverse, quaternion_product, to_matrices
 
@@ -75,7 +76,7 @@ class Course:
     def of(nodes: np.ndarray, first: Pose, now: Pose) -> "Course":
         """The course of a feed's nodes, shape (q,), in the pose of now, from that when the clock started."""
         start = first.position[nodes]
-        station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(start, axis=0), axis=1))])
+        station = arc_lengths(start)
         turned = quaternion_product(now.rotation[nodes], inverse(first.rotation[nodes]))
         return Course(nodes, station, now.position[nodes], turned)
 

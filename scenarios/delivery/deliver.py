@@ -11,18 +11,15 @@ from scenarios.case import Case
 from scenarios.delivery.hands import DeliveringHands, Felt
 from scenarios.delivery.script import Script, usual
 from scenarios.devices.over_wire import CATHETER, bearing_mm
-from scenarios.devices.several import balloon_called, sheath_called
+from scenarios.devices.several import opener_called
 from scenarios.measures.stations import stations_of
 from scenarios.passage.senses import Senses, sense
 from scenarios.recording import Recorder, Recording, load_recording
-from scenarios.rehearsal import Rehearsal, header_of, unloading_note, without_pressure
+from scenarios.rehearsal import FRAME_EVERY, Rehearsal, header_of, unloading_note, without_pressure
 from sim import backend
 from sim.rods.network import Pose
 from sim.solvers.settings import Settings
 from sim.unloading import Unloaded
-
-FRAME_EVERY = 4
-"""A sampled state is kept every so many ticks, and at the end of each phase."""
 
 
 def deliver(
@@ -102,10 +99,7 @@ def _felt(rehearsal: Rehearsal, case: Case, senses: Senses) -> Felt:
     """Where the wire's tip and the middle of all that the catheter bears are."""
     model, state, over = rehearsal.model, rehearsal.state, case.over
     assert over is not None and model.device is not None
-    lengths = {
-        balloon_called(number) if one.sheathed is None else sheath_called(number): bearing_mm(one)
-        for number, one in enumerate(case.stents)
-    }
+    lengths = {opener_called(number, one): bearing_mm(one) for number, one in enumerate(case.stents)}
     lengths |= {one.name: one.balloon.length_mm for one in case.dilations}
     course = model.device.course(CATHETER, Pose(state.device_position + model.origin, state.device_rotation))
     points = course.at(1e-3 * np.array([over.middle_mm(length) for length in lengths.values()]))

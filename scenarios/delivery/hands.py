@@ -8,7 +8,7 @@ from meshing.errors import InputError
 from scenarios.case import Case
 from scenarios.delivery.script import Script, Step, goal_mm, rides_with
 from scenarios.devices.over_wire import CATHETER, WIRE
-from scenarios.passage.hands import GIVE_UP, LARGEST_TURN_DEG, SLACK_MM
+from scenarios.passage.hands import GIVE_UP, LARGEST_TURN_DEG, SLACK_MM, limited
 from scenarios.passage.senses import Senses
 from scenarios.procedure import Procedure, steps_in_turn
 from sim.command import Command, Drive
@@ -139,8 +139,8 @@ class DeliveringHands:
         if abs(left) < NEAR_MM and abs(more) < 1e-6:
             return True
         self._give_up(step, left, place)
-        slide = math.copysign(min(abs(left), step.speed_mm_s * self._dt), left) if abs(left) >= NEAR_MM else 0.0
-        turned = math.copysign(min(abs(more), step.turn_speed_deg_s * self._dt, LARGEST_TURN_DEG), more)
+        slide = limited(left, step.speed_mm_s * self._dt) if abs(left) >= NEAR_MM else 0.0
+        turned = limited(more, min(step.turn_speed_deg_s * self._dt, LARGEST_TURN_DEG))
         self._at[line] = (way + slide, turn + turned)
         progress.pushed, progress.turned = progress.pushed + slide, progress.turned + turned
         return False

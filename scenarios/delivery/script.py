@@ -10,14 +10,13 @@ from meshing.errors import InputError
 from scenarios.case import Case
 from scenarios.devices.over_wire import CATHETER, WIRE
 from scenarios.devices.self_expanding import SHEATH
-from scenarios.devices.several import balloon_called, sheath_called, stent_called
+from scenarios.devices.several import opener_called, sheath_called, stent_called
+from scenarios.passage.script import TURN_SPEED_DEG_S
 from scenarios.procedure import Inflation, Pause, Procedure, Release, phase_of, steps_in_turn, turns_of
 from scenarios.tables import Row, read_table
 
 SPEED_MM_S = 18.0
 """How quickly hands push and draw back; simulated time, for tissue has no viscosity here. Less than half an element a tick."""
-
-TURN_SPEED_DEG_S = 180.0
 
 INFLATE_S, HOLD_S, DEFLATE_S = 3.0, 0.4, 0.8
 """Simulated times of a balloon where a step does not say, chosen."""
@@ -95,8 +94,8 @@ class Script(Row):
         Raises
         ------
         InputError
-            If a step names what is not in the tray, asks for a place beyond the way, or opens what was not brought there, or a
-        stent is never opened.
+            If a step names what is not in the tray, asks for a place beyond the way, or opens what was not brought there, or
+            a stent is never opened.
         """
         balloons, sheaths = _inflations(case), _releases(case)
         for number, step in enumerate(self.step, 1):
@@ -120,7 +119,7 @@ class Script(Row):
                 )
         opened = {step.inflate or step.release for step in self.step}
         for number, one in enumerate(case.stents):
-            name = balloon_called(number) if one.sheathed is None else sheath_called(number)
+            name = opener_called(number, one)
             if name not in opened:
                 raise InputError(f"The script never opens {one.device.name}; add a step that does so with {name!r}.")
 
@@ -199,7 +198,7 @@ def rides_with(name: str, case: Case) -> str | None:
 
 
 def _opened_by(name: str, case: Case) -> int | None:
-    names = [balloon_called(k) if one.sheathed is None else sheath_called(k) for k, one in enumerate(case.stents)]
+    names = [opener_called(k, one) for k, one in enumerate(case.stents)]
     return names.index(name) if name in names else None
 
 

@@ -12,7 +12,7 @@ from scenarios.devices.lattice import Dilation, place, rods_of
 from scenarios.devices.self_expanding import BEYOND_MM as SHEATH_BEYOND_MM
 from scenarios.devices.self_expanding import in_sheath, opened
 from scenarios.devices.several import Placed, balloon_called, sheath_called, stent_called
-from scenarios.devices.wires import Wire, clearance_within
+from scenarios.devices.wires import BEHIND_MM, INSIDE_MM, Wire, clearance_within
 from sim.carrying import Carried, Carrier, Course
 from sim.device import COAXIAL_FRICTION, DeviceBody, Mounted, Sheath
 from sim.rods.network import Pose, RodNetwork
@@ -23,12 +23,6 @@ WIRE, CATHETER = "wire", "catheter"
 
 TIP_MM = 5.0
 """Length of catheter beyond a balloon's distal end, from memory [M]."""
-
-BEHIND_MM = 20.0
-"""How much more of both is simulated than the way is long: it stays in the guide."""
-
-INSIDE_MM = 2.0
-"""How far the wire's tip lies inside the vessel at first; the catheter's is at the entry."""
 
 BEYOND_MM = 15.0
 """How far the wire's tip goes beyond the farthest place of the catheter's, where the vessel is long enough; chosen."""

@@ -90,6 +90,11 @@ def sheath_called(number: int) -> str:
     return SHEATH if number == 0 else stent_called(number)
 
 
+def opener_called(number: int, stent: Placed) -> str:
+    """What the balloon or the sheath of the stent of a number, counted from 0, is called in commands and phases."""
+    return balloon_called(number) if stent.sheathed is None else sheath_called(number)
+
+
 def overlap_mm(one: Placed, other: Placed) -> float:
     """How much of two crimped stents lies within one another along the path [mm]; below nought the gap between them."""
     return min(one.ends_mm[1], other.ends_mm[1]) - max(one.ends_mm[0], other.ends_mm[0])

@@ -19,6 +19,12 @@ TipShape = Literal["straight", "J"]
 SPACING_MM = 2.0
 """Longest element of a wire in the engine."""
 
+BEHIND_MM = 20.0
+"""How much more of a wire is simulated than the way is long: it stays in the guide."""
+
+INSIDE_MM = 2.0
+"""How far a wire's tip lies inside the vessel at first."""
+
 LARGEST_TURN = 0.7
 """Most that a bend may turn within one element [rad]; there the nodes lie on an arc 2 % wider than the bend."""
 

@@ -116,12 +116,13 @@ class ScriptedHands:
 
     def _go_on(self, step: Step, senses: Senses) -> None:
         p, dt = self._progress, self._dt
-        way = _limited(self._left(step, senses), step.speed_mm_s * dt)
-        turn = _limited(step.turn_deg - p.turned, min(step.turn_speed_deg_s * dt, LARGEST_TURN_DEG))
+        way = limited(self._left(step, senses), step.speed_mm_s * dt)
+        turn = limited(step.turn_deg - p.turned, min(step.turn_speed_deg_s * dt, LARGEST_TURN_DEG))
         pushed, turned = self._at[step.device]
         self._at[step.device] = (pushed + way, turned + turn)
         p.pushed, p.turned, p.waited = p.pushed + way, p.turned + turn, p.waited + dt
 
 
-def _limited(value: float, most: float) -> float:
+def limited(value: float, most: float) -> float:
+    """A value with its size kept within a bound."""
     return math.copysign(min(abs(value), most), value)

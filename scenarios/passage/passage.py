@@ -15,7 +15,7 @@ from meshing.files import read_mesh, write_mesh
 from meshing.tetmesh import TetMesh
 from scenarios import catalogue
 from scenarios.case import MMHG, tissue_from, wall_body
-from scenarios.devices.wires import Wire, clearance_within
+from scenarios.devices.wires import BEHIND_MM, INSIDE_MM, Wire, clearance_within
 from scenarios.measures.lumen import Profile
 from scenarios.plan import MEAN_ARTERIAL_MMHG, plan_vessel, survey
 from scenarios.tissues import Tissue, find_tissue
@@ -23,14 +23,8 @@ from sim.body import Body
 from sim.device import COAXIAL_FRICTION, DeviceBody
 from sim.tray import fed_wire, together
 
-BEHIND_MM = 20.0
-"""How much more of a wire is simulated than the way is long: it stays in the guide."""
-
 LEAST_LESION_MM = 1.0
 """A narrowing shorter than this is none."""
-
-INSIDE_MM = 2.0
-"""How far a tip lies inside the vessel at first."""
 
 RIGID = "The wall was held rigid: it neither yields nor straightens, and forces on it are larger than on a wall that does."
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from sim.balloon import arc_lengths
 from sim.body import ModelError
 from sim.command import Command, Drive
 from sim.device import DeviceBody, Feed
@@ -88,7 +89,7 @@ def _spacing(feed: Feed, device: DeviceBody) -> float:
 
 def _slid(points: np.ndarray, slide: float, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Points of a curve, where they come to lie when it slides along itself, and its directions before and after."""
-    station = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    station = arc_lengths(points)
     curve = CubicSpline(station, points)
     asked = station + slide
     inside = np.clip(asked, 0.0, station[-1])

@@ -45,9 +45,8 @@ class Inflated:
         points = self.model.body.vertices + state.displacement.to_numpy()
         device = state.device_position + self.model.origin
         for one in full:
-            scratch, placed = self._scratch[one.name], one
-            if one.carrier is not None and self.model.device is not None:
-                placed = self.model.device.placed(one, Pose(device, state.device_rotation))
+            assert self.model.device is not None
+            scratch, placed = self._scratch[one.name], self.model.device.placed(one, Pose(device, state.device_rotation))
             scratch.fill(self.model, self._wall, placed, points, device, command.balloons[one.name])
             if scratch.count:
                 self._pressing.append(scratch)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.balloon import nearest_on
+from sim.balloon import arc_lengths, nearest_on
 from sim.device import Nested
 from sim.rods.builders import parallel_frames
 from sim.solvers.device_parts import NodeBlocks, across, middle_of
@@ -73,7 +73,7 @@ def unrolled(axis: np.ndarray, points: np.ndarray, middle: np.ndarray) -> tuple[
     off = across(points - centre, tangent)
     shift = middle_of(off, station, middle.astype(float))
     off = off - across(shift, tangent)
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])
+    along = arc_lengths(axis)
     carried = parallel_frames(axis)[:, :, 0]
     side = across(np.stack([np.interp(station, along, column) for column in carried.T], 1), tangent)
     side /= np.linalg.norm(side, axis=1, keepdims=True)

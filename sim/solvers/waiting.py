@@ -7,7 +7,7 @@ import taichi as ti
 from scipy.spatial import KDTree
 
 from sim.arrays import put
-from sim.balloon import nearest_on
+from sim.balloon import arc_lengths, nearest_on
 from sim.body import ModelError
 from sim.carrying import carried_along
 from sim.command import Command
@@ -49,7 +49,7 @@ def _with_the_lumen(one: Entering, device: DeviceBody, model: Model, moved: np.n
     at first, and turned with the axis, by t × dd/ds."""
     position, rotation = pose.position.copy(), pose.rotation.copy()
     motion = _motion(one, model, moved)
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(one.axis, axis=0), axis=1))])
+    along = arc_lengths(one.axis)
     slope = np.gradient(motion, along, axis=0)
     first = device.pose.position[one.nodes]
     centre, tangent, station = nearest_on(one.axis, first)

@@ -5,7 +5,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from scenarios.passage.passage import INSIDE_MM, Passage
+from scenarios.devices.wires import INSIDE_MM
+from scenarios.passage.passage import Passage
 from scenarios.passage.senses import Senses
 from sim.command import Drive
 
